@@ -1,0 +1,77 @@
+/*
+ * coded.h - the coded form of one data set (docs/formats/coded.md).
+ *
+ * Any bytes go in and exactly those bytes come out. Native pixels may be coded
+ * frame by frame, the rest goes through zstd; what does not fit a coding
+ * falls back to the next: jpeg-ls, zstd, stored. The encoder decodes its own
+ * work and compares before it returns it.
+ */
+#ifndef DF_CODED_H
+#define DF_CODED_H
+
+#include "df/buf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Numbers are part of the format: only append. */
+enum df_coding {
+	DF_CODING_STORED = 0,
+	DF_CODING_ZSTD = 1,
+	DF_CODING_JPEG_LS = 2,
+	DF_CODING_AUTO = 255, /* the encoder chooses; never written */
+};
+const char *df_coding_name(enum df_coding c); /* "jpeg-ls" */
+bool df_coding_decode(enum df_coding *c, struct df_text name);
+
+/* Where native pixels stand and what shape they have (struct df_walk has it
+ * all). length 0 = none that may be coded. */
+struct df_coded_pixels {
+	uint64_t offset, length; /* in the data set, bytes */
+	uint32_t rows, columns, frames, samples, planar;
+	uint32_t allocated, stored, high_bit, representation;
+	bool big_endian; /* samples of 16 bits are swapped on the way */
+};
+
+/* What the encoder did. */
+struct df_coded_note {
+	enum df_coding used;
+	unsigned mismatches; /* decoded differently and fell back: an alarm */
+	const char *fallback; /* why not the coding wanted; static, or NULL */
+};
+
+/* Head of a coded body. */
+struct df_coded_head {
+	enum df_coding coding;
+	uint64_t size_bytes; /* of the data set */
+};
+
+/* Bytes that a coded body may need at most, for the maximum of `out`. */
+uint64_t df_coded_bound(uint64_t size_bytes);
+
+/*
+ * Appends the coded body of `len` bytes to out. pixels NULL = none. The result
+ * depends on nothing but the arguments. DF_E_LIMIT when out's maximum is too
+ * small, DF_E_NOMEM.
+ */
+DF_MUST_CHECK enum df_err df_coded_encode(struct df_buf *out, const void *ptr,
+					  size_t len,
+					  const struct df_coded_pixels *pixels,
+					  enum df_coding wanted,
+					  struct df_coded_note *note,
+					  struct df_why *why);
+
+/* Untrusted input: the size is to be checked by the caller before memory. */
+DF_MUST_CHECK enum df_err df_coded_head(struct df_coded_head *head,
+					const void *body, size_t len,
+					struct df_why *why);
+/* Exactly head.size_bytes to `to`. DF_E_FORMAT, DF_E_LIMIT, DF_E_NOMEM. */
+DF_MUST_CHECK enum df_err df_coded_decode(void *to, size_t size_bytes,
+					  const void *body, size_t len,
+					  struct df_why *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

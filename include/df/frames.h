@@ -1,0 +1,70 @@
+/*
+ * frames.h - the codecs: JPEG-LS for frames of pixels, zstd for anything.
+ *
+ * Lossless only. All input of the decoders is untrusted: sizes are checked
+ * against what the caller expects before memory is touched.
+ */
+#ifndef DF_FRAMES_H
+#define DF_FRAMES_H
+
+#include "df/buf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One frame of samples. `bytes` little endian bytes hold a sample of which
+ * the low `bits` count; the rest is zero or repeats the sign. */
+struct df_frame_shape {
+	uint32_t columns, rows; /* 1..65535 */
+	uint8_t bits;           /* 2..16 */
+	uint8_t bytes;          /* 1 or 2 */
+	uint8_t samples;        /* 1 or 3 */
+	bool planar;            /* RRR GGG BBB instead of RGB RGB RGB */
+	bool sign_extended;     /* bits above `bits` repeat the top bit */
+};
+
+/* Bytes of one native frame; 0 when the shape is not one we code. */
+uint64_t df_frame_size(const struct df_frame_shape *shape);
+
+/* True when the bits above `bits` are what the shape says for all samples. */
+bool df_frame_fits(const struct df_frame_shape *shape, const void *ptr,
+		   size_t len);
+
+/*
+ * Appends one JPEG-LS codestream (ISO 14495-1, NEAR 0, the raw stored bits at
+ * `bits` precision, as DICOM encapsulates it) to out. DF_E_LIMIT when out's
+ * maximum would be passed, DF_E_UNSUPPORTED when CharLS refuses.
+ */
+DF_MUST_CHECK enum df_err df_frame_encode(struct df_buf *out,
+					  const struct df_frame_shape *shape,
+					  const void *ptr, size_t len,
+					  struct df_why *why);
+/* Exactly df_frame_size() bytes to `to`; DF_E_FORMAT when the codestream is
+ * damaged or is not of this shape. */
+DF_MUST_CHECK enum df_err df_frame_decode(void *to, size_t len,
+					  const struct df_frame_shape *shape,
+					  const void *code, size_t code_len,
+					  struct df_why *why);
+
+#define DF_ZSTD_WINDOW_LOG 23 /* 8 MiB: neither written nor accepted larger */
+#define DF_ZSTD_RATIO_MAX 100000 /* a frame of zeros is 30,000 to 1 */
+
+/* Appends one zstd frame with its content size; level 1..19. */
+DF_MUST_CHECK enum df_err df_zstd_encode(struct df_buf *out, const void *ptr,
+					 size_t len, int level,
+					 struct df_why *why);
+/* Two pieces as one frame: what stands before and after the pixels. */
+DF_MUST_CHECK enum df_err df_zstd_encode2(struct df_buf *out, const void *a,
+					  size_t a_len, const void *b,
+					  size_t b_len, int level,
+					  struct df_why *why);
+/* Exactly `len` bytes to `to`; the frame must say so in its header, end where
+ * `code` ends, and keep to the window. DF_E_FORMAT or DF_E_LIMIT. */
+DF_MUST_CHECK enum df_err df_zstd_decode(void *to, size_t len, const void *code,
+					 size_t code_len, struct df_why *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
