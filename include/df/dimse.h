@@ -1,0 +1,164 @@
+/*
+ * dimse.h - DICOM associations: we answer one (SCP), or open one (SCU).
+ *
+ * Conventions: no C++ type, no DCMTK type, no exception crosses this face.
+ * Data set bytes pass through untouched in both directions; nothing here
+ * parses them. All calls block, with deadlines on progress. Texts from a peer
+ * (AE titles, UIDs) arrive validated and terminated. Not thread safe: one
+ * association a process on the SCP side.
+ */
+#ifndef DF_DIMSE_H
+#define DF_DIMSE_H
+
+#include <stddef.h>
+
+#include "df/err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DF_UID_CAP 65 /* 64 characters and the end */
+#define DF_AE_CAP 17
+#define DF_DIMSE_CONTEXTS_MAX 128
+#define DF_DIMSE_PDU_MAX 131072
+
+/* --- the answering side ---------------------------------------------------*/
+
+/* Who asks for the association; titles without padding. */
+struct df_dimse_peer {
+	char calling[DF_AE_CAP];
+	char called[DF_AE_CAP];
+	char implementation[DF_UID_CAP];
+};
+
+/* What becomes of an association; each but the first is the standard's
+ * A-ASSOCIATE-RJ (PS3.8 9.3.4). */
+enum df_dimse_verdict {
+	DF_DIMSE_ACCEPT,
+	DF_DIMSE_REJECT_CALLED,  /* permanent, user, called AE not recognised */
+	DF_DIMSE_REJECT_CALLING, /* permanent, user, calling AE not recognised */
+	DF_DIMSE_REJECT_BUSY,    /* transient, local limit exceeded */
+};
+
+struct df_dimse_scp {
+	int idle_ms;          /* longest silence between two commands */
+	int progress_ms;      /* longest silence inside a message or a write */
+	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
+	void *ctx;            /* borrowed, for admit */
+	/* Asked once, before anything is accepted. */
+	enum df_dimse_verdict (*admit)(void *ctx,
+				       const struct df_dimse_peer *peer);
+};
+
+/* One C-STORE-RQ: UIDs of the command, transfer syntax of its context. */
+struct df_store_rq {
+	char sop_class[DF_UID_CAP];
+	char sop_instance[DF_UID_CAP];
+	char transfer_syntax[DF_UID_CAP];
+	char move_originator[DF_AE_CAP]; /* "" when absent */
+	uint16_t message_id;
+};
+
+/*
+ * Where the bytes go. For each C-STORE: begin, write..., then exactly one of
+ * commit and abandon, if begin returned DF_OK; nothing, if it did not. When
+ * begin or write fails the rest of the data set is drained (abandon is called
+ * at once after a failed write) and the sender gets the status of the error.
+ * Success (0x0000) is sent only after commit returned DF_OK. The functions
+ * are called from inside DCMTK: they must not jump out or throw.
+ */
+struct df_store_sink {
+	void *ctx; /* borrowed */
+	enum df_err (*begin)(void *ctx, const struct df_store_rq *rq,
+			     struct df_why *why);
+	enum df_err (*write)(void *ctx, const void *ptr, size_t len,
+			     struct df_why *why);
+	enum df_err (*commit)(void *ctx, struct df_why *why);
+	void (*abandon)(void *ctx);
+};
+
+/*
+ * Serves one association on a connected socket (TCP, or one end of an AF_UNIX
+ * pair) until it ends. Takes fd and closes it. Accepts C-ECHO and C-STORE for
+ * every storage class and transfer syntax of the conformance statement.
+ * DF_OK after a release or a rejection of ours; DF_E_PEER when the peer
+ * aborted or vanished, DF_E_TIMEOUT at a deadline, DF_E_FORMAT when it broke
+ * the protocol (it then got an A-ABORT).
+ */
+DF_MUST_CHECK enum df_err df_dimse_serve(int fd, const struct df_dimse_scp *cfg,
+					 const struct df_store_sink *sink,
+					 struct df_why *why);
+
+/* The one translation from an error to a C-STORE status (PS3.4 B.2.3). */
+uint16_t df_store_status(enum df_err err);
+/* And back: what a status in a C-STORE-RSP means for the delivery. DF_OK for
+ * success and the warnings B000, B006, B007; NOSPACE for A7xx (the
+ * destination's trouble: retry); REFUSED for A9xx, Cxxx and all else. */
+enum df_err df_store_status_err(uint16_t status);
+
+/* --- the asking side --------------------------------------------------------*/
+
+struct df_dimse; /* an open association */
+
+struct df_dimse_target {
+	const char *host; /* name or address */
+	uint16_t port;
+	const char *calling; /* ours */
+	const char *called;  /* theirs */
+	int connect_ms;
+	int progress_ms;
+};
+
+/* One presentation context: one abstract syntax, one transfer syntax. The
+ * same class may stand in several. */
+struct df_dimse_context {
+	const char *sop_class;
+	const char *transfer_syntax;
+};
+#define DF_VERIFICATION_CLASS "1.2.840.10008.1.1"
+
+/*
+ * Opens an association with n contexts (1..128). DF_E_PEER when the peer is
+ * not there or rejects transiently, DF_E_REFUSED when it rejects permanently
+ * (the text says source and reason), DF_E_TIMEOUT. Contexts that it does not
+ * accept are no error: ask df_dimse_accepts.
+ */
+DF_MUST_CHECK enum df_err df_dimse_open(struct df_dimse **d,
+					const struct df_dimse_target *target,
+					const struct df_dimse_context *contexts,
+					size_t n, struct df_why *why);
+bool df_dimse_accepts(const struct df_dimse *d, const char *sop_class,
+		      const char *transfer_syntax);
+
+struct df_store_rsp {
+	uint16_t status;
+	char comment[65]; /* the peer's Error Comment, printable ASCII; may
+			     hold patient data: never log it */
+};
+
+/*
+ * Sends the len bytes exactly as they are on the context for rq's class and
+ * transfer syntax and waits for the answer. rq->message_id is ignored. DF_OK
+ * when an answer came, whatever its status. DF_E_UNSUPPORTED when no context
+ * fits (the association lives). After any other error the association is dead:
+ * df_dimse_abort it.
+ */
+DF_MUST_CHECK enum df_err df_dimse_store(struct df_dimse *d,
+					 const struct df_store_rq *rq,
+					 const void *ptr, size_t len,
+					 struct df_store_rsp *rsp,
+					 struct df_why *why);
+/* C-ECHO; DF_E_REFUSED when the status is not 0. */
+DF_MUST_CHECK enum df_err df_dimse_echo(struct df_dimse *d, struct df_why *why);
+
+/* True when the peer said or did something while it should be silent, that
+ * is, the idle association is gone. */
+bool df_dimse_is_stale(struct df_dimse *d);
+void df_dimse_close(struct df_dimse *d); /* releases, frees; NULL is fine */
+void df_dimse_abort(struct df_dimse *d); /* aborts, frees; NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
