@@ -1,0 +1,304 @@
+/*
+ * message.h - the messages between rooms.
+ *
+ * A message is {u16 type, u32 tag, fields}; a field is {u16 name, u32 length,
+ * bytes}, integers big-endian. Fields may repeat; an item is a field that
+ * holds fields. Rooms check what they need and ignore fields they do not know;
+ * an unknown or unexpected *type* ends the room that received it. A reply
+ * carries the tag of its request. What may exceed DF_MSG_SMALL (manifests,
+ * JSON, bundles, data sets) travels as a sealed memfd beside the message.
+ *
+ * Every type is listed once, in DF_MSG_MAP, with who sends it to whom; the
+ * comment says which fields and descriptors it carries. [x] = optional, x* =
+ * repeated, {..} = an item, (fd) = a descriptor, in this order.
+ * "result" = DF_M_ERR (enum df_err; absent means DF_OK) and [DF_M_WHY].
+ */
+#ifndef DF_MESSAGE_H
+#define DF_MESSAGE_H
+
+#include "df/buf.h"
+#include "df/str.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DF_MSG_MAX (120 * 1024) /* whole message, bytes */
+#define DF_MSG_SMALL (64 * 1024)
+
+/* clang-format off */
+#define DF_MSG_MAP(X)                                                          \
+/* --- every room --------------------------------------------------------- */\
+	/* supervise > room: ROLE NUMBER CONFIG [LISTENER*: text "dicom",      \
+	 * "https" or "control", one (fd) each, same order] */                 \
+	X(START)                                                               \
+	/* supervise > room: ROLE NUMBER of the peer (fd) */                   \
+	X(LINK)                                                                \
+	X(READY)        /* room > supervise */                                 \
+	X(DRAIN)        /* supervise > room: finish what is in hand and exit */\
+	/* console > any: VERB [JSON arguments] [(fd)*]; verbs in the table at \
+	 * the end of this file */                                             \
+	X(QUERY)                                                               \
+	/* any > console: result [(fd) JSON or file bytes] [MEDIA] */          \
+	X(ANSWER)                                                              \
+/* --- doors --------------------------------------------------------------*/ \
+	X(ACCEPTED)     /* front > supervise: ADDRESS (fd socket) */           \
+	X(WORKER_GONE)  /* supervise > front: one association slot is free */  \
+	X(ASSOCIATION)  /* supervise > receive: ADDRESS (fd socket) */         \
+	X(CONNECTION)   /* front > gateway: ADDRESS [PEER] (fd plain stream) */\
+	X(TLS_IDENTITY_RQ) /* front, deliver_https > keys */                   \
+	/* result CERT(PEM) CA(PEM, absent while not enrolled) PEER(own        \
+	 * fingerprint) NAME */                                                \
+	X(TLS_IDENTITY)                                                        \
+	X(TLS_SIGN_RQ)  /* front, deliver_https > keys: DIGEST_BYTES */        \
+	X(TLS_SIGN)     /* result SIGNATURE (DER ECDSA) */                     \
+/* --- receive ------------------------------------------------------------*/ \
+	X(ASSOCIATION_KEY_RQ) /* receive > keys */                             \
+	X(ASSOCIATION_KEY)    /* result CEK WRAPPED(40) PEER(own fingerprint) */\
+	/* receive > queue, once accepted: ASSOCIATION CALLING CALLED ADDRESS; \
+	 * the association ends for the queue when the link goes down */       \
+	X(ASSOCIATION_OPEN)                                                    \
+	X(STAGE_RQ)     /* receive > queue: one staging file, please */        \
+	X(STAGED)       /* result ID (fd rw) ; NOSPACE = answer A700 */        \
+	/* receive > queue: ID LENGTH(DFENV bytes) ENVELOPE(text, as in the    \
+	 * trailer that stands in the file already) */                         \
+	X(COMMIT)                                                              \
+	X(COMMITTED)    /* result ID: DF_OK = content, name, dir, row durable */\
+	X(UNSTAGE)      /* receive > queue: ID is abandoned (no reply) */      \
+/* --- queue > keys -------------------------------------------------------*/ \
+	X(UNWRAP_RQ)    /* HEADER of an object at rest */                      \
+	X(UNWRAPPED)    /* result CEK */                                       \
+	/* CONTENT EPOCH SEQUENCE PREVIOUS(digest) PEER*(recipients; we are    \
+	 * always one) */                                                      \
+	X(SEAL_RQ)                                                             \
+	X(SEALED)       /* result HEADER CEK PARCEL(hex32) H0(digest) */       \
+	/* HEADER [PEER: the sender must be this one] ; without PEER only our  \
+	 * own fingerprint is accepted as sender */                            \
+	X(OPEN_RQ)                                                             \
+	/* result CEK PEER(verified sender) PARCEL H0 CONTENT EPOCH SEQUENCE   \
+	 * PREVIOUS CREATED_MS */                                              \
+	X(OPENED)                                                              \
+	/* PURPOSE "manifest"|"receipt"|"report" (the report seal) (fd text) */\
+	X(SIGN_RQ)                                                             \
+	X(SIGNED)       /* result SIGNATURE (detached CMS, DER) */             \
+	/* PURPOSE PEER SIGNATURE (fd text): did this peer sign this text? */  \
+	X(CHECK_RQ)                                                            \
+	X(CHECKED)      /* result */                                           \
+	X(ANCHORS_RQ)                                                          \
+	/* result (fd PEM: physicians' anchors) (fd PEM: centre seal certs,    \
+	 * may be empty) */                                                    \
+	X(ANCHORS)                                                             \
+/* --- others > keys ------------------------------------------------------*/ \
+	X(PEER_CHECK_RQ) /* gateway > keys: PEER */                            \
+	X(PEER_CHECK)    /* result NAME ; DENIED when unknown or revoked */    \
+	X(ENROL_RQ)      /* gateway > keys: INVITE NAME CSR PROOF */           \
+	/* result CERT CA SEAL_CERT (PEM) NAME(centre) PEER(centre) */         \
+	X(ENROLLED)                                                            \
+	X(INDEX_KEY_RQ)  /* index > keys */                                    \
+	X(INDEX_KEY)     /* result KEY (32 bytes AEAD, 32 bytes blind index) */\
+/* --- queue > prepare: jobs. Each ends with one JOB_DONE ----------------- */\
+	/* OBJECT CEK LENGTH ENVELOPE (fd ro) > [FACTS] JOB_DONE */            \
+	X(INSPECT)                                                             \
+	/* HEADER CEK CODING SOURCE*{KIND CEK LENGTH RECORD ENVELOPE} (fd out) \
+	 * (fd ro)*: one a source. JOB_DONE: LENGTH INSTANCE*{SOP_INSTANCE     \
+	 * RECORD CODING SIZE CODED_SIZE DIGEST} or [FAILED index] */          \
+	X(PACK)                                                                \
+	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE */                             \
+	X(VERIFY)                                                              \
+	/* KIND CEK LENGTH RECORD [TRANSFER_SYNTAX wanted] FORM (fd ro) >      \
+	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE (fd) */\
+	X(RESTORE)                                                             \
+	/* HEADER CEK (fd out) (fd statement) (fd cms) (fd body) > JOB_DONE:   \
+	 * LENGTH */                                                           \
+	X(SEAL_REPORT)                                                         \
+	/* CEK LENGTH NOW_MS (fd ro) (fd anchors) (fd seals) > JOB_DONE:       \
+	 * STATEMENT VERDICT(0 signed, 1 sealed, 2 rejected) [REASON word]     \
+	 * [WHY] [SIGNER] DIGEST(of the statement) */                          \
+	X(OPEN_REPORT)                                                         \
+	/* CEK LENGTH FORM "text"|"body"|"statement" (fd ro) > JOB_DONE: MEDIA \
+	 * SIZE (fd) */                                                        \
+	X(REPORT_PART)                                                         \
+	/* prepare > queue, tag of the job: SOP_CLASS SOP_INSTANCE STUDY SERIES\
+	 * TRANSFER_SYNTAX SIZE DIGEST RECORD CODING and the identity fields   \
+	 * (PATIENT_NAME ... INSTANCE_NUMBER, each only when present) */       \
+	X(FACTS)                                                               \
+	X(JOB_DONE)     /* worker > queue: result, and what the job says */    \
+/* --- queue > index ------------------------------------------------------*/ \
+	/* OBJECT [PEER: it came from this peer] [CALLING] RECEIVED_MS and all \
+	 * fields of FACTS */                                                  \
+	X(FACTS_PUT)                                                           \
+	X(FACTS_STORED) /* result: committed */                                \
+	X(STUDY_FACTS_RQ) /* STUDY */                                          \
+	/* result STUDY [PEER: the clinic it came from] [identity fields] */   \
+	X(STUDY_FACTS)                                                         \
+	/* OBJECT PEER STATEMENT DIGEST VERDICT [REASON] [WHY] [SIGNER]        \
+	 * MANIFEST*(digests receipted for the study) NOW_MS */                \
+	X(REPORT_PUT)                                                          \
+	X(REPORT_STORED) /* result VERDICT [REASON] */                         \
+/* --- queue > deliver_https ----------------------------------------------*/ \
+	/* DESTINATION(peer name) PARCEL LENGTH PRIORITY (fd ro) >             \
+	 * PROGRESS* JOB_DONE */                                               \
+	X(PARCEL_SEND)                                                         \
+	X(PROGRESS)     /* tag of the job: OFFSET (durable there) */           \
+	/* DESTINATION STUDY VERSION SIGNATURE (fd manifest) > JOB_DONE:       \
+	 * RECEIPT(text) SIGNATURE, or MISSING*(parcel hex) */                 \
+	X(MANIFEST_SEND)                                                       \
+	/* DESTINATION CURSOR: long-poll from here; replaces an earlier one.   \
+	 * > MAIL for the next entry; nothing more until the next MAILBOX_OPEN */\
+	X(MAILBOX_OPEN)                                                        \
+	X(MAIL)         /* deliver_https > queue: DESTINATION CURSOR PARCEL LENGTH */\
+	/* queue > deliver_https: DESTINATION PARCEL OFFSET LENGTH (fd wo):    \
+	 * fetch from OFFSET. > PULL_PART* JOB_DONE */                         \
+	X(PULL)                                                                \
+	X(PULL_PART)    /* tag of PULL: OFFSET written so far, not yet synced */\
+/* --- queue > deliver_dimse, deliver_https (STOW-RS) ---------------------*/ \
+	/* DESTINATION INSTANCE*{KEY_NUMBER SOP_CLASS SOP_INSTANCE             \
+	 * TRANSFER_SYNTAX SIZE} > FETCH* RESULT* JOB_DONE */                  \
+	X(SEND)                                                                \
+	/* deliver > queue, own tag: JOB(tag of SEND) KEY_NUMBER FORM          \
+	 * "dataset"|"part10" [TRANSFER_SYNTAX wanted] */                      \
+	X(FETCH)                                                               \
+	X(FETCHED)      /* result KEY_NUMBER SIZE TRANSFER_SYNTAX (fd ro) */   \
+	/* deliver > queue, tag of SEND: KEY_NUMBER result [STATUS (DIMSE or   \
+	 * HTTP)] [TRANSFER_SYNTAX as sent] */                                 \
+	X(RESULT)                                                              \
+	/* DESTINATION > JOB_DONE: result (fd JSON: what works) */             \
+	X(TEST)                                                                \
+/* --- gateway > queue (the centre's side of the line) --------------------*/ \
+	X(OFFER_RQ)     /* PEER OFFER*{PARCEL LENGTH} */                       \
+	X(OFFER)        /* OFFER*{PARCEL WANT "have"|"want"|"refuse" OFFSET [WHY]} */\
+	X(PART_RQ)      /* PEER PARCEL OFFSET LENGTH(of the part) */           \
+	X(PART)         /* result OFFSET(durable) [(fd wo)] */                 \
+	X(PART_DONE)    /* PEER PARCEL OFFSET(start) LENGTH(written) */        \
+	X(PART_DURABLE) /* result OFFSET */                                    \
+	X(MANIFEST_RQ)  /* PEER STUDY SIGNATURE (fd manifest) */               \
+	/* result RECEIPT SIGNATURE, or AGAIN with MISSING* */                 \
+	X(MANIFEST_ANSWER)                                                     \
+	X(MAILBOX_RQ)   /* PEER CURSOR WAIT_MS: parked until there is mail */  \
+	X(MAILBOX)      /* MAIL*{CURSOR PARCEL LENGTH} */                      \
+	X(PARCEL_RQ)    /* PEER PARCEL */                                      \
+	X(PARCEL_FILE)  /* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) */
+
+#define DF_FIELD_MAP(X)                                                        \
+	X(ERR) X(WHY) X(ROLE) X(NUMBER) X(CONFIG) X(LISTENER) X(VERB) X(JSON)  \
+	X(ADDRESS) X(PEER) X(NAME) X(CERT) X(CA) X(SEAL_CERT) X(CSR) X(PROOF)  \
+	X(INVITE) X(DIGEST_BYTES) X(SIGNATURE) X(KEY) X(CEK) X(WRAPPED)        \
+	X(ASSOCIATION) X(CALLING) X(CALLED) X(ID) X(OBJECT) X(LENGTH)          \
+	X(ENVELOPE) X(HEADER) X(CONTENT) X(EPOCH) X(SEQUENCE) X(PREVIOUS)      \
+	X(PARCEL) X(H0) X(CREATED_MS) X(RECEIVED_MS) X(NOW_MS) X(PURPOSE)      \
+	X(CODING) X(SOURCE) X(KIND) X(RECORD) X(INSTANCE) X(SIZE)              \
+	X(CODED_SIZE) X(DIGEST) X(FAILED) X(FORM) X(MEDIA) X(STATEMENT)        \
+	X(VERDICT) X(REASON) X(SIGNER) X(MANIFEST) X(SOP_CLASS)                \
+	X(SOP_INSTANCE) X(STUDY) X(SERIES) X(TRANSFER_SYNTAX) X(DESTINATION)   \
+	X(URL) X(PRIORITY) X(OFFSET) X(VERSION) X(RECEIPT) X(MISSING)          \
+	X(CURSOR) X(KEY_NUMBER) X(JOB) X(STATUS) X(OFFER) X(WANT) X(MAIL)      \
+	X(WAIT_MS)                                                             \
+	/* identity fields: UTF-8 text, patient data, never logged */          \
+	X(PATIENT_NAME) X(PATIENT_ID) X(PATIENT_ID_ISSUER) X(BIRTH_DATE)       \
+	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \
+	X(STUDY_DESCRIPTION) X(MODALITY) X(BODY_PART) X(SERIES_NUMBER)         \
+	X(INSTANCE_NUMBER) X(ROWS) X(COLUMNS) X(FRAMES) X(INSTITUTION)         \
+	X(PIXEL_DIGEST)
+/* clang-format on */
+
+enum df_msg_type {
+	DF_MSG_NONE,
+#define X(name) DF_MSG_##name,
+	DF_MSG_MAP(X)
+#undef X
+		DF_MSG_COUNT
+};
+enum df_field {
+	DF_M_NONE,
+#define X(name) DF_M_##name,
+	DF_FIELD_MAP(X)
+#undef X
+		DF_M_COUNT
+};
+
+/* KIND of a source in PACK and RESTORE. */
+enum df_source_kind {
+	DF_SOURCE_RAW,    /* content 3: the data set itself */
+	DF_SOURCE_PARCEL, /* content 1: the instance record at RECORD */
+};
+
+/*
+ * QUERY verbs, arguments (JSON) > answer (JSON unless said).
+ *   supervise  "status" {} | "reload" {}
+ *   keys       "peer invite" {name} | "peer list" | "peer revoke" {peer} |
+ *              "reload" (trust and peers are read again)
+ *   index      "patients" {studies:[uid]} | "report list" | "report get" {id} |
+ *              "study facts" {study}
+ *   queue      "status" | "study list" | "study show" {study} |
+ *              "study why" {study} | "study send" {study, stat?} |
+ *              "queue list" | "queue hold" {ids|all|destination} |
+ *              "queue release" {ids|all|destination} | "queue retry" {id} |
+ *              "report submit" {study} (fd statement)(fd cms)(fd body) |
+ *              "report text" {object} > text | "report body" {object} > file |
+ *              "destination test" {name}
+ */
+
+/*
+ * One message. While building, `body` owns the fields; after df_msg_decode,
+ * `in` borrows the caller's bytes. {0} is a released message.
+ */
+struct df_msg {
+	enum df_msg_type type;
+	uint32_t tag;
+	struct df_buf body;  /* owned */
+	struct df_text in;   /* borrowed */
+	enum df_err failed;  /* sticky: a put that did not fit */
+};
+
+const char *df_msg_name(enum df_msg_type type);
+
+/* --- building: puts never fail at once; df_msg_encode reports it ---------- */
+void df_msg_init(struct df_msg *m, enum df_msg_type type, uint32_t tag);
+void df_msg_release(struct df_msg *m); /* wipes: fields may hold keys */
+void df_msg_put(struct df_msg *m, enum df_field f, const void *ptr, size_t len);
+void df_msg_put_str(struct df_msg *m, enum df_field f, const char *s);
+/* Like put_str, but nothing when s is NULL or empty. */
+void df_msg_put_opt(struct df_msg *m, enum df_field f, const char *s);
+void df_msg_put_text(struct df_msg *m, enum df_field f, struct df_text t);
+void df_msg_put_u64(struct df_msg *m, enum df_field f, uint64_t v);
+void df_msg_put_id(struct df_msg *m, enum df_field f, const struct df_id *id);
+void df_msg_put_digest(struct df_msg *m, enum df_field f,
+		       const struct df_digest *d);
+/* Nests the fields of `item` (its type and tag do not matter). */
+void df_msg_put_item(struct df_msg *m, enum df_field f,
+		     const struct df_msg *item);
+/* Copies every occurrence of f (or, with DF_M_NONE, all fields) from `from`. */
+void df_msg_copy(struct df_msg *m, const struct df_msg *from, enum df_field f);
+/* ERR and WHY from a result; nothing for DF_OK. */
+void df_msg_put_result(struct df_msg *m, enum df_err err,
+		       const struct df_why *why);
+/* Appends the wire form. DF_E_LIMIT when it would exceed DF_MSG_MAX. */
+DF_MUST_CHECK enum df_err df_msg_encode(const struct df_msg *m,
+					struct df_buf *out, struct df_why *why);
+
+/* --- reading -------------------------------------------------------------- */
+/* Checks the whole structure; m borrows ptr until it is released. */
+DF_MUST_CHECK enum df_err df_msg_decode(struct df_msg *m, const void *ptr,
+					size_t len, struct df_why *why);
+/* The first occurrence; false when absent or of the wrong size or shape. */
+bool df_msg_get(const struct df_msg *m, enum df_field f, struct df_text *t);
+bool df_msg_get_u64(const struct df_msg *m, enum df_field f, uint64_t *v);
+bool df_msg_get_id(const struct df_msg *m, enum df_field f, struct df_id *id);
+bool df_msg_get_digest(const struct df_msg *m, enum df_field f,
+		       struct df_digest *d);
+/* Copies and terminates; false when absent, longer than cap-1, or with NUL.
+ * `to` is "" then. */
+bool df_msg_get_str(const struct df_msg *m, enum df_field f, char *to,
+		    size_t cap);
+/* Steps through all occurrences: *at starts at 0. */
+bool df_msg_next(const struct df_msg *m, enum df_field f, size_t *at,
+		 struct df_text *t);
+bool df_msg_next_item(const struct df_msg *m, enum df_field f, size_t *at,
+		      struct df_msg *item);
+/* DF_OK, or the ERR of a result with its WHY text filled in. */
+enum df_err df_msg_result(const struct df_msg *m, struct df_why *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
