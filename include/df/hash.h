@@ -1,8 +1,8 @@
 /*
- * hash.h - SHA-256 of small texts, for rooms that do not link OpenSSL.
+ * hash.h - SHA-256 of what is in memory: envelopes, manifests, headers.
  *
- * Plain and slow (about 200 MB/s): for envelopes, manifests and headers.
- * Image bytes are hashed by crypto (include/df/digest.h).
+ * For the pure formats of this module. Bytes that stream by are hashed by
+ * crypto (include/df/digest.h).
  */
 #ifndef DF_HASH_H
 #define DF_HASH_H
