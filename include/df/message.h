@@ -92,7 +92,8 @@ extern "C" {
 	X(PEER_CHECK_RQ) /* gateway > keys: PEER */                            \
 	X(PEER_CHECK)    /* result NAME ; DENIED when unknown or revoked */    \
 	X(ENROL_RQ)      /* gateway > keys: INVITE NAME CSR PROOF */           \
-	/* result CERT CA SEAL_CERT (PEM) NAME(centre) PEER(centre) */         \
+	/* result CERT(the clinic's) CERT(second: the centre's own; the clinic \
+	 * seals for it) CA SEAL_CERT (all PEM) NAME(centre) PEER(centre) */   \
 	X(ENROLLED)                                                            \
 	X(INDEX_KEY_RQ)  /* index > keys */                                    \
 	X(INDEX_KEY)     /* result KEY (32 bytes AEAD, 32 bytes blind index) */\

@@ -112,7 +112,7 @@ DF_MUST_CHECK enum df_err df_peer_hello_decode(struct df_text json,
 					       struct df_peer_hello *h,
 					       struct df_why *why);
 
-/* Enrolment. Certificates and CSR are DER, base64 in JSON. */
+/* Enrolment. The request carries DER (base64 in JSON), the answer PEM. */
 struct df_peer_enrol {
 	char invite[65]; /* [0-9A-Za-z-] */
 	char name[DF_PEER_NAME_MAX + 1];
@@ -122,10 +122,10 @@ struct df_peer_enrol {
 struct df_peer_enrolled {
 	char centre_name[DF_PEER_NAME_MAX + 1];
 	char fingerprint[DF_HEX_LEN + 1]; /* of the centre's node key */
-	struct df_buf certificate;        /* ours, DER */
-	struct df_buf ca;                 /* the centre's CA, DER */
-	struct df_buf node_certificate;   /* the centre's own, DER */
-	struct df_buf seal_certificate;   /* its report seal, DER */
+	struct df_buf certificate;        /* the clinic's new one, PEM */
+	struct df_buf ca;                 /* the centre's CA, PEM */
+	struct df_buf node_certificate;   /* the centre's own, PEM */
+	struct df_buf seal_certificate;   /* its report seal, PEM */
 };
 void df_peer_enrol_release(struct df_peer_enrol *e);
 void df_peer_enrolled_release(struct df_peer_enrolled *e);
