@@ -63,6 +63,12 @@ DF_MUST_CHECK enum df_err df_zstd_encode2(struct df_buf *out, const void *a,
  * `code` ends, and keep to the window. DF_E_FORMAT or DF_E_LIMIT. */
 DF_MUST_CHECK enum df_err df_zstd_decode(void *to, size_t len, const void *code,
 					 size_t code_len, struct df_why *why);
+/* Decodes piece by piece and compares with a followed by b: DF_E_CORRUPT when
+ * they differ. Needs no memory of the size of the data. */
+DF_MUST_CHECK enum df_err df_zstd_compare(const void *code, size_t code_len,
+					  const void *a, size_t a_len,
+					  const void *b, size_t b_len,
+					  struct df_why *why);
 
 #ifdef __cplusplus
 }
