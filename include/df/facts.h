@@ -1,8 +1,7 @@
 /*
  * facts.h - what we know of an instance from its data set, as text.
  *
- * Filled by df_object_facts (dicom), carried between rooms in the encoded
- * form, kept by the index. Every value is valid UTF-8 without control
+ * Filled by df_object_facts (dicom). Every value is valid UTF-8 without control
  * characters, terminated, "" when absent. All but the UIDs may identify a
  * patient: never log them, never put them into a df_why.
  */
@@ -55,22 +54,14 @@ struct df_facts {
 #define X(name, cap, group, element) char name[cap];
 	DF_FACTS_MAP(X)
 #undef X
+	/* Universal or local id of (0008,0051), its first item. */
+	char accession_issuer[200];
 	/* "declared": decoded as Specific Character Set says; "ascii"; "utf-8":
 	 * undeclared or wrongly declared, but valid UTF-8; "gb18030": the same,
 	 * but valid GB18030; "unknown": kept with U+FFFD for what is not
 	 * ASCII. */
 	char text_basis[17];
 };
-
-/* "name: value" lines, absent values left out. Pure; at most 8 KiB. */
-DF_MUST_CHECK enum df_err df_facts_encode(struct df_buf *out,
-					  const struct df_facts *facts,
-					  struct df_why *why);
-/* The reverse. Unknown names, doubles, control characters, overlong values
- * and bad UTF-8 are DF_E_FORMAT. */
-DF_MUST_CHECK enum df_err df_facts_decode(struct df_facts *facts,
-					  struct df_text text,
-					  struct df_why *why);
 
 #ifdef __cplusplus
 }
