@@ -8,7 +8,7 @@
 : "${DF_SOURCE:?set DF_SOURCE to the source tree}"
 TESTDATA="$DF_SOURCE/testdata/dicom"
 LIB="$DF_SOURCE/tests/lib"
-T=$(mktemp -d "${TMPDIR:-/tmp}/dcmf-test.XXXXXX")
+T=${DF_T:-$(mktemp -d "${TMPDIR:-/tmp}/dcmf-test.XXXXXX")}
 PIDS=""
 CASES=0
 FAILED=0
