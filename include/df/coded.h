@@ -17,10 +17,10 @@ extern "C" {
 
 /* Numbers are part of the format: only append. */
 enum df_coding {
-	DF_CODING_STORED = 0,
-	DF_CODING_ZSTD = 1,
-	DF_CODING_JPEG_LS = 2,
-	DF_CODING_AUTO = 255, /* the encoder chooses; never written */
+	DF_CODED_STORED = 0,
+	DF_CODED_ZSTD = 1,
+	DF_CODED_JPEG_LS = 2,
+	DF_CODED_AUTO = 255, /* the encoder chooses; never written */
 };
 const char *df_coding_name(enum df_coding c); /* "jpeg-ls" */
 bool df_coding_decode(enum df_coding *c, struct df_text name);

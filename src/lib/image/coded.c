@@ -47,18 +47,18 @@ struct job {
 const char *df_coding_name(enum df_coding c)
 {
 	switch (c) {
-	case DF_CODING_STORED: return "stored";
-	case DF_CODING_ZSTD: return "zstd";
-	case DF_CODING_JPEG_LS: return "jpeg-ls";
-	case DF_CODING_AUTO: return "auto";
+	case DF_CODED_STORED: return "stored";
+	case DF_CODED_ZSTD: return "zstd";
+	case DF_CODED_JPEG_LS: return "jpeg-ls";
+	case DF_CODED_AUTO: return "auto";
 	}
 	return "unknown";
 }
 
 bool df_coding_decode(enum df_coding *c, struct df_text name)
 {
-	static const enum df_coding all[] = {DF_CODING_STORED, DF_CODING_ZSTD,
-					     DF_CODING_JPEG_LS, DF_CODING_AUTO};
+	static const enum df_coding all[] = {DF_CODED_STORED, DF_CODED_ZSTD,
+					     DF_CODED_JPEG_LS, DF_CODED_AUTO};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (df_text_eq(name, df_coding_name(all[i]))) {
@@ -216,7 +216,7 @@ static enum df_err try_jpeg_ls(struct job *j, struct layout *l)
 	const uint8_t *suffix = j->ptr + l->offset + pixel_bytes(l);
 	size_t suffix_len = j->len - l->offset - pixel_bytes(l);
 	size_t at;
-	enum df_err rc = put_head(j, DF_CODING_JPEG_LS);
+	enum df_err rc = put_head(j, DF_CODED_JPEG_LS);
 
 	if (rc == DF_OK)
 		rc = put_layout(j, l);
@@ -238,7 +238,7 @@ static enum df_err try_jpeg_ls(struct job *j, struct layout *l)
 
 static enum df_err try_zstd(struct job *j)
 {
-	enum df_err rc = put_head(j, DF_CODING_ZSTD);
+	enum df_err rc = put_head(j, DF_CODED_ZSTD);
 	size_t at = j->out->len;
 
 	if (rc == DF_OK)
@@ -283,7 +283,7 @@ static enum df_err smaller_of_both(struct job *j)
 		j->out->len = j->start;
 		rc = df_buf_add(j->out, other.ptr, other.len, j->why);
 		if (rc == DF_OK) {
-			j->note->used = DF_CODING_ZSTD;
+			j->note->used = DF_CODED_ZSTD;
 			j->note->fallback = "zstd is smaller";
 		}
 	} else {
@@ -308,7 +308,7 @@ static bool jpeg_ls_rungs(struct job *j, const struct df_coded_pixels *pixels)
 	}
 	if (!settled(j, rc, "jpeg-ls is not smaller"))
 		return false;
-	j->note->used = DF_CODING_JPEG_LS;
+	j->note->used = DF_CODED_JPEG_LS;
 	return true;
 }
 
@@ -320,22 +320,22 @@ enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 	struct df_coded_note unused;
 	struct job j = {.ptr = ptr, .len = len, .out = out, .start = out->len,
 			.note = note ? note : &unused, .why = why};
-	bool pick = wanted == DF_CODING_AUTO;
+	bool pick = wanted == DF_CODED_AUTO;
 	enum df_err rc;
 
-	*j.note = (struct df_coded_note){.used = DF_CODING_STORED};
+	*j.note = (struct df_coded_note){.used = DF_CODED_STORED};
 	if (pick)
-		wanted = DF_CODING_JPEG_LS;
-	if (wanted == DF_CODING_JPEG_LS && jpeg_ls_rungs(&j, pixels))
+		wanted = DF_CODED_JPEG_LS;
+	if (wanted == DF_CODED_JPEG_LS && jpeg_ls_rungs(&j, pixels))
 		return pick && (pixels->stored <= 8 || pixels->samples > 1)
 			       ? smaller_of_both(&j)
 			       : DF_OK;
-	if (wanted != DF_CODING_STORED &&
+	if (wanted != DF_CODED_STORED &&
 	    settled(&j, try_zstd(&j), "zstd is not smaller")) {
-		j.note->used = DF_CODING_ZSTD;
+		j.note->used = DF_CODED_ZSTD;
 		return DF_OK;
 	}
-	rc = put_head(&j, DF_CODING_STORED);
+	rc = put_head(&j, DF_CODED_STORED);
 	if (rc == DF_OK)
 		rc = df_buf_add(out, ptr, len, why);
 	return rc;
@@ -348,7 +348,7 @@ enum df_err df_coded_head(struct df_coded_head *head, const void *body,
 
 	if (len < HEAD_LEN || memcmp(p, magic, sizeof magic) != 0)
 		return df_fail(why, DF_E_FORMAT, "coded body has no head");
-	if (p[4] > DF_CODING_JPEG_LS)
+	if (p[4] > DF_CODED_JPEG_LS)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "coding %u is not known here", p[4]);
 	if (p[5] || p[6] || p[7])
@@ -451,17 +451,17 @@ enum df_err df_coded_decode(void *to, size_t size_bytes, const void *body,
 			       "coded body is of another size");
 	len -= HEAD_LEN;
 	switch (head.coding) {
-	case DF_CODING_STORED:
+	case DF_CODED_STORED:
 		if (len != size_bytes)
 			return df_fail(why, DF_E_FORMAT,
 				       "stored body is of another size");
 		memcpy(to, b, len);
 		return DF_OK;
-	case DF_CODING_ZSTD:
+	case DF_CODED_ZSTD:
 		return df_zstd_decode(to, size_bytes, b, len, why);
-	case DF_CODING_JPEG_LS:
+	case DF_CODED_JPEG_LS:
 		return decode_jpeg_ls(to, size_bytes, b, len, why);
-	case DF_CODING_AUTO:
+	case DF_CODED_AUTO:
 		break;
 	}
 	df_bug("coding %d passed its head", (int)head.coding);
