@@ -29,8 +29,9 @@ extern "C" {
 /* clang-format off */
 #define DF_MSG_MAP(X)                                                          \
 /* --- every room --------------------------------------------------------- */\
-	/* supervise > room: ROLE NUMBER CONFIG [LISTENER*: text "dicom",      \
-	 * "https" or "control", one (fd) each, same order] */                 \
+	/* supervise > room: ROLE NUMBER [LISTENER*: text "dicom", "https" or  \
+	 * "control"] (fd configuration text) (fd)*: one a listener, same order\
+	 */                                                                    \
 	X(START)                                                               \
 	/* supervise > room: ROLE NUMBER of the peer (fd) */                   \
 	X(LINK)                                                                \

@@ -211,6 +211,9 @@ struct df_link *df_room_link_add(struct df_room *room, enum df_role role,
 /* Drops a link without asking the peer; link_down runs at the end of the turn. */
 void df_room_link_drop(struct df_link *link);
 void df_room_run(struct df_room *room);
+/* What df_room_run does after each turn of the loop, for tests that turn it by
+ * hand. */
+void df_room_turn(struct df_room *room);
 /* Replaces the configuration (taken). */
 void df_room_set_config(struct df_room *room, struct df_config *cfg);
 
