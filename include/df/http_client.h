@@ -46,7 +46,7 @@ struct df_http_tls {
 
 struct df_http_result {
 	enum df_err err;   /* DF_OK: a whole response came */
-	struct df_why why; /* when err is set; no byte of the peer in it */
+	struct df_why why; /* when err is set; printable ASCII */
 	int status;        /* 0 when no response head came */
 	struct df_buf body; /* released after done(); df_buf_give to keep it */
 	uint64_t sent_bytes;   /* of the body */
@@ -78,7 +78,8 @@ struct df_http_request {
 			    struct df_why *why);
 	int64_t stall_ms; /* 0 = 30 s; a long poll needs more than it asks */
 	int64_t total_ms; /* 0 = no limit */
-	/* Exactly once, never from inside df_http_client_start(). */
+	/* Exactly once, never from inside df_http_client_start(); it may start
+	 * and cancel requests, but not free the client. */
 	void (*done)(void *ctx, struct df_http_result *result);
 	void *ctx;
 };

@@ -91,6 +91,9 @@ void df_http_answer_header(struct df_http_exchange *x, const char *name,
  * first). Copies. */
 void df_http_answer(struct df_http_exchange *x, unsigned status,
 		    const char *content_type, const void *ptr, size_t len);
+/* An error as peer.h words it; text NULL = what the error says itself. */
+void df_http_answer_err(struct df_http_exchange *x, enum df_err err,
+			const char *text);
 /* Sends [off, off + len) of fd; takes fd. */
 void df_http_answer_fd(struct df_http_exchange *x, unsigned status,
 		       const char *content_type, int fd, uint64_t off,

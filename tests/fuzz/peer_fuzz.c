@@ -1,0 +1,58 @@
+/* peer_fuzz.c - every document that a peer or a DICOMweb server sends us.
+ * What decodes must encode to something that decodes to the same. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/peer.h"
+#include "df/stow.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void offers(struct df_text t)
+{
+	static struct df_peer_offer a[DF_PEER_OFFERS_MAX],
+		b[DF_PEER_OFFERS_MAX];
+	struct df_buf out;
+	size_t n, m;
+
+	if (df_peer_offers_decode(t, a, &n, NULL) != DF_OK)
+		return;
+	df_buf_init(&out, DF_PEER_JSON_MAX);
+	if (df_peer_offers_encode(&out, a, n, NULL) != DF_OK ||
+	    df_peer_offers_decode((struct df_text){(char *)out.ptr, out.len}, b,
+				  &m, NULL) != DF_OK ||
+	    n != m || memcmp(a, b, n * sizeof a[0]) != 0)
+		abort();
+	df_buf_release(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct df_peer_offered offered[DF_PEER_OFFERS_MAX];
+	static struct df_peer_mail mail[DF_PEER_MAIL_MAX];
+	static struct df_stow_item stow[DF_STOW_ITEMS_MAX];
+	struct df_text t = {(const char *)data, size}, text, cms;
+	struct df_peer_enrolled enrolled = {0};
+	struct df_peer_enrol enrol = {0};
+	struct df_parcel_id ids[4];
+	struct df_peer_hello hello;
+	struct df_digest digest;
+	uint64_t a, b;
+	size_t n;
+
+	offers(t);
+	(void)!df_peer_offered_decode(t, offered, &n, NULL);
+	(void)!df_peer_mail_decode(t, &a, mail, &n, NULL);
+	(void)!df_peer_missing_decode(t, ids, 4, &n, NULL);
+	(void)!df_peer_hello_decode(t, &hello, NULL);
+	(void)!df_peer_enrol_decode(t, &enrol, NULL);
+	df_peer_enrol_release(&enrol);
+	(void)!df_peer_enrolled_decode(t, &enrolled, NULL);
+	df_peer_enrolled_release(&enrolled);
+	(void)!df_peer_error_decode(500, t, NULL);
+	(void)!df_peer_signed_decode(t, &text, &cms, NULL);
+	(void)!df_content_digest_decode(&digest, t, NULL);
+	(void)!df_range_decode(t, &a, &b);
+	(void)!df_stow_decode(t, stow, &n, NULL);
+	return 0;
+}
