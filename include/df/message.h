@@ -97,7 +97,9 @@ extern "C" {
 	 * seals for it) CA SEAL_CERT (all PEM) NAME(centre) PEER(centre) */   \
 	X(ENROLLED)                                                            \
 	X(INDEX_KEY_RQ)  /* index > keys */                                    \
-	X(INDEX_KEY)     /* result KEY (32 bytes AEAD, 32 bytes blind index) */\
+	/* result KEY (32 bytes AEAD, 32 bytes blind index) PEER(own           \
+	 * fingerprint: which reports are addressed to us) */                  \
+	X(INDEX_KEY)                                                           \
 /* --- queue > prepare: jobs. Each ends with one JOB_DONE ----------------- */\
 	/* OBJECT CEK LENGTH ENVELOPE (fd ro) > [FACTS] JOB_DONE */            \
 	X(INSPECT)                                                             \
@@ -131,12 +133,16 @@ extern "C" {
 	X(FACTS_PUT)                                                           \
 	X(FACTS_STORED) /* result: committed */                                \
 	X(STUDY_FACTS_RQ) /* STUDY */                                          \
-	/* result STUDY [PEER: the clinic it came from] [identity fields] */   \
+	/* result STUDY [PEER: the clinic it came from] [identity fields]      \
+	 * [ID VERSION PREVIOUS: report id, version and statement digest of    \
+	 * the report last accepted for it, which a new version follows] */    \
 	X(STUDY_FACTS)                                                         \
 	/* OBJECT PEER STATEMENT DIGEST VERDICT [REASON] [WHY] [SIGNER]        \
-	 * MANIFEST*(digests receipted for the study) NOW_MS */                \
+	 * MANIFEST*(digests receipted for the study, oldest first) NOW_MS */  \
 	X(REPORT_PUT)                                                          \
-	X(REPORT_STORED) /* result VERDICT [REASON] */                         \
+	/* result VERDICT(as above, or 3 held: an earlier version is missing)  \
+	 * [REASON word] [STATUS number of the statement's status] */          \
+	X(REPORT_STORED)                                                       \
 /* --- queue > deliver_https ----------------------------------------------*/ \
 	/* DESTINATION(peer name) PARCEL LENGTH PRIORITY (fd ro) >             \
 	 * PROGRESS* JOB_DONE */                                               \
