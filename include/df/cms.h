@@ -38,9 +38,10 @@ DF_MUST_CHECK enum df_err df_cms_sign(struct df_buf *der,
 				      struct df_why *why);
 /*
  * Checks the signature alone and gives the signer's certificate (the caller
- * frees it) and fingerprint; whether that signer is trusted is the caller's
- * question. Exactly one signer; ECDSA P-256/P-384 or RSA >= 2048 with SHA-256
- * or better. DF_E_SENDER. signer and cert may be NULL.
+ * frees it) and fingerprint; whether that signer is trusted, and whether the
+ * certificate's own bytes are (df_cert_check), is the caller's question. One
+ * signer, ECDSA P-256 with SHA-256, exactly the encoding that df_cms_sign
+ * makes: no bit of it can change. DF_E_SENDER. signer and cert may be NULL.
  */
 DF_MUST_CHECK enum df_err df_cms_verify(struct df_digest *signer,
 					struct df_cert **cert, const void *der,

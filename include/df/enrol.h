@@ -20,6 +20,7 @@ extern "C" {
 #define DF_INVITE_CODE_LEN 109 /* 88 digits and 21 dashes */
 #define DF_INVITE_ID_TEXT 10   /* the id as hex: file name and JSON */
 #define DF_INVITE_HOURS 24
+#define DF_INVITE_CSR_MAX 8192u /* check before df_invite_proof */
 
 struct df_invite {
 	uint8_t id[DF_INVITE_ID_LEN];
