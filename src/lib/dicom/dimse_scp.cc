@@ -330,8 +330,10 @@ static enum df_err serve_association(struct scp *s, struct df_why *why)
 			       "not an association request (%04x:%04x)",
 			       cond.module(), cond.code());
 	}
-	/* after another PDU than a request DCMTK says good, too */
-	if (s->ch.assoc->params->DULparams.applicationContextName[0] == 0)
+	/* after another PDU than a request, or half a one, DCMTK says good */
+	if (s->wire.closed)
+		rc = df_fail(why, DF_E_PEER, "closed before an association");
+	else if (s->ch.assoc->params->DULparams.applicationContextName[0] == 0)
 		rc = df_fail(why, DF_E_FORMAT, "not an association request");
 	else
 		rc = negotiate(s, &open, why);

@@ -1,0 +1,206 @@
+/* object.cc - data sets into DCMTK and back, and the facts of an instance. */
+#include "dataset.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "dcmtk/dcmdata/dcistrmb.h"
+#include "dcmtk/dcmdata/dcostrmb.h"
+
+#include "charset_text.h"
+#include "df/str.h"
+#include "guard.h"
+#include "transport.h"
+
+extern "C" enum df_err df_object_init(struct df_why *why)
+try {
+	df_dcmtk_silence();
+	/* iconv and codecs load on first use; the dictionary is a file */
+	if (!dcmDataDict.isDictionaryLoaded())
+		return df_fail(why, DF_E_CONFIG,
+			       "DCMTK's data dictionary is not there (package "
+			       "libdcmtk17, or set DCMDICTPATH)");
+	return DF_OK;
+}
+DF_GUARD(why)
+
+enum df_err dataset_load(DcmDataset *ds, const struct df_object *o, bool head,
+			 struct df_why *why)
+{
+	DcmXfer xfer(o->transfer_syntax);
+	DcmInputBufferStream in;
+	OFCondition cond;
+
+	if (xfer.getXfer() == EXS_Unknown)
+		return df_fail(why, DF_E_UNSUPPORTED,
+			       "transfer syntax %.64s is not known",
+			       o->transfer_syntax);
+	in.setBuffer(o->ptr, (offile_off_t)o->len);
+	in.setEos();
+	ds->transferInit();
+	if (head)
+		cond = ds->readUntilTag(in, xfer.getXfer(), EGL_noChange,
+					DCM_MaxReadLength,
+					DcmTagKey(0x7fe0, 0x0000));
+	else
+		cond = ds->read(in, xfer.getXfer());
+	ds->transferEnd();
+	if (cond.bad())
+		return df_fail(why, DF_E_FORMAT,
+			       "DCMTK cannot read the data set (%04x:%04x)",
+			       cond.module(), cond.code());
+	return DF_OK;
+}
+
+enum df_err dataset_save(DcmDataset *ds, E_TransferSyntax to,
+			 struct df_buf *out, struct df_why *why)
+{
+	std::string block(1 << 20, '\0');
+	DcmOutputBufferStream os(&block[0], (offile_off_t)block.size());
+	enum df_err rc = DF_OK;
+	OFCondition cond;
+	bool more = true;
+
+	ds->transferInit();
+	while (more && rc == DF_OK) {
+		void *ptr = nullptr;
+		offile_off_t len = 0;
+
+		cond = ds->write(os, to, EET_ExplicitLength, nullptr,
+				 EGL_recalcGL);
+		more = cond == EC_StreamNotifyClient;
+		if (cond.good()) { /* the deflater may hold some back */
+			os.flush();
+			more = !os.isFlushed();
+		}
+		os.flushBuffer(ptr, len);
+		if (len > 0)
+			rc = df_buf_add(out, ptr, (size_t)len, why);
+	}
+	ds->transferEnd();
+	if (rc == DF_OK && cond.bad())
+		rc = df_fail(why, DF_E_UNSUPPORTED,
+			     "DCMTK cannot write the data set (%04x:%04x)",
+			     cond.module(), cond.code());
+	return rc;
+}
+
+struct df_text dataset_text(DcmItem *item, const DcmTagKey &key, DcmEVR *vr)
+{
+	DcmElement *e = nullptr;
+	char *text = nullptr;
+	Uint8 *bytes = nullptr;
+	Uint32 len = 0;
+
+	*vr = EVR_UNKNOWN;
+	if (item->findAndGetElement(key, e).bad() || e == nullptr)
+		return {nullptr, 0};
+	*vr = e->ident();
+	if (e->getString(text, len).good() && text != nullptr)
+		return {text, len};
+	if (e->getUint8Array(bytes).good() && bytes != nullptr)
+		return {(const char *)bytes, e->getLength()};
+	return {nullptr, 0};
+}
+
+OFString dataset_charset(DcmItem *item)
+{
+	OFString value;
+
+	if (item->findAndGetOFStringArray(DCM_SpecificCharacterSet, value)
+		    .bad())
+		value.clear();
+	return value;
+}
+
+static bool vr_uses_charset(DcmEVR vr)
+{
+	return vr == EVR_PN || vr == EVR_LO || vr == EVR_SH || vr == EVR_ST ||
+	       vr == EVR_LT || vr == EVR_UT || vr == EVR_UC || vr == EVR_UN;
+}
+
+struct reader {
+	DcmDataset *ds;
+	OFString declared;
+	enum df_text_basis basis; /* the worst so far */
+};
+
+static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
+		      Uint16 element)
+{
+	DcmTagKey key(group, element);
+	Uint16 number = 0;
+	DcmEVR vr;
+	struct df_text t = dataset_text(r->ds, key, &vr);
+	enum df_text_basis basis;
+
+	to[0] = 0;
+	if (vr == EVR_US) {
+		if (r->ds->findAndGetUint16(key, number).good())
+			(void)snprintf(to, cap, "%u", number);
+		return;
+	}
+	if (t.ptr == nullptr)
+		return;
+	basis = df_charset_decode(to, cap, t,
+				  vr_uses_charset(vr) ? r->declared.c_str()
+						      : "",
+				  vr == EVR_PN);
+	if (vr_uses_charset(vr) && basis > r->basis)
+		r->basis = basis;
+}
+
+static void read_accession_issuer(struct reader *r, char *to, size_t cap)
+{
+	DcmItem *item = nullptr;
+	DcmEVR vr;
+	struct df_text t;
+
+	to[0] = 0;
+	if (r->ds->findAndGetSequenceItem(DCM_IssuerOfAccessionNumberSequence,
+					  item)
+		    .bad())
+		return;
+	t = dataset_text(item, DCM_UniversalEntityID, &vr);
+	if (t.ptr == nullptr)
+		t = dataset_text(item, DCM_LocalNamespaceEntityID, &vr);
+	if (t.ptr != nullptr)
+		(void)df_charset_decode(to, cap, t, r->declared.c_str(), false);
+}
+
+static enum df_err facts(const struct df_object *o, struct df_facts *f,
+			 struct df_why *why)
+{
+	DcmDataset ds;
+	struct reader r = {&ds, "", DF_TEXT_ASCII};
+	enum df_err rc;
+
+	memset(f, 0, sizeof *f);
+	rc = dataset_load(&ds, o, true, why);
+	r.declared = dataset_charset(&ds);
+#define X(name, cap, group, element)                                           \
+	read_fact(&r, f->name, sizeof f->name, group, element);
+	DF_FACTS_MAP(X)
+#undef X
+	read_accession_issuer(&r, f->accession_issuer,
+			      sizeof f->accession_issuer);
+	(void)snprintf(f->text_basis, sizeof f->text_basis, "%s",
+		       df_text_basis_name(r.basis));
+	if (rc != DF_OK)
+		return rc;
+	if (!df_uid_valid(df_text_of(f->sop_class)) ||
+	    !df_uid_valid(df_text_of(f->sop_instance)) ||
+	    !df_uid_valid(df_text_of(f->study_uid)) ||
+	    !df_uid_valid(df_text_of(f->series_uid)))
+		return df_fail(why, DF_E_FORMAT,
+			       "SOP class, SOP instance, study or series UID "
+			       "is missing or not valid");
+	return DF_OK;
+}
+
+extern "C" enum df_err df_object_facts(const struct df_object *o,
+				       struct df_facts *f, struct df_why *why)
+try {
+	return facts(o, f, why);
+}
+DF_GUARD(why)
