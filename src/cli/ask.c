@@ -1,0 +1,76 @@
+/*
+ * ask.c - one question to the running daemon's console, one answer.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "df/file.h"
+
+cJSON *df_args1(const char *key, const char *value)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(o, key, value); /* NULL: no memory */
+	return o;
+}
+
+static enum df_err err_of(const char *name)
+{
+	for (unsigned i = 1; name != NULL && i < DF_E_COUNT; i++)
+		if (strcmp(df_err_name((enum df_err)i), name) == 0)
+			return (enum df_err)i;
+	return DF_E_BUG;
+}
+
+/* {"ok":true,"result":..} or the failure it tells of. */
+static enum df_err answer_decode(const struct df_buf *line, cJSON **result,
+				 struct df_why *why)
+{
+	cJSON *o = cJSON_ParseWithLength((const char *)line->ptr, line->len);
+	enum df_err rc = DF_OK;
+
+	if (o == NULL)
+		return df_fail(why, DF_E_FORMAT, "the answer is not JSON");
+	if (cJSON_IsTrue(df_json_at(o, "ok"))) {
+		*result = cJSON_DetachItemFromObjectCaseSensitive(o, "result");
+	} else {
+		const char *hint = df_json_text(o, "hint");
+
+		rc = df_fail(why, err_of(df_json_text(o, "error")), "%s%s%s",
+			     df_json_text(o, "text"), hint[0] ? "; " : "", hint);
+	}
+	cJSON_Delete(o);
+	return rc;
+}
+
+enum df_err df_ask(struct df_cli *cli, const char *verb, cJSON *args,
+		   const int *out, size_t n_out, int64_t timeout_ms,
+		   cJSON **result, int *fd, struct df_why *why)
+{
+	cJSON *rq = cJSON_CreateObject();
+	struct df_buf answer;
+	int in[DF_CONTROL_FDS];
+	size_t n_in = 0;
+	char *text;
+	enum df_err rc;
+
+	*result = NULL;
+	(void)cJSON_AddStringToObject(rq, "verb", verb); /* NULL: no memory */
+	if (args != NULL)
+		(void)cJSON_AddItemToObject(rq, "args", args);
+	text = cJSON_PrintUnformatted(rq);
+	cJSON_Delete(rq);
+	df_buf_init(&answer, DF_CONTROL_ANSWER_MAX);
+	rc = df_control_ask(cli->control, df_text_of(text), out, n_out,
+			    timeout_ms, &answer, in, &n_in, why);
+	free(text);
+	if (rc == DF_OK)
+		rc = answer_decode(&answer, result, why);
+	if (fd != NULL)
+		*fd = rc == DF_OK && n_in > 0 ? df_fd_take(&in[0]) : -1;
+	for (size_t i = 0; i < n_in; i++)
+		df_fd_close(&in[i]);
+	df_buf_release(&answer);
+	return rc;
+}

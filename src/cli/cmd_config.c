@@ -1,0 +1,256 @@
+/*
+ * cmd_config.c - config check|show|sample; modality and destination.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static enum df_err check_run(struct df_cli *cli, struct df_why *why)
+{
+	(void)why; /* DF_NEEDS_CONFIG parsed it */
+	if (!cli->json)
+		(void)puts("config.ini is good"); /* main checks stdout */
+	else
+		(void)puts("{\"ok\":true}"); /* the same */
+	return DF_OK;
+}
+
+const struct df_cmd df_cmd_config_check = {
+	.path = "config check",
+	.args = "",
+	.help = "parse config.ini and say which line is wrong",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.run = check_run,
+};
+
+/* The lines of df_config_show as {"section.key": "value", ...}. */
+static void show_json(struct df_text rest)
+{
+	cJSON *o = cJSON_CreateObject();
+	struct df_text line;
+
+	while (df_text_line(&rest, &line)) {
+		char text[1024];
+		char *value, *origin = NULL;
+
+		if (df_str_copy(text, sizeof text, line) != DF_OK)
+			continue;
+		value = strstr(text, " = ");
+		if (value == NULL)
+			continue;
+		*value = '\0';
+		value += 3;
+		for (char *p = value; (p = strstr(p, "  # ")) != NULL; p++)
+			origin = p;
+		if (origin != NULL)
+			*origin = '\0';
+		(void)cJSON_AddStringToObject(o, text, value); /* no memory */
+	}
+	df_print_json(o);
+	cJSON_Delete(o);
+}
+
+static enum df_err show_run(struct df_cli *cli, struct df_why *why)
+{
+	struct df_buf b;
+	enum df_err rc;
+
+	df_buf_init(&b, 4 * DF_CONFIG_MAX);
+	rc = df_config_show(&b, &cli->cfg, why);
+	if (rc == DF_OK && cli->json)
+		show_json((struct df_text){(const char *)b.ptr, b.len});
+	else if (rc == DF_OK)
+		df_print_clean((const char *)b.ptr, b.len);
+	df_buf_release(&b);
+	return rc;
+}
+
+const struct df_cmd df_cmd_config_show = {
+	.path = "config show",
+	.args = "",
+	.help = "every key with its value and where it comes from",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.run = show_run,
+};
+
+static enum df_err sample_run(struct df_cli *cli, struct df_why *why)
+{
+	struct df_buf b;
+	enum df_err rc;
+
+	(void)cli;
+	df_buf_init(&b, DF_CONFIG_MAX);
+	rc = df_config_sample(&b, NULL, why);
+	if (rc == DF_OK)
+		df_print_clean((const char *)b.ptr, b.len);
+	df_buf_release(&b);
+	return rc;
+}
+
+const struct df_cmd df_cmd_config_sample = {
+	.path = "config sample",
+	.args = "",
+	.help = "a commented config.ini with every key",
+	.run = sample_run,
+};
+
+static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
+{
+	const char *pairs[2 * DF_CIDRS + 2];
+	size_t n = 0;
+	const char *from;
+
+	while (n < DF_CIDRS + 1 &&
+	       (from = df_cli_option_at(cli, "from", n)) != NULL) {
+		pairs[2 * n] = "from";
+		pairs[2 * n + 1] = from;
+		n++;
+	}
+	return df_node_add_section(cli, "modality", cli->args[0], pairs, n, why);
+}
+
+const struct df_cmd df_cmd_modality_add = {
+	.path = "modality add",
+	.args = "AET [--from CIDR]...",
+	.help = "allow a calling AE title, from anywhere or from these addresses",
+	.options = "from=",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.min_args = 1,
+	.max_args = 1,
+	.run = modality_add,
+};
+
+static enum df_err modality_list(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *all = cJSON_CreateObject();
+	cJSON *list = cJSON_AddArrayToObject(all, "modalities");
+
+	(void)why;
+	for (size_t i = 0; i < cli->cfg.n_modalities; i++) {
+		const struct df_modality *m = &cli->cfg.modalities[i];
+		cJSON *o = df_args1("ae_title", m->ae);
+
+		(void)cJSON_AddNumberToObject(o, "prefixes",
+					      (double)m->n_from); /* memory */
+		(void)cJSON_AddItemToArray(list, o);
+		if (!cli->json)
+			(void)printf("%-16s %s\n", m->ae,
+				     m->n_from ? "from listed addresses"
+					       : "from anywhere"); /* main */
+	}
+	if (cli->json)
+		df_print_json(all);
+	cJSON_Delete(all);
+	return DF_OK;
+}
+
+const struct df_cmd df_cmd_modality_list = {
+	.path = "modality list",
+	.args = "",
+	.help = "who may send images",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.run = modality_list,
+};
+
+static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
+{
+	static const char *const keys[] = {"dicom", "stow", "ca", "calling-ae"};
+	const char *pairs[8];
+	size_t n = 0;
+
+	if ((df_cli_option(cli, "dicom") == NULL) ==
+	    (df_cli_option(cli, "stow") == NULL))
+		return df_fail(why, DF_E_USAGE,
+			       "say one of --dicom AET@HOST:PORT and --stow URL");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const char *value = df_cli_option(cli, keys[i]);
+
+		if (value == NULL)
+			continue;
+		pairs[2 * n] = keys[i];
+		pairs[2 * n + 1] = value;
+		n++;
+	}
+	return df_node_add_section(cli, "destination", cli->args[0], pairs, n,
+				   why);
+}
+
+const struct df_cmd df_cmd_destination_add = {
+	.path = "destination add",
+	.args = "NAME --dicom AET@HOST:PORT | --stow URL [--ca FILE] "
+		"[--calling-ae AET]",
+	.help = "send images to a PACS or a DICOMweb server",
+	.options = "dicom= stow= ca= calling-ae=",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.min_args = 1,
+	.max_args = 1,
+	.run = destination_add,
+};
+
+static enum df_err destination_list(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *all = cJSON_CreateObject();
+	cJSON *list = cJSON_AddArrayToObject(all, "destinations");
+
+	(void)why;
+	for (size_t i = 0; i < cli->cfg.n_destinations; i++) {
+		const struct df_destination *d = &cli->cfg.destinations[i];
+		cJSON *o = df_args1("name", d->name);
+		char where[DF_URL_LEN + 1];
+
+		if (d->stow[0] != '\0')
+			df_str_fmt(where, sizeof where, "%s", d->stow);
+		else
+			df_str_fmt(where, sizeof where, "%s@%s:%u", d->ae,
+				   d->dicom.host, (unsigned)d->dicom.port);
+		(void)cJSON_AddStringToObject(o, d->stow[0] ? "stow" : "dicom",
+					      where); /* NULL: no memory */
+		(void)cJSON_AddItemToArray(list, o);
+		if (!cli->json) {
+			df_cell(d->name, 20);
+			(void)puts(where); /* main checks stdout */
+		}
+	}
+	if (cli->json)
+		df_print_json(all);
+	cJSON_Delete(all);
+	return DF_OK;
+}
+
+const struct df_cmd df_cmd_destination_list = {
+	.path = "destination list",
+	.args = "",
+	.help = "where images are sent",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.run = destination_list,
+};
+
+static enum df_err destination_test(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *result = NULL;
+	char *text;
+	enum df_err rc = df_ask(cli, "destination test",
+				df_args1("name", cli->args[0]), NULL, 0,
+				DF_ASK_SLOW_MS, &result, NULL, why);
+
+	if (rc == DF_OK && cli->json) {
+		df_print_json(result);
+	} else if (rc == DF_OK) {
+		text = cJSON_Print(result);
+		(void)puts(text ? text : ""); /* main checks stdout */
+		cJSON_free(text);
+	}
+	cJSON_Delete(result);
+	return rc;
+}
+
+const struct df_cmd df_cmd_destination_test = {
+	.path = "destination test",
+	.args = "NAME",
+	.help = "say what works at a destination, without sending an image",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = destination_test,
+};

@@ -1,0 +1,143 @@
+/*
+ * cmd_peer.c - peer invite|list|revoke|test.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static enum df_err invite_run(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *result = NULL;
+	enum df_err rc;
+
+	if (cli->cfg.node.role != DF_NODE_CENTRE)
+		return df_fail(why, DF_E_REFUSED,
+			       "only a centre invites; on the clinic: peer join");
+	if (cli->cfg.node.listen_https.host[0] == '\0')
+		return df_fail(why, DF_E_CONFIG,
+			       "the centre has no listen-https in config.ini; "
+			       "nobody could join");
+	rc = df_ask(cli, "peer invite", df_args1("name", cli->args[0]), NULL, 0,
+		    DF_ASK_MS, &result, NULL, why);
+	if (rc == DF_OK && df_json_text(result, "code")[0] == '\0')
+		rc = df_fail(why, DF_E_BUG, "no code in the answer");
+	if (rc == DF_OK && cli->json)
+		df_print_json(result);
+	else if (rc == DF_OK)
+		(void)puts(df_json_text(result, "code")); /* main checks */
+	cJSON_Delete(result);
+	return rc;
+}
+
+const struct df_cmd df_cmd_peer_invite = {
+	.path = "peer invite",
+	.args = "NAME",
+	.help = "print a one-time code (24 h) for a clinic of that name",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = invite_run,
+};
+
+/* Those whom we dial are configuration, those who dial us are keys' list. */
+static cJSON *dialled(const struct df_cli *cli)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < cli->cfg.n_peers; i++) {
+		const struct df_peer *p = &cli->cfg.peers[i];
+		cJSON *o = df_args1("name", p->name);
+
+		(void)cJSON_AddStringToObject(o, "fingerprint",
+					      p->fingerprint); /* no memory */
+		(void)cJSON_AddStringToObject(o, "url", p->url); /* the same */
+		(void)cJSON_AddItemToArray(list, o);
+	}
+	return list;
+}
+
+static enum df_err list_run(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *result = NULL;
+	const cJSON *p;
+	enum df_err rc = df_ask(cli, "peer list", NULL, NULL, 0, DF_ASK_MS,
+				&result, NULL, why);
+
+	if (rc != DF_OK)
+		return rc;
+	(void)cJSON_AddItemToObject(result, "dialled", dialled(cli)); /* memory */
+	if (cli->json) {
+		df_print_json(result);
+	} else {
+		cJSON_ArrayForEach(p, df_json_at(result, "peers"))
+		{
+			df_cell(df_json_text(p, "name"), 30);
+			df_cell(df_json_text(p, "fingerprint"), 64);
+			(void)puts(cJSON_IsTrue(df_json_at(p, "revoked"))
+					   ? "revoked"
+					   : "enrolled"); /* main checks */
+		}
+		cJSON_ArrayForEach(p, df_json_at(result, "dialled"))
+		{
+			df_cell(df_json_text(p, "name"), 30);
+			df_cell(df_json_text(p, "fingerprint"), 64);
+			(void)puts(df_json_text(p, "url")); /* main checks */
+		}
+	}
+	cJSON_Delete(result);
+	return DF_OK;
+}
+
+const struct df_cmd df_cmd_peer_list = {
+	.path = "peer list",
+	.args = "",
+	.help = "nodes that may dial us, and nodes that we dial",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG | DF_NEEDS_DAEMON,
+	.run = list_run,
+};
+
+static enum df_err revoke_run(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *result = NULL;
+	enum df_err rc = df_ask(cli, "peer revoke",
+				df_args1("peer", cli->args[0]), NULL, 0,
+				DF_ASK_MS, &result, NULL, why);
+
+	if (rc == DF_OK && cli->json)
+		df_print_json(result);
+	cJSON_Delete(result);
+	return rc;
+}
+
+const struct df_cmd df_cmd_peer_revoke = {
+	.path = "peer revoke",
+	.args = "NAME|FINGERPRINT",
+	.help = "refuse a node from its next request on",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = revoke_run,
+};
+
+static enum df_err test_run(struct df_cli *cli, struct df_why *why)
+{
+	const struct df_peer *p = NULL;
+
+	if (cli->n_args == 0 && cli->cfg.n_peers == 1)
+		p = &cli->cfg.peers[0];
+	else if (cli->n_args == 1)
+		p = df_config_peer(&cli->cfg, df_text_of(cli->args[0]));
+	if (p == NULL)
+		return df_fail(why, DF_E_NOTFOUND, "no such peer in config.ini");
+	return df_peer_hello_test(cli, p->url, p->fingerprint, true, why);
+}
+
+const struct df_cmd df_cmd_peer_test = {
+	.path = "peer test",
+	.args = "[NAME]",
+	.help = "say whether the line to the centre works, and its clock",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
+	.max_args = 1,
+	.run = test_run,
+};

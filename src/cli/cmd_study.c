@@ -1,0 +1,263 @@
+/*
+ * cmd_study.c - study list|show|why|send, queue list|hold|release|retry.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* Asks and prints: JSON as it came, else by `human`. */
+static enum df_err ask_print(struct df_cli *cli, const char *verb, cJSON *args,
+			     void (*human)(const cJSON *), struct df_why *why)
+{
+	cJSON *result = NULL;
+	enum df_err rc = df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result,
+				NULL, why);
+
+	if (rc == DF_OK && cli->json)
+		df_print_json(result);
+	else if (rc == DF_OK && human != NULL)
+		human(result);
+	cJSON_Delete(result);
+	return rc;
+}
+
+static void studies_print(const cJSON *all)
+{
+	const cJSON *s;
+
+	df_cell("patient", 20);
+	df_cell("state", 12);
+	(void)puts("images packed deliv. confirm.      size  study"); /* main */
+	cJSON_ArrayForEach(s, df_json_at(all, "studies"))
+	{
+		char size[16];
+		const cJSON *patient = df_json_at(s, "patient");
+		const char *name = df_json_text(patient, "patient_name");
+
+		df_bytes_text(size, df_json_num(s, "bytes"));
+		df_cell(name[0] ? name : "-", 20);
+		df_cell(df_json_text(s, "state"), 12);
+		(void)printf("%6lld %6lld %6lld %8lld %9s  %s\n",
+			     (long long)df_json_num(s, "instances"),
+			     (long long)df_json_num(s, "packed"),
+			     (long long)df_json_num(s, "delivered"),
+			     (long long)df_json_num(s, "confirmed"), size,
+			     df_json_text(s, "study_uid")); /* main checks */
+	}
+}
+
+static enum df_err list_run(struct df_cli *cli, struct df_why *why)
+{
+	return ask_print(cli, "study list", NULL, studies_print, why);
+}
+
+const struct df_cmd df_cmd_study_list = {
+	.path = "study list",
+	.args = "",
+	.help = "the studies this node holds, and how far each has come",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.run = list_run,
+};
+
+static void pretty(const cJSON *o)
+{
+	char *text = cJSON_Print(o);
+
+	if (text != NULL)
+		df_print_clean(text, strlen(text));
+	(void)putchar('\n'); /* main checks stdout */
+	cJSON_free(text);
+}
+
+/* A plain text the room made, or whatever else came. */
+static void text_print(const cJSON *o)
+{
+	const char *text = df_json_text(o, "text");
+
+	if (text[0] == '\0') {
+		pretty(o);
+		return;
+	}
+	df_print_clean(text, strlen(text));
+	if (text[strlen(text) - 1] != '\n')
+		(void)putchar('\n'); /* main checks stdout */
+}
+
+static enum df_err show_run(struct df_cli *cli, struct df_why *why)
+{
+	return ask_print(cli, "study show", df_args1("study", cli->args[0]),
+			 pretty, why);
+}
+
+const struct df_cmd df_cmd_study_show = {
+	.path = "study show",
+	.args = "UID",
+	.help = "one study in full",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = show_run,
+};
+
+static enum df_err why_run(struct df_cli *cli, struct df_why *why)
+{
+	return ask_print(cli, "study why", df_args1("study", cli->args[0]),
+			 text_print, why);
+}
+
+const struct df_cmd df_cmd_study_why = {
+	.path = "study why",
+	.args = "UID",
+	.help = "where it is, what is missing, the last error, what to do",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = why_run,
+};
+
+static enum df_err send_run(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *args = df_args1("study", cli->args[0]);
+
+	if (df_cli_option(cli, "stat") != NULL)
+		(void)cJSON_AddTrueToObject(args, "stat"); /* no memory */
+	return ask_print(cli, "study send", args, NULL, why);
+}
+
+const struct df_cmd df_cmd_study_send = {
+	.path = "study send",
+	.args = "UID [--stat]",
+	.help = "the study is complete now; --stat lets it overtake",
+	.options = "stat",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = send_run,
+};
+
+/* --- queue ------------------------------------------------------------------*/
+
+static void queue_print(const cJSON *all)
+{
+	const cJSON *d, *list = df_json_at(all, "deliveries");
+
+	if (list == NULL)
+		list = df_json_at(all, "queue");
+	(void)puts("id         destination          state      tries  next try "
+		   "            last error"); /* main checks stdout */
+	cJSON_ArrayForEach(d, list)
+	{
+		const cJSON *id = df_json_at(d, "id");
+
+		if (cJSON_IsNumber(id))
+			(void)printf("%-10lld ",
+				     (long long)df_json_num(d, "id")); /* main */
+		else
+			df_cell(df_json_text(d, "id"), 10);
+		df_cell(df_json_text(d, "destination"), 20);
+		df_cell(df_json_text(d, "state"), 10);
+		(void)printf("%-6lld ",
+			     (long long)df_json_num(d, "tries")); /* main */
+		df_cell(df_json_text(d, "next"), 20);
+		df_cell(df_json_text(d, "error"), 1);
+		(void)putchar('\n'); /* main checks stdout */
+	}
+}
+
+static enum df_err queue_list(struct df_cli *cli, struct df_why *why)
+{
+	return ask_print(cli, "queue list", NULL, queue_print, why);
+}
+
+const struct df_cmd df_cmd_queue_list = {
+	.path = "queue list",
+	.args = "",
+	.help = "what is still to be delivered",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.run = queue_list,
+};
+
+/* {ids:[..]} or {all:true} or {destination:..} */
+static enum df_err queue_order(struct df_cli *cli, const char *verb,
+			       struct df_why *why)
+{
+	cJSON *args = cJSON_CreateObject(), *ids;
+	const char *destination = df_cli_option(cli, "destination");
+
+	if (df_cli_option(cli, "all") != NULL) {
+		(void)cJSON_AddTrueToObject(args, "all"); /* NULL: memory */
+	} else if (destination != NULL) {
+		(void)cJSON_AddStringToObject(args, "destination",
+					      destination); /* the same */
+	} else if (cli->n_args == 0) {
+		cJSON_Delete(args);
+		return df_fail(why, DF_E_USAGE,
+			       "say --all, --destination NAME, or which ids");
+	} else {
+		ids = cJSON_AddArrayToObject(args, "ids");
+		for (size_t i = 0; i < cli->n_args; i++) {
+			uint64_t n;
+			cJSON *id;
+
+			if (df_text_u64(df_text_of(cli->args[i]), &n))
+				id = cJSON_CreateNumber((double)n);
+			else
+				id = cJSON_CreateString(cli->args[i]);
+			(void)cJSON_AddItemToArray(ids, id); /* memory */
+		}
+	}
+	return ask_print(cli, verb, args, NULL, why);
+}
+
+static enum df_err queue_hold(struct df_cli *cli, struct df_why *why)
+{
+	return queue_order(cli, "queue hold", why);
+}
+
+const struct df_cmd df_cmd_queue_hold = {
+	.path = "queue hold",
+	.args = "--all | --destination NAME | ID...",
+	.help = "keep deliveries from being sent until released",
+	.options = "all destination=",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.max_args = 1000,
+	.run = queue_hold,
+};
+
+static enum df_err queue_release(struct df_cli *cli, struct df_why *why)
+{
+	return queue_order(cli, "queue release", why);
+}
+
+const struct df_cmd df_cmd_queue_release = {
+	.path = "queue release",
+	.args = "--all | --destination NAME | ID...",
+	.help = "let held deliveries go on",
+	.options = "all destination=",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.max_args = 1000,
+	.run = queue_release,
+};
+
+static enum df_err queue_retry(struct df_cli *cli, struct df_why *why)
+{
+	cJSON *args = cJSON_CreateObject();
+	uint64_t n;
+
+	if (df_text_u64(df_text_of(cli->args[0]), &n))
+		(void)cJSON_AddNumberToObject(args, "id", (double)n); /* memory */
+	else
+		(void)cJSON_AddStringToObject(args, "id", cli->args[0]); /* same */
+	return ask_print(cli, "queue retry", args, NULL, why);
+}
+
+const struct df_cmd df_cmd_queue_retry = {
+	.path = "queue retry",
+	.args = "ID",
+	.help = "try a delivery again now, refused ones too",
+	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = queue_retry,
+};

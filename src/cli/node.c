@@ -1,0 +1,123 @@
+/*
+ * node.c - the node's directory: configuration in, sections added.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "df/file.h"
+
+#define CONFIG "config.ini"
+
+enum df_err df_node_open(struct df_cli *cli, struct df_why *why)
+{
+	if (cli->dir_name == NULL || cli->dir_name[0] == '\0')
+		return df_fail(why, DF_E_USAGE,
+			       "say which node: -C DIR or DCM_FORWARD_DIR");
+	return df_dir_open(&cli->dir, AT_FDCWD, cli->dir_name, why);
+}
+
+enum df_err df_node_config(struct df_cli *cli, struct df_why *why)
+{
+	enum df_err rc;
+
+	df_buf_release(&cli->cfg_text);
+	df_buf_init(&cli->cfg_text, DF_CONFIG_MAX);
+	rc = df_file_read(cli->dir, CONFIG, DF_CONFIG_MAX, &cli->cfg_text, why);
+	if (rc == DF_E_NOTFOUND)
+		return df_fail(why, DF_E_NOTFOUND,
+			       "this directory is not a node yet (no " CONFIG
+			       "); see dcm-forward init --help");
+	if (rc != DF_OK)
+		return rc;
+	return df_config_parse((const char *)cli->cfg_text.ptr,
+			       cli->cfg_text.len, &cli->cfg, why);
+}
+
+void df_node_release(struct df_cli *cli)
+{
+	df_config_release(&cli->cfg);
+	df_buf_release(&cli->cfg_text);
+	df_fd_close(&cli->control);
+	df_fd_close(&cli->dir);
+}
+
+void df_node_reload(struct df_cli *cli, const char *verb)
+{
+	struct df_why why;
+	cJSON *result = NULL;
+	enum df_err rc = DF_OK;
+
+	if (cli->control < 0)
+		rc = df_control_connect(&cli->control, cli->dir, &why);
+	if (rc != DF_OK)
+		return; /* not running: it reads the file when it starts */
+	rc = df_ask(cli, verb, NULL, NULL, 0, DF_ASK_MS, &result, NULL, &why);
+	if (rc != DF_OK)
+		(void)fprintf(stderr, "dcm-forward: the running daemon did not "
+			      "take the change up: %s\n  restart it\n",
+			      why.text); /* terminal */
+	cJSON_Delete(result);
+}
+
+enum df_err df_node_add_section(struct df_cli *cli, const char *kind,
+				const char *name, const char *const *pairs,
+				size_t n_pairs, struct df_why *why)
+{
+	enum df_err rc = df_config_append_section(&cli->cfg_text, kind, name,
+						  pairs, n_pairs, why);
+
+	if (rc == DF_OK)
+		rc = df_file_write_durable(cli->dir, CONFIG, 0600,
+					   cli->cfg_text.ptr, cli->cfg_text.len,
+					   why);
+	if (rc == DF_OK)
+		df_node_reload(cli, "reload");
+	return rc;
+}
+
+enum df_err df_user_file_read(const char *path, size_t max, struct df_buf *b,
+			      struct df_why *why)
+{
+	FILE *f = fopen(path, "re");
+	enum df_err rc = DF_OK;
+	size_t got;
+
+	if (f == NULL)
+		return df_fail_sys(why,
+				   errno == ENOENT ? DF_E_NOTFOUND : DF_E_IO,
+				   "cannot open '%s'", path);
+	df_buf_init(b, max);
+	do {
+		const size_t step = max - b->len < 65536 ? max - b->len : 65536;
+
+		rc = df_buf_reserve(b, step ? step : 1, why);
+		if (rc != DF_OK)
+			break;
+		got = fread(b->ptr + b->len, 1, step ? step : 1, f);
+		b->len += got;
+	} while (got > 0);
+	if (rc == DF_OK && ferror(f))
+		rc = df_fail_sys(why, DF_E_IO, "cannot read '%s'", path);
+	(void)fclose(f); /* only read */
+	if (rc == DF_E_LIMIT)
+		rc = df_fail(why, rc, "'%s' is larger than %zu bytes", path, max);
+	if (rc != DF_OK)
+		df_buf_release(b);
+	return rc;
+}
+
+enum df_err df_memfd_of(int *fd, const void *ptr, size_t len, struct df_why *why)
+{
+	enum df_err rc = df_memfd_new(fd, "request", why);
+
+	if (rc == DF_OK)
+		rc = df_write_all(*fd, ptr, len, why);
+	if (rc == DF_OK)
+		rc = df_memfd_seal(*fd, why);
+	if (rc != DF_OK)
+		df_fd_close(fd);
+	return rc;
+}

@@ -1,0 +1,81 @@
+/*
+ * output.c - what people and programs read on standard output.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+void df_print_json(const cJSON *json)
+{
+	char *text = cJSON_PrintUnformatted(json);
+
+	if (text != NULL)
+		(void)puts(text); /* main checks stdout at the end */
+	free(text);
+}
+
+const cJSON *df_json_at(const cJSON *o, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+const char *df_json_text(const cJSON *o, const char *key)
+{
+	const char *s = cJSON_GetStringValue(df_json_at(o, key));
+
+	return s ? s : "";
+}
+
+int64_t df_json_num(const cJSON *o, const char *key)
+{
+	const cJSON *v = df_json_at(o, key);
+
+	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : -1;
+}
+
+void df_bytes_text(char to[16], int64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	double v = (double)bytes;
+	size_t u = 0;
+
+	if (bytes < 0) {
+		df_str_fmt(to, 16, "-");
+		return;
+	}
+	while (v >= 1000 && u + 1 < sizeof units / sizeof *units) {
+		v /= 1000;
+		u++;
+	}
+	df_str_fmt(to, 16, u ? "%.1f %s" : "%.0f %s", v, units[u]);
+}
+
+void df_print_clean(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char c = (unsigned char)text[i];
+		const bool control = (c < 0x20 && c != '\n' && c != '\t') ||
+				     c == 0x7f;
+
+		(void)putchar(control ? '?' : c); /* main checks stdout */
+	}
+}
+
+void df_cell(const char *text, int width)
+{
+	int columns = 0;
+
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		const unsigned char c = *p < 0x20 || *p == 0x7f ? '?' : *p;
+
+		/* three bytes of UTF-8 are mostly CJK: two columns wide */
+		if ((c & 0xc0) != 0x80)
+			columns += c >= 0xe3 && c < 0xf8 ? 2 : 1;
+		(void)putchar(c); /* main checks stdout at the end */
+	}
+	for (; columns < width; columns++)
+		(void)putchar(' '); /* the same */
+	(void)putchar(' ');         /* the same */
+}
