@@ -123,8 +123,8 @@ DF_MUST_CHECK enum df_err
 df_store_put_instance(struct df_store *s, const struct df_store_instance *i,
 		      struct df_why *why);
 
-/* peer NULL: whoever sent it; DF_E_CONFLICT when two clinics sent a study of
- * that UID. DF_E_NOTFOUND. */
+/* peer NULL: the clinic that sent it, else our own; DF_E_CONFLICT when two
+ * clinics sent a study of that UID. DF_E_NOTFOUND. */
 DF_MUST_CHECK enum df_err df_store_study(struct df_store *s,
 					 const char *study_uid,
 					 const char *peer,

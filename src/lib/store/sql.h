@@ -37,7 +37,7 @@ X(INSTANCE_PUT, "INSERT INTO instances"                                        \
 	" ON CONFLICT(series, uid, digest) DO UPDATE SET object = ?7,"         \
 	" record = ?8, coding = ?9, pixels = coalesce(?14, pixels)")           \
 X(STUDY_FIND, DF_SQL_STUDY " WHERE s.uid = ?1 AND (?2 IS NULL OR s.peer = ?2)" \
-	" ORDER BY s.last_ms DESC LIMIT 2")                                    \
+	" ORDER BY s.peer = '', s.last_ms DESC LIMIT 2")                       \
 X(STUDY_LIST, DF_SQL_STUDY " ORDER BY s.last_ms DESC, s.id DESC LIMIT ?1")     \
 X(STUDY_COUNT, "SELECT count(DISTINCT r.id), count(DISTINCT i.uid),"           \
 	" total(i.size) FROM series r JOIN instances i ON i.series = r.id"     \

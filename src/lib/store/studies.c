@@ -320,7 +320,8 @@ enum df_err df_store_study(struct df_store *s, const char *study_uid,
 		rc = read_study(s, q, out, why);
 	if (rc == DF_OK) {
 		rc = df_sql_step(s, q, why);
-		if (rc == DF_OK)
+		/* what came to us directly, an SR say, stands behind */
+		if (rc == DF_OK && df_sql_col(q, 2).len > 0)
 			rc = df_fail(why, DF_E_CONFLICT,
 				     "two clinics sent a study of this UID");
 		else if (rc == DF_E_NOTFOUND)

@@ -247,6 +247,11 @@ static void test_tenants(void **state)
 	i.peer = df_text_of("");
 	put(h, &i);
 	assert_int_equal(df_store_study(h->store, "1.2.3", NULL, &st, NULL),
+			 DF_OK);
+	assert_string_equal(st.peer, PEER);
+	i.peer = df_text_of("another clinic");
+	put(h, &i);
+	assert_int_equal(df_store_study(h->store, "1.2.3", NULL, &st, NULL),
 			 DF_E_CONFLICT);
 	assert_int_equal(df_store_study(h->store, "1.2.3", "", &st, NULL),
 			 DF_OK);

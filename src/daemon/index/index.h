@@ -1,0 +1,79 @@
+/*
+ * index.h - the room `index`, private: one struct, who does what.
+ */
+#ifndef DF_INDEX_H
+#define DF_INDEX_H
+
+#include "df/message.h"
+#include "df/report_policy.h"
+#include "df/room.h"
+#include "df/store.h"
+
+struct cJSON;
+
+/* A reply that waits for the commit of this turn. */
+struct ack {
+	struct df_link *to;
+	struct df_msg reply;
+};
+
+/* A message that came before the index key did. */
+struct parked {
+	struct parked *next;
+	struct df_link *from;
+	void (*run)(struct df_room *room, struct df_link *from,
+		    const struct df_msg *m, int *fds, size_t n_fds);
+	struct df_buf bytes;
+};
+
+struct index {
+	struct df_room *room;
+	struct df_store *store; /* NULL until the key is there */
+	uint8_t seal_key[32];
+	uint8_t blind_key[32];
+	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
+	bool begun;
+	struct ack *acks; /* owned; replies of this turn */
+	size_t n_acks;
+	size_t cap_acks;
+	struct parked *parked;
+	struct parked **parked_end;
+	size_t n_parked;
+};
+
+/* main.c */
+/* Joins this turn's transaction. */
+DF_MUST_CHECK enum df_err index_begin(struct index *x, struct df_why *why);
+/* Takes reply; it goes out when the turn is committed, or as that failure. */
+void index_ack(struct index *x, struct df_link *to, struct df_msg *reply);
+/* Commits and answers now: what is read next must be durable. */
+void index_flush(struct index *x);
+/* Forgets this turn's puts; every reply of the turn becomes this failure. */
+void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
+
+/* cipher.c */
+struct df_column_cipher index_cipher(struct index *x);
+
+/* index_facts.c */
+extern const enum df_field index_ident_field[DF_IDENT_COUNT];
+extern const char *const index_ident_word[DF_IDENT_COUNT];
+void index_facts_put(struct index *x, struct df_link *from,
+		     const struct df_msg *m);
+void index_study_facts(struct index *x, struct df_link *from,
+		       const struct df_msg *m);
+
+/* verdict.c */
+void index_report_put(struct index *x, struct df_link *from,
+		      const struct df_msg *m);
+/* The study that a statement of this clinic speaks of. */
+DF_MUST_CHECK enum df_err index_claimed_study(struct index *x,
+					      const char *study_uid,
+					      const char *clinic_node,
+					      struct df_store_study *out,
+					      struct df_why *why);
+
+/* query.c */
+void index_query(struct index *x, struct df_link *from,
+		 const struct df_msg *m);
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * main.c - the room `index`: who has which study, which report may be shown.
+ *
+ * The only user of index.db. Everything that is put within one turn of the
+ * loop shares one transaction; nothing is acknowledged before its commit. The
+ * index key comes from `keys` when that link is up; until then messages wait
+ * in memory, in order.
+ *
+ * Failures: a commit that fails is answered as such and the queue asks again;
+ * a database that does not open ends the room, so that supervise shows it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/log.h"
+#include "index.h"
+
+#define PARKED_MAX 4096
+#define KEY_TIMEOUT_MS 10000
+static const char PATH[] = "index.db";
+
+static struct index self;
+
+enum df_err index_begin(struct index *x, struct df_why *why)
+{
+	enum df_err rc;
+
+	if (x->begun)
+		return DF_OK;
+	rc = df_store_begin(x->store, why);
+	x->begun = rc == DF_OK;
+	return rc;
+}
+
+void index_ack(struct index *x, struct df_link *to, struct df_msg *reply)
+{
+	if (x->n_acks == x->cap_acks) {
+		x->cap_acks = x->cap_acks ? 2 * x->cap_acks : 64;
+		x->acks = df_xrealloc(x->acks, x->cap_acks * sizeof *x->acks);
+	}
+	x->acks[x->n_acks++] = (struct ack){to, *reply};
+	*reply = (struct df_msg){0};
+}
+
+void index_abandon(struct index *x, enum df_err err, const struct df_why *why)
+{
+	size_t i;
+
+	if (x->begun)
+		df_store_abandon(x->store);
+	x->begun = false;
+	for (i = 0; i < x->n_acks; i++) {
+		struct ack *a = &x->acks[i];
+		struct df_msg failed;
+
+		df_msg_init(&failed, a->reply.type, a->reply.tag);
+		df_msg_put_result(&failed, err, why);
+		df_msg_release(&a->reply);
+		if (a->to != NULL)
+			(void)df_room_send(a->to, &failed, NULL, 0);
+		df_msg_release(&failed); /* a link that is gone asks again */
+	}
+	x->n_acks = 0;
+}
+
+void index_flush(struct index *x)
+{
+	struct df_why why = {0};
+	enum df_err rc = DF_OK;
+	size_t i;
+
+	if (x->begun)
+		rc = df_store_commit(x->store, &why);
+	if (rc != DF_OK) {
+		df_log(DF_LOG_ERROR, "index.commit-failed", DF_F_ERR(&why));
+		index_abandon(x, rc, &why);
+		return;
+	}
+	x->begun = false;
+	for (i = 0; i < x->n_acks; i++) {
+		struct ack *a = &x->acks[i];
+
+		if (a->to != NULL)
+			(void)df_room_send(a->to, &a->reply, NULL, 0);
+		df_msg_release(&a->reply);
+	}
+	x->n_acks = 0;
+}
+
+/* --- messages before the key ---------------------------------------------- */
+
+static void park(struct index *x, struct df_link *from, const struct df_msg *m,
+		 void (*run)(struct df_room *, struct df_link *,
+			     const struct df_msg *, int *, size_t))
+{
+	struct parked *p = df_xcalloc(1, sizeof *p);
+	struct df_msg copy;
+
+	if (x->n_parked == PARKED_MAX)
+		df_bug("no index key, and %d messages wait", PARKED_MAX);
+	df_buf_init(&p->bytes, DF_MSG_MAX);
+	df_msg_init(&copy, m->type, m->tag);
+	df_msg_copy(&copy, m, DF_M_NONE);
+	if (df_msg_encode(&copy, &p->bytes, NULL) != DF_OK)
+		df_bug("a message that was decoded does not encode");
+	df_msg_release(&copy);
+	p->from = from;
+	p->run = run;
+	*x->parked_end = p;
+	x->parked_end = &p->next;
+	x->n_parked++;
+}
+
+static void unpark(struct index *x)
+{
+	struct parked *p;
+
+	while ((p = x->parked) != NULL) {
+		struct df_msg m = {0};
+
+		x->parked = p->next;
+		if (p->from != NULL &&
+		    df_msg_decode(&m, p->bytes.ptr, p->bytes.len, NULL) ==
+			    DF_OK)
+			p->run(x->room, p->from, &m, NULL, 0);
+		df_buf_wipe(&p->bytes);
+		free(p);
+	}
+	x->parked_end = &x->parked;
+	x->n_parked = 0;
+}
+
+/* --- handlers -------------------------------------------------------------- */
+
+static void on_facts(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_facts);
+	else
+		index_facts_put(x, from, m);
+}
+
+static void on_study(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_study);
+	else
+		index_study_facts(x, from, m);
+}
+
+static void on_report(struct df_room *room, struct df_link *from,
+		      const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_report);
+	else
+		index_report_put(x, from, m);
+}
+
+static void on_query(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* index verbs take none */
+	if (x->store == NULL)
+		park(x, from, m, on_query);
+	else
+		index_query(x, from, m);
+}
+
+static const struct df_handler HANDLERS[] = {
+	{DF_MSG_FACTS_PUT, DF_ROLE_QUEUE, on_facts},
+	{DF_MSG_STUDY_FACTS_RQ, DF_ROLE_QUEUE, on_study},
+	{DF_MSG_REPORT_PUT, DF_ROLE_QUEUE, on_report},
+	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
+};
+
+/* --- the key and the database ---------------------------------------------- */
+
+static void open_store(struct index *x)
+{
+	struct df_column_cipher cipher = index_cipher(x);
+	struct df_why why = {0};
+
+	if (df_store_open(&x->store, PATH, &cipher, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "index.open-failed", DF_F_ERR(&why));
+		df_room_stop(x->room);
+		return;
+	}
+	df_log(DF_LOG_INFO, "index.open");
+	unpark(x);
+	df_room_ready(x->room);
+}
+
+static void on_key(void *ctx, struct df_reply *reply)
+{
+	struct index *x = ctx;
+	struct df_text key;
+
+	if (x->store != NULL)
+		return;
+	if (reply->err != DF_OK) {
+		/* a new link to keys asks again */
+		df_log(DF_LOG_WARN, "index.no-key", DF_F_ERR(&reply->why));
+		return;
+	}
+	if (!df_msg_get(reply->msg, DF_M_KEY, &key) ||
+	    key.len != sizeof x->seal_key + sizeof x->blind_key)
+		df_bug("the index key is not 64 bytes");
+	memcpy(x->seal_key, key.ptr, sizeof x->seal_key);
+	memcpy(x->blind_key, key.ptr + sizeof x->seal_key,
+	       sizeof x->blind_key);
+	if (!df_msg_get_str(reply->msg, DF_M_PEER, x->self, sizeof x->self))
+		df_log(DF_LOG_WARN, "index.no-own-fingerprint");
+	open_store(x);
+}
+
+static void link_up(struct df_room *room, struct df_link *link)
+{
+	struct df_msg m;
+
+	if (link->role != DF_ROLE_KEYS || self.store != NULL)
+		return;
+	df_msg_init(&m, DF_MSG_INDEX_KEY_RQ, 0);
+	(void)df_room_call(room, link, &m, NULL, 0, DF_MSG_INDEX_KEY,
+			   KEY_TIMEOUT_MS, on_key, &self);
+}
+
+static void link_down(struct df_room *room, struct df_link *link)
+{
+	struct parked *p;
+	size_t i;
+
+	(void)room; /* there is one */
+	for (i = 0; i < self.n_acks; i++)
+		if (self.acks[i].to == link)
+			self.acks[i].to = NULL;
+	for (p = self.parked; p != NULL; p = p->next)
+		if (p->from == link)
+			p->from = NULL;
+}
+
+static void turn(struct df_room *room)
+{
+	(void)room; /* there is one */
+	if (self.begun || self.n_acks > 0)
+		index_flush(&self);
+}
+
+static enum df_err start(struct df_room *room, struct df_why *why)
+{
+	(void)why; /* nothing here can fail */
+	self.room = room;
+	self.parked_end = &self.parked;
+	df_room_set_ctx(room, &self);
+	return DF_OK;
+}
+
+static void end(struct df_room *room)
+{
+	struct df_why why = {.err = DF_E_CANCELLED};
+
+	(void)room; /* there is one */
+	index_abandon(&self, DF_E_CANCELLED, &why);
+	df_store_close(self.store);
+	free(self.acks);
+	explicit_bzero(self.seal_key, sizeof self.seal_key);
+	explicit_bzero(self.blind_key, sizeof self.blind_key);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct df_room_spec SPEC = {
+		.role = DF_ROLE_INDEX,
+		.handlers = HANDLERS,
+		.n_handlers = sizeof HANDLERS / sizeof HANDLERS[0],
+		.start = start,
+		.link_up = link_up,
+		.link_down = link_down,
+		.turn = turn,
+		.end = end,
+		.says_ready = true,
+	};
+
+	return df_room_main(argc, argv, &SPEC);
+}
