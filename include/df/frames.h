@@ -1,5 +1,6 @@
 /*
- * frames.h - the codecs: JPEG-LS for frames of pixels, zstd for anything.
+ * frames.h - the codecs: JPEG-LS for frames of pixels, zstd for anything,
+ * and the way out of a deflated data set.
  *
  * Lossless only. All input of the decoders is untrusted: sizes are checked
  * against what the caller expects before memory is touched.
@@ -69,6 +70,17 @@ DF_MUST_CHECK enum df_err df_zstd_compare(const void *code, size_t code_len,
 					  const void *a, size_t a_len,
 					  const void *b, size_t b_len,
 					  struct df_why *why);
+
+#define DF_INFLATE_RATIO_MAX 200
+
+/*
+ * Appends what a raw deflate stream (RFC 1951, as the deflated transfer syntax
+ * has it) holds; at most one byte of padding may follow it. DF_E_LIMIT past
+ * out's maximum or DF_INFLATE_RATIO_MAX to 1 (beyond the first MiB), as soon
+ * as it shows; DF_E_FORMAT when the stream is damaged or ends too early.
+ */
+DF_MUST_CHECK enum df_err df_inflate(struct df_buf *out, const void *ptr,
+				     size_t len, struct df_why *why);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,175 @@
+/*
+ * inspect.c - INSPECT: is a raw object what it says, and what does it say?
+ * VERIFY: the same for every instance of a parcel, and the parcel itself.
+ */
+#include <string.h>
+
+#include "df/digest.h"
+#include "prepare.h"
+
+static enum df_err understand(struct job *j, const struct instance *in)
+{
+	struct df_facts facts = {0};
+	struct df_walk walk;
+	enum df_err rc = meaning_of(in, &walk, &facts, j->limit_bytes, &j->why);
+
+	if (rc == DF_OK)
+		rc = meaning_agrees(in, &facts, &j->why);
+	if (rc == DF_OK)
+		meaning_send(j, in, &facts);
+	return rc;
+}
+
+enum df_err inspect_run(struct job *j)
+{
+	struct source s = {0};
+	struct instance in = {0};
+	struct df_cek cek;
+	uint64_t length;
+	enum df_err rc = job_fds(j, 1);
+
+	if (rc == DF_OK)
+		rc = job_cek(j, j->m, &cek);
+	if (rc == DF_OK)
+		rc = job_u64(j, j->m, DF_M_LENGTH, &length);
+	if (rc != DF_OK)
+		return rc;
+	rc = source_open(&s, j->fds[0], &cek, length, DF_SEALED_REST, &j->why);
+	if (rc == DF_OK)
+		rc = source_raw(&s, &in, j->limit_bytes, &j->why);
+	if (rc == DF_OK)
+		rc = understand(j, &in);
+	instance_release(&in);
+	source_release(&s);
+	df_wipe(&cek, sizeof cek);
+	return rc;
+}
+
+/* What the records were, to be held against the contents record. */
+struct seen {
+	struct df_record_contents got;
+	bool closed;
+};
+
+static enum df_err see_instance(struct job *j, struct source *s, uint64_t at,
+				struct seen *seen, uint64_t *next)
+{
+	struct df_record_entry entry = {.offset = at};
+	struct instance in;
+	enum df_err rc = source_instance(s, at, &in, j->limit_bytes, &j->why);
+
+	if (rc == DF_OK) {
+		memcpy(entry.name, in.r.sop_instance, sizeof entry.name);
+		entry.digest = in.r.digest;
+		rc = df_record_contents_add(&seen->got, &entry, &j->why);
+	}
+	if (rc == DF_OK)
+		rc = understand(j, &in);
+	*next = in.next;
+	instance_release(&in);
+	return rc;
+}
+
+static enum df_err see_contents(const struct record *r, const struct seen *seen,
+				struct df_why *why)
+{
+	struct df_record_contents said = {0};
+	enum df_err rc = df_record_contents_decode(&said, r->header,
+						   r->body.ptr, r->body.len,
+						   why);
+	bool same = rc == DF_OK && said.count == seen->got.count;
+
+	for (size_t i = 0; same && i < said.count; i++) {
+		const struct df_record_entry *a = &said.entries[i];
+		const struct df_record_entry *b = &seen->got.entries[i];
+
+		same = strcmp(a->name, b->name) == 0 &&
+		       a->offset == b->offset &&
+		       df_digest_same(&a->digest, &b->digest);
+	}
+	if (rc == DF_OK && !same)
+		rc = df_fail(why, DF_E_MANIFEST,
+			     "contents do not list the records there are");
+	df_record_contents_release(&said);
+	return rc;
+}
+
+/* The type at `at`, without reading the body yet. */
+static enum df_err peek(struct source *s, uint64_t at,
+			struct df_record_frame *f, struct df_why *why)
+{
+	uint8_t bytes[DF_RECORD_FRAME_LEN];
+	enum df_err rc;
+
+	if (df_reader_size(&s->reader) - at < sizeof bytes)
+		return df_fail(why, DF_E_MANIFEST,
+			       "parcel ends without its contents record");
+	rc = df_reader_read(&s->reader, at, bytes, sizeof bytes, why);
+	if (rc == DF_OK)
+		rc = df_record_frame_decode(f, bytes, why);
+	return rc;
+}
+
+static enum df_err see_record(struct job *j, struct source *s, uint64_t *at,
+			      struct seen *seen)
+{
+	struct df_record_frame f;
+	struct record r;
+	enum df_err rc = peek(s, *at, &f, &j->why);
+
+	if (rc != DF_OK)
+		return rc;
+	if (f.type == DF_RECORD_INSTANCE)
+		return see_instance(j, s, *at, seen, at);
+	if (f.type != DF_RECORD_NOTE && f.type != DF_RECORD_CONTENTS)
+		return df_fail(&j->why, DF_E_FORMAT,
+			       "a record of type %d stands in a parcel",
+			       (int)f.type);
+	rc = source_record(s, *at, &r, j->limit_bytes, &j->why);
+	if (rc == DF_OK && f.type == DF_RECORD_CONTENTS) {
+		rc = see_contents(&r, seen, &j->why);
+		seen->closed = true;
+	}
+	*at = r.next;
+	bytes_release(&r.body);
+	return rc;
+}
+
+static enum df_err see_parcel(struct job *j, struct source *s)
+{
+	struct seen seen = {0};
+	uint64_t at = 0;
+	enum df_err rc = DF_OK;
+
+	while (rc == DF_OK && !seen.closed)
+		rc = see_record(j, s, &at, &seen);
+	if (rc == DF_OK && at != df_reader_size(&s->reader))
+		rc = df_fail(&j->why, DF_E_TRAIL,
+			     "bytes follow the contents record");
+	if (rc == DF_OK && seen.got.count == 0)
+		rc = df_fail(&j->why, DF_E_MANIFEST, "parcel is empty");
+	df_record_contents_release(&seen.got);
+	return rc;
+}
+
+enum df_err verify_run(struct job *j)
+{
+	struct source s = {0};
+	struct df_cek cek;
+	uint64_t length;
+	enum df_err rc = job_fds(j, 1);
+
+	if (rc == DF_OK)
+		rc = job_cek(j, j->m, &cek);
+	if (rc == DF_OK)
+		rc = job_u64(j, j->m, DF_M_LENGTH, &length);
+	if (rc != DF_OK)
+		return rc;
+	rc = source_open(&s, j->fds[0], &cek, length, DF_SEALED_PARCEL,
+			 &j->why);
+	if (rc == DF_OK)
+		rc = see_parcel(j, &s);
+	source_release(&s);
+	df_wipe(&cek, sizeof cek);
+	return rc;
+}

@@ -1,0 +1,207 @@
+/*
+ * meaning.c - what a data set says: the walker first, then DCMTK.
+ *
+ * A deflated data set is inflated here, within bounds, and walked like any
+ * other: DCMTK never inflates anything itself.
+ */
+#include <string.h>
+
+#include "df/frames.h"
+#include "df/object.h"
+#include "prepare.h"
+
+/* The data set as it may be read: itself, or inflated. */
+struct readable {
+	struct df_object o;
+	struct df_buf inflated;
+};
+
+static bool is_deflated(const char *ts)
+{
+	return df_walk_syntax_of(df_text_of(ts)) == DF_WALK_OPAQUE;
+}
+
+static enum df_err readable_open(struct readable *r, const uint8_t *ptr,
+				 size_t len, const char *ts, uint64_t limit,
+				 struct df_walk *walk, struct df_why *why)
+{
+	enum df_err rc;
+
+	*r = (struct readable){.o = {ptr, len, ts}};
+	if (is_deflated(ts)) {
+		df_buf_init(&r->inflated, limit);
+		rc = df_inflate(&r->inflated, ptr, len, why);
+		if (rc != DF_OK)
+			return rc;
+		r->o = (struct df_object){r->inflated.ptr, r->inflated.len,
+					  DF_TS_EXPLICIT_LE};
+	}
+	return df_walk(walk, r->o.ptr, r->o.len,
+		       df_walk_syntax_of(df_text_of(r->o.transfer_syntax)),
+		       NULL, why);
+}
+
+static void readable_release(struct readable *r)
+{
+	df_buf_release(&r->inflated);
+}
+
+enum df_err meaning_of(const struct instance *in, struct df_walk *walk,
+		       struct df_facts *facts, uint64_t limit,
+		       struct df_why *why)
+{
+	struct readable r;
+	enum df_err rc = readable_open(&r, in->data.ptr, in->data.len,
+				       in->r.transfer_syntax, limit, walk, why);
+
+	if (rc != DF_OK)
+		goto out;
+	rc = df_object_facts(&r.o, facts, why);
+	if (rc == DF_E_UNSUPPORTED && walk->syntax == DF_WALK_EXPLICIT_LE) {
+		/* a codec newer than DCMTK: the elements are laid out alike */
+		r.o.transfer_syntax = walk->pixel == DF_WALK_PIXEL_ENCAPSULATED
+					      ? DF_TS_JPEG_LS_LOSSLESS
+					      : DF_TS_EXPLICIT_LE;
+		rc = df_object_facts(&r.o, facts, why);
+	}
+out:
+	readable_release(&r);
+	return rc;
+}
+
+enum df_err meaning_agrees(const struct instance *in,
+			   const struct df_facts *facts, struct df_why *why)
+{
+	if (strcmp(in->r.sop_instance, facts->sop_instance) != 0)
+		return df_fail(why, DF_E_CONFLICT,
+			       "sent as SOP instance %s, the data set says %s",
+			       in->r.sop_instance, facts->sop_instance);
+	if (strcmp(in->r.sop_class, facts->sop_class) != 0)
+		return df_fail(why, DF_E_CONFLICT,
+			       "sent as SOP class %s, the data set says %s",
+			       in->r.sop_class, facts->sop_class);
+	return DF_OK;
+}
+
+static void put_identity(struct df_msg *m, const struct df_facts *f)
+{
+	df_msg_put_opt(m, DF_M_PATIENT_NAME, f->patient_name);
+	df_msg_put_opt(m, DF_M_PATIENT_ID, f->patient_id);
+	df_msg_put_opt(m, DF_M_PATIENT_ID_ISSUER, f->patient_id_issuer);
+	df_msg_put_opt(m, DF_M_BIRTH_DATE, f->patient_birth_date);
+	df_msg_put_opt(m, DF_M_SEX, f->patient_sex);
+	df_msg_put_opt(m, DF_M_ACCESSION, f->accession_number);
+	df_msg_put_opt(m, DF_M_STUDY_DATE, f->study_date);
+	df_msg_put_opt(m, DF_M_STUDY_TIME, f->study_time);
+	df_msg_put_opt(m, DF_M_STUDY_DESCRIPTION, f->study_description);
+	df_msg_put_opt(m, DF_M_MODALITY, f->modality);
+	df_msg_put_opt(m, DF_M_BODY_PART, f->body_part);
+	df_msg_put_opt(m, DF_M_SERIES_NUMBER, f->series_number);
+	df_msg_put_opt(m, DF_M_INSTANCE_NUMBER, f->instance_number);
+	df_msg_put_opt(m, DF_M_ROWS, f->rows);
+	df_msg_put_opt(m, DF_M_COLUMNS, f->columns);
+	df_msg_put_opt(m, DF_M_FRAMES, f->frames);
+	df_msg_put_opt(m, DF_M_INSTITUTION, f->institution);
+}
+
+void meaning_send(struct job *j, const struct instance *in,
+		  const struct df_facts *facts)
+{
+	struct df_msg m;
+
+	df_msg_init(&m, DF_MSG_FACTS, j->m->tag);
+	df_msg_put_str(&m, DF_M_SOP_CLASS, facts->sop_class);
+	df_msg_put_str(&m, DF_M_SOP_INSTANCE, facts->sop_instance);
+	df_msg_put_str(&m, DF_M_STUDY, facts->study_uid);
+	df_msg_put_str(&m, DF_M_SERIES, facts->series_uid);
+	df_msg_put_str(&m, DF_M_TRANSFER_SYNTAX, in->r.transfer_syntax);
+	df_msg_put_u64(&m, DF_M_SIZE, in->r.size_bytes);
+	df_msg_put_digest(&m, DF_M_DIGEST, &in->r.digest);
+	df_msg_put_u64(&m, DF_M_RECORD, in->record);
+	df_msg_put_opt(&m, DF_M_CODING, in->r.coding);
+	df_msg_put_opt(&m, DF_M_CALLING, in->r.calling_ae);
+	df_msg_put_u64(&m, DF_M_RECEIVED_MS, (uint64_t)in->r.received_ms);
+	put_identity(&m, facts);
+	(void)df_room_send(j->queue, &m, NULL, 0); /* gone: wait says so */
+}
+
+enum df_err meaning_transcode(const struct instance *in, const char *wanted,
+			      struct bytes *out, uint64_t limit,
+			      struct df_why *why)
+{
+	struct readable r;
+	struct df_walk walk;
+	struct df_buf to;
+	enum df_err rc = readable_open(&r, in->data.ptr, in->data.len,
+				       in->r.transfer_syntax, limit, &walk,
+				       why);
+
+	df_buf_init(&to, limit);
+	if (rc == DF_OK && strcmp(r.o.transfer_syntax, wanted) == 0 &&
+	    r.inflated.ptr) {
+		df_buf_release(&to); /* inflating was all there was to do */
+		to = r.inflated;
+		r.inflated = (struct df_buf){0};
+	} else if (rc == DF_OK) {
+		rc = df_object_transcode(&r.o, wanted, &to, why);
+	}
+	if (rc == DF_OK)
+		out->ptr = df_buf_give(&to, &out->len);
+	df_buf_release(&to);
+	readable_release(&r);
+	return rc;
+}
+
+enum df_err meaning_part10(struct df_buf *out, const struct instance *in,
+			   const char *transfer_syntax, struct df_why *why)
+{
+	return df_object_part10(out, in->r.sop_class, in->r.sop_instance,
+				transfer_syntax,
+				in->r.calling_ae[0] ? in->r.calling_ae : NULL,
+				why);
+}
+
+static enum df_err add_view(struct df_buf *text,
+			    const struct df_report_view *view,
+			    struct df_why *why)
+{
+	enum df_err rc = DF_OK;
+
+	if (view->title[0])
+		rc = df_buf_addf(text, why, "%s\n\n", view->title);
+	if (rc != DF_OK)
+		return rc;
+	if (view->kind == DF_REPORT_SR)
+		return df_buf_add(text, view->body.ptr, view->body.len, why);
+	return df_buf_addf(text, why,
+			   "PDF 文件，%zu 字节；请导出后阅读\n"
+			   "a PDF document of %zu bytes; export it to read it\n",
+			   view->body.len, view->body.len);
+}
+
+enum df_err meaning_report(const struct bytes *file, struct df_buf *text,
+			   uint64_t limit, struct df_why *why)
+{
+	struct df_report_view view = {0};
+	struct df_part10 p;
+	struct df_walk walk;
+	struct readable r;
+	enum df_err rc = df_part10_decode(&p, file->ptr, file->len, why);
+
+	if (rc != DF_OK)
+		return rc;
+	if (df_report_kind(p.sop_class) == DF_REPORT_NONE)
+		return df_fail(why, DF_E_FORMAT,
+			       "object is neither a structured report nor an "
+			       "encapsulated PDF");
+	rc = readable_open(&r, file->ptr + p.dataset_at,
+			   file->len - p.dataset_at, p.transfer_syntax, limit,
+			   &walk, why);
+	if (rc == DF_OK)
+		rc = df_object_report(&r.o, limit, &view, why);
+	if (rc == DF_OK)
+		rc = add_view(text, &view, why);
+	df_report_view_release(&view);
+	readable_release(&r);
+	return rc;
+}

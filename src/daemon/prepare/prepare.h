@@ -1,0 +1,150 @@
+/*
+ * prepare.h - what the files of this room share.
+ *
+ * A cell does one job at a time: descriptors and keys come with the job, the
+ * answer goes back, everything is forgotten. It holds at most one instance in
+ * memory (with its coded form while packing).
+ */
+#ifndef DF_PREPARE_H
+#define DF_PREPARE_H
+
+#include "df/facts.h"
+#include "df/message.h"
+#include "df/record.h"
+#include "df/room.h"
+#include "df/seal.h"
+#include "df/sealed.h"
+#include "df/walker.h"
+
+/* --- one job (main.c) ----------------------------------------------------- */
+struct job {
+	struct df_link *queue;
+	const struct df_msg *m;
+	int *fds; /* borrowed; closed when the job ends */
+	size_t n_fds;
+	uint64_t limit_bytes; /* one data set may have */
+	struct df_msg done;   /* JOB_DONE, filled by the job */
+	int out_fd;           /* goes with it, or -1 */
+	struct df_why why;
+};
+typedef enum df_err job_fn(struct job *j);
+job_fn inspect_run, pack_run, verify_run, restore_run, report_seal_run,
+	report_open_run, report_part_run;
+
+/* The job's CEK, or DF_E_BUG. */
+DF_MUST_CHECK enum df_err job_cek(struct job *j, const struct df_msg *from,
+				  struct df_cek *cek);
+/* A number that the job must have. */
+DF_MUST_CHECK enum df_err job_u64(struct job *j, const struct df_msg *from,
+				  enum df_field f, uint64_t *v);
+DF_MUST_CHECK enum df_err job_fds(struct job *j, size_t want);
+
+/* --- memory (bytes.c) ----------------------------------------------------- */
+struct bytes { /* {0} is released */
+	uint8_t *ptr;
+	size_t len;
+};
+DF_MUST_CHECK enum df_err bytes_new(struct bytes *b, uint64_t len,
+				    uint64_t limit, struct df_why *why);
+void bytes_release(struct bytes *b);
+/* The whole file behind a descriptor. */
+DF_MUST_CHECK enum df_err bytes_of_fd(struct bytes *b, int fd, uint64_t limit,
+				      struct df_why *why);
+/* A sealed memfd with these two pieces one after the other. */
+DF_MUST_CHECK enum df_err bytes_to_memfd(int *fd, const void *a, size_t a_len,
+					 const void *b, size_t b_len,
+					 struct df_why *why);
+
+/* --- reading a sealed file (source.c) -------------------------------------- */
+struct source {
+	int fd; /* borrowed */
+	uint64_t length;
+	struct bytes head_bytes;
+	struct df_sealed_head head;
+	struct df_reader reader;
+};
+DF_MUST_CHECK enum df_err source_open(struct source *s, int fd,
+				      const struct df_cek *cek, uint64_t length,
+				      enum df_sealed_content content,
+				      struct df_why *why);
+void source_release(struct source *s);
+
+/* One instance with its original bytes. */
+struct instance {
+	struct df_record_instance r;
+	struct bytes data;
+	uint64_t record; /* offset of the record; 0 for raw */
+	uint64_t next;   /* offset behind the record */
+};
+void instance_release(struct instance *in);
+/* Content 3 with its trailer; digest and size are checked. */
+DF_MUST_CHECK enum df_err source_raw(struct source *s, struct instance *in,
+				     uint64_t limit, struct df_why *why);
+/* The instance record at an offset; all digests are checked. */
+DF_MUST_CHECK enum df_err source_instance(struct source *s, uint64_t at,
+					  struct instance *in, uint64_t limit,
+					  struct df_why *why);
+/* Frame, header text (into header[DF_RECORD_HEADER_MAX]) and body. */
+struct record {
+	struct df_record_frame frame;
+	struct df_text header;
+	char header_bytes[DF_RECORD_HEADER_MAX];
+	struct bytes body;
+	uint64_t next;
+};
+DF_MUST_CHECK enum df_err source_record(struct source *s, uint64_t at,
+					struct record *r, uint64_t limit,
+					struct df_why *why);
+
+/* --- writing a sealed file (sink.c) ---------------------------------------- */
+struct sink {
+	int fd; /* borrowed */
+	uint64_t written; /* bytes of the file */
+	uint64_t plain;   /* bytes of plaintext so far */
+	struct df_sealer sealer;
+	struct df_record_contents contents;
+};
+DF_MUST_CHECK enum df_err sink_open(struct sink *s, int fd,
+				    struct df_text header,
+				    const struct df_cek *cek,
+				    struct df_why *why);
+/* One record; its entry goes to the contents. digest: see df_record_entry. */
+DF_MUST_CHECK enum df_err sink_record(struct sink *s, enum df_record_type type,
+				      const char *name,
+				      const struct df_digest *digest,
+				      struct df_text header,
+				      struct df_text body, struct df_why *why);
+/* The contents record and the last chunk; *length is the whole file. */
+DF_MUST_CHECK enum df_err sink_close(struct sink *s, uint64_t *length,
+				     struct df_why *why);
+void sink_release(struct sink *s);
+
+/* --- meaning (meaning.c) ---------------------------------------------------- */
+/* The walker, then DCMTK; a deflated data set is inflated within bounds. */
+DF_MUST_CHECK enum df_err meaning_of(const struct instance *in,
+				     struct df_walk *walk,
+				     struct df_facts *facts, uint64_t limit,
+				     struct df_why *why);
+/* Does the data set say of itself what the command or record said? */
+DF_MUST_CHECK enum df_err meaning_agrees(const struct instance *in,
+					 const struct df_facts *facts,
+					 struct df_why *why);
+/* One FACTS message to the queue. */
+void meaning_send(struct job *j, const struct instance *in,
+		  const struct df_facts *facts);
+/* In another transfer syntax, lossless; *out is ours. */
+DF_MUST_CHECK enum df_err meaning_transcode(const struct instance *in,
+					    const char *wanted,
+					    struct bytes *out, uint64_t limit,
+					    struct df_why *why);
+DF_MUST_CHECK enum df_err meaning_part10(struct df_buf *out,
+					 const struct instance *in,
+					 const char *transfer_syntax,
+					 struct df_why *why);
+/* The body of a report that is a Part 10 file: walked, then rendered as text
+ * (SR), or named (Encapsulated PDF). */
+DF_MUST_CHECK enum df_err meaning_report(const struct bytes *file,
+					 struct df_buf *text, uint64_t limit,
+					 struct df_why *why);
+
+#endif
