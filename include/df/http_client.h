@@ -72,8 +72,10 @@ struct df_http_request {
 	uint64_t body_fd_len;
 
 	size_t max_response; /* bytes of a response kept in memory */
-	/* When set, the body of a 200 or 206 response goes here instead; an
-	 * error ends the request with it. Other statuses go to memory. */
+	/* When set, the body of a response with sink_status (0: 200 or 206)
+	 * goes here instead; an error ends the request with it. Bodies of
+	 * other statuses go to memory. */
+	int sink_status;
 	enum df_err (*sink)(void *ctx, const void *ptr, size_t len,
 			    struct df_why *why);
 	int64_t stall_ms; /* 0 = 30 s; a long poll needs more than it asks */

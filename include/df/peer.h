@@ -101,7 +101,6 @@ unsigned df_http_status(enum df_err err);
 /* Who answers: GET /peer/v1/hello. */
 struct df_peer_hello {
 	char name[DF_PEER_NAME_MAX + 1]; /* UTF-8, controls refused */
-	char fingerprint[DF_HEX_LEN + 1];
 	char peer_name[DF_PEER_NAME_MAX + 1]; /* how it knows the caller */
 	int64_t now_ms;                       /* its clock */
 };

@@ -127,7 +127,9 @@ static size_t take_body(char *ptr, size_t size, size_t count, void *ctx)
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (call->rq.sink != NULL && (status == 200 || status == 206)) {
+	if (call->rq.sink != NULL &&
+	    (call->rq.sink_status == 0 ? status == 200 || status == 206
+				       : status == call->rq.sink_status)) {
 		call->failed =
 			call->rq.sink(call->rq.ctx, ptr, len, &call->why);
 		if (call->failed == DF_OK)

@@ -289,7 +289,6 @@ enum df_err df_peer_hello_encode(struct df_buf *out,
 	cJSON *root = df_json_object();
 
 	df_json_put_text(root, "name", h->name);
-	df_json_put_text(root, "fingerprint", h->fingerprint);
 	df_json_put_text(root, "peer_name", h->peer_name);
 	df_json_put_u64(root, "now_ms", (uint64_t)h->now_ms);
 	return df_json_print(out, root, why);
@@ -305,7 +304,6 @@ enum df_err df_peer_hello_decode(struct df_text json, struct df_peer_hello *h,
 	*h = (struct df_peer_hello){0};
 	if (rc == DF_OK &&
 	    (!df_json_get_name(root, "name", h->name) ||
-	     !df_json_get_fingerprint(root, h->fingerprint) ||
 	     !df_json_get_name(root, "peer_name", h->peer_name) ||
 	     !df_json_get_u64(root, "now_ms", &now)))
 		rc = df_fail(why, DF_E_FORMAT, "not a hello");

@@ -1,0 +1,93 @@
+/*
+ * gateway.h - private to the room: one request from its head to its answer.
+ *
+ * Every request of a peer is checked with keys first, then translated to one
+ * message to queue (or keys, for enrolments); the reply is translated back.
+ * docs/formats/peer.md says what is asked and answered.
+ */
+#ifndef DF_GATEWAY_H
+#define DF_GATEWAY_H
+
+#include "df/digest.h"
+#include "df/http_server.h"
+#include "df/message.h"
+#include "df/peer.h"
+#include "df/room.h"
+
+#define GATEWAY_KEYS_MS 15000
+#define GATEWAY_QUEUE_MS 60000
+#define GATEWAY_SMALL DF_PEER_JSON_MAX
+#define GATEWAY_SIGNED (8u + DF_PEER_SIGNED_MAX + DF_PEER_CMS_MAX)
+
+struct request;
+
+/* One resource and method. `begin` runs when the peer may come in: it starts
+ * reading the body, asks somebody, or answers. `whole` runs with the body. */
+struct route {
+	const char *method;
+	const char *lead;  /* path up to the variable part */
+	const char *trail; /* path after it; NULL = no variable part */
+	bool without_peer; /* enrolment: nobody to check yet */
+	void (*begin)(struct request *rq);
+	void (*whole)(struct request *rq);
+};
+
+struct request {
+	struct df_room *room;
+	struct df_http_exchange *x;
+	const struct route *route;
+	struct df_text variable; /* part of the path; borrowed from x */
+	uint32_t call;		 /* tag under way, 0 = none */
+	char peer_name[DF_PEER_NAME_MAX + 1];
+
+	/* a part that is being written */
+	struct df_parcel_id parcel;
+	int fd;
+	uint64_t offset;
+	uint64_t written;
+	struct df_digest want;
+	struct df_sha256 hash;
+
+	/* a range that is being asked for */
+	bool ranged;
+	uint64_t first, last;
+
+	uint64_t cursor;
+};
+
+/* The room's server; ctx of the room. */
+struct gateway {
+	struct df_http_server *server;
+	uint64_t timer;
+};
+
+/* --- request.c ---------------------------------------------------------------
+ */
+extern const struct df_http_service gateway_service; /* ctx = the room */
+/* Sends m (taken) to a room; the reply comes with ctx = rq. */
+void request_ask(struct request *rq, enum df_role role, struct df_msg *m,
+		 int *fds, size_t n_fds, int64_t timeout_ms,
+		 df_reply_fn *reply);
+/* Answers the error of a reply (or none); true when it was one. */
+bool request_failed(struct request *rq, const struct df_reply *reply);
+void request_json(struct request *rq, unsigned status, struct df_buf *json,
+		  enum df_err encoded);
+const char *request_peer(const struct request *rq);
+
+/* --- peer_*.c: the resources
+ * ------------------------------- */
+void offers_begin(struct request *rq);
+void offers_whole(struct request *rq);
+void part_begin(struct request *rq);
+void part_whole(struct request *rq);
+enum df_err part_body(struct request *rq, const void *ptr, size_t len,
+		      struct df_why *why);
+void manifest_begin(struct request *rq);
+void manifest_whole(struct request *rq);
+void mailbox_begin(struct request *rq);
+void parcel_begin(struct request *rq);
+void hello_begin(struct request *rq);
+void enrol_begin(struct request *rq);
+void enrol_whole(struct request *rq);
+
+#endif
