@@ -1,0 +1,57 @@
+/*
+ * receive.h - one association: who it is, its data key, the files lent to us.
+ */
+#ifndef RECEIVE_H
+#define RECEIVE_H
+
+#include "df/channel.h"
+#include "df/digest.h"
+#include "df/dimse.h"
+#include "df/envelope.h"
+#include "df/room.h"
+#include "df/seal.h"
+
+#define STAGES 2 /* files kept ready, so that an image never waits for one */
+
+struct stage {
+	struct df_id id;
+	int fd; /* owned; -1 = none */
+};
+
+struct receive {
+	struct df_room *room;
+	/* the association */
+	struct df_id association;
+	char address[64];
+	char calling[DF_AE_CAP];
+	char called[DF_AE_CAP];
+	uint64_t stored;
+	uint64_t refused;
+	/* lent by keys, for this association only */
+	struct df_cek cek;
+	uint8_t wrapped[DF_WRAPPED_LEN];
+	struct df_digest self;
+	/* lent by queue */
+	struct stage ready[STAGES];
+	size_t n_ready;
+	size_t asked;           /* STAGE_RQ without an answer yet */
+	enum df_err starved;    /* why the last STAGE_RQ gave nothing */
+	/* the instance that is arriving */
+	struct stage file;
+	struct df_sealer sealer;
+	struct df_sha256 sha;
+	struct df_envelope env;
+	uint64_t written; /* bytes in the file */
+	uint64_t started; /* of them handed to the disk already */
+};
+
+/* Asks keys for the data key; once, before the first association byte. */
+DF_MUST_CHECK enum df_err receive_key(struct receive *r, struct df_why *why);
+/* Keeps requests for STAGES files under way. */
+void receive_stock(struct receive *r);
+/* Waits until a file is ready: NOSPACE when the spool is at its mark. */
+DF_MUST_CHECK enum df_err receive_stage(struct receive *r, struct df_why *why);
+void receive_sink(struct receive *r, struct df_store_sink *sink);
+void receive_release(struct receive *r);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * stage.c - what we borrow: the data key from keys, empty files from queue.
+ */
+#include "receive.h"
+
+#include <string.h>
+
+#include "df/file.h"
+
+#define ASK_MS 30000
+
+enum df_err receive_key(struct receive *r, struct df_why *why)
+{
+	struct df_link *keys = df_room_link(r->room, DF_ROLE_KEYS, 0);
+	struct df_msg m, reply;
+	struct df_text cek, wrapped, self;
+	enum df_err rc;
+
+	df_msg_init(&m, DF_MSG_ASSOCIATION_KEY_RQ, 0);
+	rc = df_room_ask(r->room, keys, &m, NULL, 0, ASK_MS, &reply, NULL, NULL,
+			 why);
+	if (rc != DF_OK)
+		return rc;
+	if (reply.type != DF_MSG_ASSOCIATION_KEY ||
+	    !df_msg_get(&reply, DF_M_CEK, &cek) || cek.len != DF_CEK_LEN ||
+	    !df_msg_get(&reply, DF_M_WRAPPED, &wrapped) ||
+	    wrapped.len != DF_WRAPPED_LEN ||
+	    !df_msg_get(&reply, DF_M_PEER, &self) ||
+	    !df_digest_decode(&r->self, self))
+		df_bug("keys sent no association key");
+	memcpy(r->cek.b, cek.ptr, DF_CEK_LEN);
+	memcpy(r->wrapped, wrapped.ptr, DF_WRAPPED_LEN);
+	return DF_OK;
+}
+
+void receive_stock(struct receive *r)
+{
+	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+
+	while (r->n_ready + r->asked < STAGES) {
+		struct df_msg m;
+
+		df_msg_init(&m, DF_MSG_STAGE_RQ, 0);
+		if (df_room_request(r->room, queue, &m, NULL, 0) == 0)
+			return; /* queue is gone: the next wait says so */
+		r->asked++;
+	}
+}
+
+/* Takes one STAGED. */
+static enum df_err take(struct receive *r, struct df_why *why)
+{
+	int fds[DF_CHANNEL_FDS];
+	struct df_link *from;
+	struct df_msg m;
+	size_t n_fds, i;
+	enum df_err rc;
+
+	rc = df_room_wait(r->room, DF_ROLE_BIT(QUEUE), ASK_MS, &from, &m, fds,
+			  &n_fds, why);
+	if (rc != DF_OK)
+		return rc;
+	if (m.type != DF_MSG_STAGED || r->asked == 0)
+		df_bug("unexpected message %s", df_msg_name(m.type));
+	r->asked--;
+	r->starved = df_msg_result(&m, why);
+	if (r->starved == DF_OK) {
+		struct stage *s = &r->ready[r->n_ready];
+
+		if (n_fds != 1 || !df_msg_get_id(&m, DF_M_ID, &s->id))
+			df_bug("STAGED without a file");
+		s->fd = df_fd_take(&fds[0]);
+		r->n_ready++;
+	}
+	for (i = 0; i < n_fds; i++)
+		df_fd_close(&fds[i]);
+	return DF_OK;
+}
+
+enum df_err receive_stage(struct receive *r, struct df_why *why)
+{
+	receive_stock(r); /* also asks anew for what was refused before */
+	while (r->n_ready == 0) {
+		enum df_err rc;
+
+		if (r->asked == 0)
+			return r->starved != DF_OK
+				       ? r->starved
+				       : df_fail(why, DF_E_PEER,
+						 "queue is gone");
+		rc = take(r, why);
+		if (rc != DF_OK)
+			return rc;
+	}
+	return DF_OK;
+}
