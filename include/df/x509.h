@@ -67,7 +67,9 @@ DF_MUST_CHECK enum df_err df_cert_check(const struct df_cert *cert,
 					int64_t now_ms, struct df_why *why);
 
 /* --- making -------------------------------------------------------------- */
-/* name: UTF-8 without control characters, 1..64 characters: DF_E_FORMAT. */
+/* Names below: well-formed UTF-8, 1..64 characters, none of them a control
+ * character; else DF_E_FORMAT. */
+bool df_name_valid(struct df_text name);
 /* A CA for a centre's clinics, self-signed, 10 years. */
 DF_MUST_CHECK enum df_err df_ca_make(struct df_cert **cert,
 				     const struct df_key *key,

@@ -34,8 +34,7 @@ static const struct profile SEAL = {
 	NODE_DAYS, "critical,CA:FALSE",
 	"critical,digitalSignature,nonRepudiation", NULL};
 
-/* Well-formed UTF-8, 1..64 characters, no control characters. */
-static bool name_ok(struct df_text name)
+bool df_name_valid(struct df_text name)
 {
 	size_t i = 0, count = 0;
 
@@ -133,7 +132,7 @@ static enum df_err issue(struct df_cert **cert, const struct issue *i,
 	X509 *x;
 
 	*cert = NULL;
-	if (!name_ok(i->name))
+	if (!df_name_valid(i->name))
 		return df_fail(why, DF_E_FORMAT,
 			       "a name has 1 to 64 characters, none of them "
 			       "a control character");
@@ -174,7 +173,7 @@ enum df_err df_csr_make(struct df_buf *der, const struct df_key *key,
 	enum df_err rc;
 	int n = -1;
 
-	if (!name_ok(name))
+	if (!df_name_valid(name))
 		rc = df_fail(why, DF_E_FORMAT, "a name has 1 to 64 characters");
 	else if (req == NULL || X509_REQ_set_version(req, 0) != 1 ||
 		 !set_name(X509_REQ_get_subject_name(req), name) ||
@@ -229,7 +228,7 @@ static void csr_name(X509_REQ *req, char to[DF_NODE_NAME_MAX + 1])
 				       X509_NAME_get_entry(name, at)));
 	if (n > 0)
 		t = (struct df_text){(const char *)utf8, (size_t)n};
-	if (!name_ok(t) || df_str_copy(to, DF_NODE_NAME_MAX + 1, t) != DF_OK)
+	if (!df_name_valid(t) || df_str_copy(to, DF_NODE_NAME_MAX + 1, t) != DF_OK)
 		to[0] = '\0';
 	OPENSSL_free(utf8);
 }
