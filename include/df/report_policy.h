@@ -151,7 +151,11 @@ struct df_report_known {
 	X(SIG_FUTURE, "signed-in-the-future",                                  \
 	  "the time of signing lies in the future", "签名时间在将来")          \
 	X(SIG_CHAIN, "bad-chain", "the certificate chain is not valid",        \
-	  "证书链无效")
+	  "证书链无效")                                                        \
+	/* the cell could not read what was signed */                          \
+	X(CONTENT, "unreadable-content",                                       \
+	  "the report's content is not of the kind that it says",              \
+	  "报告内容与其声明的格式不符，无法读取")
 
 enum df_report_reason {
 #define X(name, word, en, zh) DF_REASON_##name,
