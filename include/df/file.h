@@ -68,6 +68,11 @@ DF_MUST_CHECK enum df_err df_file_write_durable(int dir, const char *name,
 DF_MUST_CHECK enum df_err df_file_remove(int dir, const char *name,
 					 struct df_why *why);
 
+/* Takes dir/name as the lock of this process until it ends: *fd stays open.
+ * DF_E_EXISTS when another process holds it. */
+DF_MUST_CHECK enum df_err df_file_lock(int *fd, int dir, const char *name,
+				       struct df_why *why);
+
 /* Anonymous memory with a descriptor, at most as large as its limits allow. */
 DF_MUST_CHECK enum df_err df_memfd_new(int *fd, const char *name,
 				       struct df_why *why);

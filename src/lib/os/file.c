@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -268,6 +269,24 @@ enum df_err df_file_remove(int dir, const char *name, struct df_why *why)
 	if (df_sys.unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return df_fail_sys(why, DF_E_IO, "cannot remove '%s'", name);
 	return DF_OK;
+}
+
+enum df_err df_file_lock(int *fd, int dir, const char *name,
+			 struct df_why *why)
+{
+	enum df_err err;
+
+	err = df_file_open(fd, dir, name, O_RDWR | O_CREAT, 0600, why);
+	if (err != DF_OK)
+		return err;
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return DF_OK;
+	if (errno == EWOULDBLOCK)
+		err = df_fail(why, DF_E_EXISTS, "'%s' is held", name);
+	else
+		err = df_fail_sys(why, DF_E_IO, "cannot lock '%s'", name);
+	df_fd_close(fd);
+	return err;
 }
 
 enum df_err df_memfd_new(int *fd, const char *name, struct df_why *why)

@@ -16,6 +16,7 @@
 #include "df/proc.h"
 
 #define SUPERVISE_FD 3
+#define LOCK_FD 4 /* the directory's lock, held and never used */
 #define START_TIMEOUT_MS 30000
 
 static const char *const ROLE[DF_ROLE_COUNT] = {
@@ -290,6 +291,7 @@ enum df_err df_room_begin(struct df_room **to, const struct df_room_spec *spec,
 	(void)sigaction(SIGINT, &ignore, NULL);
 	(void)sigaction(SIGTERM, &ignore, NULL);
 	(void)sigaction(SIGHUP, &ignore, NULL);
+	(void)fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC); /* not every room has it */
 	if (fcntl(SUPERVISE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return df_fail_sys(why, DF_E_IO, "cannot keep descriptor 3");
 	err = df_proc_confine(why);
