@@ -9,9 +9,11 @@
  * Failures: a commit that fails is answered as such and the queue asks again;
  * a database that does not open ends the room, so that supervise shows it.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/file.h"
 #include "df/log.h"
 #include "index.h"
 
@@ -193,8 +195,15 @@ static void open_store(struct index *x)
 {
 	struct df_column_cipher cipher = index_cipher(x);
 	struct df_why why = {0};
+	int fd = -1;
+	enum df_err rc;
 
-	if (df_store_open(&x->store, PATH, &cipher, &why) != DF_OK) {
+	/* nobody else may read it; its log takes the same mode */
+	rc = df_file_open(&fd, AT_FDCWD, PATH, O_RDWR | O_CREAT, 0600, &why);
+	df_fd_close(&fd);
+	if (rc == DF_OK)
+		rc = df_store_open(&x->store, PATH, &cipher, &why);
+	if (rc != DF_OK) {
 		df_log(DF_LOG_ERROR, "index.open-failed", DF_F_ERR(&why));
 		df_room_stop(x->room);
 		return;
