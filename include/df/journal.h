@@ -1,0 +1,440 @@
+/*
+ * journal.h - state.db: what the queue has attempted and what came of it.
+ *
+ * The directories hold custody, the journal holds attempts; it can be made
+ * again from objects/ (df_spool_recover). Opened by `queue` only (and by the
+ * command line while no daemon runs). SQLite, WAL, synchronous=FULL.
+ *
+ * Writing functions return nothing: the first failure sticks, later calls do
+ * nothing, and df_journal_commit reports it. So a turn of the queue is one
+ * transaction: either all of it is durable, or the room ends and starts again
+ * from what was. Nothing may leave the room before commit returned DF_OK.
+ * Reads see what was written before in the same turn.
+ *
+ * Times are wall milliseconds. Texts are terminated; "" means none.
+ */
+#ifndef DF_JOURNAL_H
+#define DF_JOURNAL_H
+
+#include "df/lifecycle.h"
+#include "df/manifest.h"
+#include "df/spool.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct df_journal;
+
+/* path: "state.db" in the node's directory. Made when absent. DF_E_FORMAT when
+ * it is of another version. */
+DF_MUST_CHECK enum df_err df_journal_open(struct df_journal **j,
+					  const char *path,
+					  struct df_why *why);
+void df_journal_close(struct df_journal *j); /* what is not committed is lost */
+/* Makes everything since the last commit durable; DF_OK when nothing was. */
+DF_MUST_CHECK enum df_err df_journal_commit(struct df_journal *j,
+					    struct df_why *why);
+bool df_journal_dirty(const struct df_journal *j);
+
+/* --- objects and instances ------------------------------------------------ */
+void df_journal_object_add(struct df_journal *j, const struct df_id *id,
+			   enum df_env_kind kind, uint64_t dfenv_len,
+			   uint64_t bytes, int64_t created_ms);
+bool df_journal_object_has(struct df_journal *j, const struct df_id *id);
+void df_journal_object_drop(struct df_journal *j, const struct df_id *id);
+/* Calls each for all objects; for checks. */
+void df_journal_objects(struct df_journal *j,
+			bool (*each)(void *ctx, const struct df_id *id),
+			void *ctx);
+
+struct df_row_instance {
+	int64_t n;                /* row number; 0 on add */
+	char peer[DF_HEX_LEN + 1]; /* who signed for it; "" = received here */
+	char sop_instance[65];
+	char sop_class[65];
+	char transfer_syntax[65];
+	int64_t study;            /* row number, 0 = not known yet */
+	char series[65];
+	uint64_t size_bytes;
+	struct df_digest digest;
+	struct df_id association;
+	char calling[17];
+	int64_t received_ms;
+	enum df_instance_state state;
+	struct df_id object;      /* its home */
+	bool in_parcel;           /* home is a parcel, at record */
+	uint64_t record;
+	uint64_t dfenv_len;       /* of the home; read only */
+	char coding[16];
+	uint64_t coded_bytes;
+	bool indexed;             /* the index has its facts */
+	uint32_t deaths;          /* cells that died on it */
+	int64_t parcel;           /* row number of its parcel, 0 = none */
+	uint32_t report;          /* 1 = a bundle is to be made, 2 = made */
+	char reason[160];         /* why quarantined */
+};
+int64_t df_journal_instance_add(struct df_journal *j,
+				const struct df_row_instance *r);
+bool df_journal_instance(struct df_journal *j, int64_t n,
+			 struct df_row_instance *r);
+/* The one that is not quarantined; digest NULL = any. */
+bool df_journal_instance_find(struct df_journal *j, const char *peer,
+			      const char *sop_instance,
+			      const struct df_digest *digest,
+			      struct df_row_instance *r);
+enum df_instances_of {
+	DF_OF_UNINSPECTED, /* received here, n > key */
+	DF_OF_UNINDEXED,   /* inspected or packed, facts not kept, n > key */
+	DF_OF_TO_PACK,     /* inspected, raw, of study key */
+	DF_OF_STUDY,       /* all of study key */
+	DF_OF_PARCEL,      /* of parcel key */
+	DF_OF_TO_REPORT,   /* report = 1, n > key */
+	DF_OF_OBJECT_LOST, /* quarantined, n > key */
+};
+size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
+			    int64_t key, struct df_row_instance *rows,
+			    size_t max);
+/* A second copy of the same bytes came: kept as a note. */
+void df_journal_extra_add(struct df_journal *j, int64_t instance,
+			  const struct df_id *association, int64_t now_ms);
+/* Before a cell gets it: one more death unless settled. Returns the deaths
+ * counted before. */
+uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n);
+/* Deaths are forgotten; study, series and report are set. */
+void df_journal_instance_settle(struct df_journal *j, int64_t n,
+				enum df_instance_state state, int64_t study,
+				const char *series, uint32_t report,
+				const char *reason);
+void df_journal_instance_indexed(struct df_journal *j, int64_t n);
+void df_journal_instance_reported(struct df_journal *j, int64_t n);
+/* Its home is now this parcel. */
+void df_journal_instance_packed(struct df_journal *j, int64_t n, int64_t parcel,
+				const struct df_id *object, uint64_t record,
+				const char *coding, uint64_t coded_bytes);
+/* Its home is this raw object again. */
+void df_journal_instance_unpacked(struct df_journal *j, int64_t n,
+				  const struct df_id *object);
+/* Oldest received_ms of what no cell has looked at; INT64_MAX when none. */
+int64_t df_journal_oldest_uninspected(struct df_journal *j);
+
+/* --- studies -------------------------------------------------------------- */
+enum df_study_state { DF_STUDY_OPEN, DF_STUDY_CLOSED };
+struct df_row_study {
+	int64_t n;
+	char uid[65];
+	char peer[DF_HEX_LEN + 1];
+	enum df_study_state state;
+	char close_reason[DF_MANIFEST_REASON_MAX + 1];
+	int64_t opened_ms;
+	int64_t last_ms;   /* last new instance */
+	uint32_t version;  /* of the last manifest made; 0 = none */
+	uint64_t epoch;    /* of its stream of parcels */
+	uint64_t sequence; /* of the last parcel */
+	struct df_digest h0;
+	uint32_t priority; /* 0 routine, 1 STAT */
+	char source[17];   /* AE title that brought the first instance */
+};
+/* Finds or makes it; a new instance came: last_ms moves and it is open. */
+void df_journal_study_touch(struct df_journal *j, const char *uid,
+			    const char *peer, const char *source,
+			    int64_t now_ms, struct df_row_study *s);
+bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s);
+/* peer NULL = of any peer but our own ("" = ours). */
+bool df_journal_study_find(struct df_journal *j, const char *uid,
+			   const char *peer, struct df_row_study *s);
+enum df_studies_of {
+	DF_OF_QUIET,  /* ours, open, last_ms <= key */
+	DF_OF_UNPACKED, /* ours, with inspected instances in raw objects */
+	DF_OF_UNSIGNED, /* ours, closed, nothing left to pack or verify, and
+			 * instances that no manifest names; key unused */
+	DF_OF_ALL,    /* newest first */
+};
+size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
+			  int64_t key, struct df_row_study *rows, size_t max);
+void df_journal_study_close(struct df_journal *j, int64_t n,
+			    const char *reason);
+void df_journal_study_priority(struct df_journal *j, int64_t n, uint32_t p);
+void df_journal_study_epoch(struct df_journal *j, int64_t n);
+
+struct df_study_counts {
+	uint64_t instances;   /* without the quarantined ones */
+	uint64_t quarantined;
+	uint64_t inspected;   /* or packed */
+	uint64_t packed;
+	uint64_t to_line;     /* delivered to every peer */
+	uint64_t receipted;   /* confirmed by every peer */
+	uint64_t in_pacs;     /* accepted by every PACS it goes to */
+	uint64_t for_pacs;    /* that go to a PACS */
+	uint64_t bytes;
+	uint64_t coded_bytes;
+	uint64_t held;        /* deliveries */
+	uint64_t deferred;
+	uint64_t refused;
+};
+void df_journal_study_counts(struct df_journal *j, int64_t n,
+			     struct df_study_counts *c);
+
+/* --- parcels -------------------------------------------------------------- */
+enum df_parcel_state {
+	DF_PARCEL_UNVERIFIED, /* made, not yet decoded and compared */
+	DF_PARCEL_READY,
+	DF_PARCEL_BAD,
+};
+struct df_row_parcel {
+	int64_t n;
+	char hex[33]; /* id of its CORE */
+	struct df_id object;
+	int64_t study;
+	enum df_env_direction direction;
+	char peer[DF_HEX_LEN + 1]; /* taken: who signed it */
+	uint64_t epoch;
+	uint64_t sequence;
+	struct df_digest h0;
+	struct df_digest previous;
+	uint64_t dfenv_len;
+	enum df_parcel_state state;
+	uint32_t deaths;
+	int64_t created_ms;
+};
+/* A made one also moves the study's stream. */
+int64_t df_journal_parcel_add(struct df_journal *j,
+			      const struct df_row_parcel *p);
+bool df_journal_parcel(struct df_journal *j, int64_t n,
+		       struct df_row_parcel *p);
+bool df_journal_parcel_find(struct df_journal *j, const char *hex,
+			    struct df_row_parcel *p);
+/* With this H0, signed by this peer. */
+bool df_journal_parcel_held(struct df_journal *j, const char *peer,
+			    const struct df_digest *h0);
+/* Another parcel at the same place of the same stream? */
+bool df_journal_parcel_clash(struct df_journal *j, int64_t study,
+			     uint64_t epoch, uint64_t sequence,
+			     const struct df_digest *h0);
+size_t df_journal_parcels_unverified(struct df_journal *j, int64_t after,
+				     struct df_row_parcel *rows, size_t max);
+/* Ready ones of a study in order of (epoch, sequence), n > after by row. */
+size_t df_journal_parcels_of(struct df_journal *j, int64_t study,
+			     uint64_t epoch, uint64_t sequence,
+			     struct df_row_parcel *rows, size_t max);
+void df_journal_parcel_state(struct df_journal *j, int64_t n,
+			     enum df_parcel_state state);
+uint32_t df_journal_parcel_dispatch(struct df_journal *j, int64_t n);
+
+/* --- deliveries ----------------------------------------------------------- */
+enum df_delivery_kind {
+	DF_DELIVER_PARCEL = 1,   /* item = parcels.n, dest = peer name */
+	DF_DELIVER_INSTANCE = 2, /* item = instances.n, dest = destination */
+};
+struct df_row_delivery {
+	int64_t n;
+	enum df_delivery_kind kind;
+	int64_t item;
+	int64_t study;
+	char dest[121];
+	enum df_delivery_state state;
+	int64_t next_ms;
+	int64_t since_ms;
+	uint32_t tries;
+	enum df_err err;
+	char why[200];
+	uint32_t status; /* DIMSE or HTTP */
+	uint32_t priority;
+};
+/* Nothing when there is one already. */
+void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
+			     int64_t item, int64_t study, const char *dest,
+			     int64_t now_ms);
+bool df_journal_delivery(struct df_journal *j, int64_t n,
+			 struct df_row_delivery *d);
+bool df_journal_delivery_find(struct df_journal *j, enum df_delivery_kind kind,
+			      int64_t item, const char *dest,
+			      struct df_row_delivery *d);
+/* Waiting, or deferred and due: STAT first, then in order of arrival. */
+size_t df_journal_deliveries_due(struct df_journal *j,
+				 enum df_delivery_kind kind, const char *dest,
+				 int64_t now_ms, struct df_row_delivery *rows,
+				 size_t max);
+/* Moves by the table of df/lifecycle.h; false when it cannot. */
+bool df_journal_delivery_move(struct df_journal *j, int64_t n,
+			      enum df_delivery_event event, int64_t next_ms,
+			      enum df_err err, const char *why,
+			      uint32_t status);
+/* The same event for all of a destination ("" = of all), or, with kind, of a
+ * study and destination; what cannot move stays. Returns how many moved. */
+uint64_t df_journal_deliveries_move(struct df_journal *j, const char *dest,
+				    int64_t study, enum df_delivery_kind kind,
+				    enum df_delivery_event event);
+/* Those that are not ended, then the ended badly; n > after. */
+size_t df_journal_deliveries_list(struct df_journal *j, int64_t after,
+				  struct df_row_delivery *rows, size_t max);
+/* How many are in each state, per destination of a study (0 = of all). */
+struct df_delivery_sum {
+	char dest[121];
+	enum df_delivery_kind kind;
+	enum df_delivery_state state;
+	uint64_t count;
+	int64_t next_ms; /* earliest */
+	enum df_err err; /* of the last failure */
+	char why[200];
+	uint32_t status;
+};
+size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
+				struct df_delivery_sum *rows, size_t max);
+
+/* --- manifests: made here, one a version and peer -------------------------- */
+enum df_manifest_state {
+	DF_MANIFEST_WAITING,
+	DF_MANIFEST_RECEIPTED,
+	DF_MANIFEST_REFUSED,
+};
+struct df_row_manifest {
+	int64_t n;
+	int64_t study;
+	uint32_t version;
+	char dest[121];
+	struct df_digest digest;
+	enum df_manifest_state state;
+	int64_t next_ms;
+	int64_t since_ms;
+	enum df_err err;
+	char why[200];
+};
+/* Names all instances of the study as part of `version`. */
+void df_journal_manifest_add(struct df_journal *j,
+			     const struct df_row_manifest *m,
+			     struct df_text text, struct df_text signature);
+size_t df_journal_manifests_due(struct df_journal *j, const char *dest,
+				int64_t now_ms, struct df_row_manifest *rows,
+				size_t max);
+/* of a study, newest version first */
+size_t df_journal_manifests_of(struct df_journal *j, int64_t study,
+			       struct df_row_manifest *rows, size_t max);
+bool df_journal_manifest_text(struct df_journal *j, int64_t n,
+			      struct df_buf *text, struct df_buf *signature);
+void df_journal_manifest_settle(struct df_journal *j, int64_t n,
+				enum df_manifest_state state, int64_t next_ms,
+				enum df_err err, const char *why);
+/* Keeps the receipt, and confirms the deliveries of what it names. */
+void df_journal_manifest_receipt(struct df_journal *j,
+				 const struct df_row_manifest *m,
+				 struct df_text receipt,
+				 struct df_text signature);
+/* digests of receipted manifests of a study UID, newest first */
+size_t df_journal_receipted(struct df_journal *j, const char *study_uid,
+			    struct df_digest *digests, size_t max);
+
+/* --- manifests that a peer gave us, with our receipt ----------------------- */
+bool df_journal_held(struct df_journal *j, int64_t study, uint32_t version,
+		     const struct df_digest *digest, struct df_buf *receipt,
+		     struct df_buf *signature);
+void df_journal_held_add(struct df_journal *j, int64_t study, uint32_t version,
+			 const struct df_digest *digest, struct df_text text,
+			 struct df_text receipt, struct df_text signature);
+/* digests of manifests held for a study, newest first */
+size_t df_journal_held_digests(struct df_journal *j, int64_t study,
+			       struct df_digest *digests, size_t max);
+
+/* --- uploads: parcels arriving from a peer --------------------------------- */
+enum df_upload_state {
+	DF_UPLOAD_RECEIVING,
+	DF_UPLOAD_WHOLE, /* all bytes durable, not yet opened */
+	DF_UPLOAD_REFUSED,
+};
+struct df_row_upload {
+	char hex[33];
+	char peer[DF_HEX_LEN + 1];
+	uint64_t size;
+	uint64_t offset; /* durable */
+	struct df_id file; /* "" = none yet */
+	enum df_upload_state state;
+	enum df_err err;
+	char why[200];
+	uint32_t deaths;
+};
+bool df_journal_upload(struct df_journal *j, const char *hex, const char *peer,
+		       struct df_row_upload *u);
+void df_journal_upload_put(struct df_journal *j, const struct df_row_upload *u,
+			   int64_t now_ms);
+void df_journal_upload_drop(struct df_journal *j, const char *hex,
+			    const char *peer);
+size_t df_journal_uploads_whole(struct df_journal *j,
+				struct df_row_upload *rows, size_t max);
+bool df_journal_upload_file(struct df_journal *j, const struct df_id *file);
+
+/* --- reports and mailboxes ------------------------------------------------- */
+/* Entry for a peer; the cursor is its number. Returns it. */
+int64_t df_journal_mail_add(struct df_journal *j, const char *peer,
+			    const char *hex, const struct df_id *object,
+			    uint64_t dfenv_len);
+struct df_row_mail {
+	int64_t seq;
+	char peer[DF_HEX_LEN + 1];
+	char hex[33];
+	struct df_id object;
+	uint64_t dfenv_len;
+};
+size_t df_journal_mail(struct df_journal *j, const char *peer, int64_t after,
+		       struct df_row_mail *rows, size_t max);
+bool df_journal_mail_find(struct df_journal *j, const char *peer,
+			  const char *hex, struct df_row_mail *m);
+
+/* What we pull from a peer's mailbox, by configured peer name. */
+struct df_row_pull {
+	char dest[121];
+	int64_t cursor; /* everything up to here is ours */
+	char hex[33];   /* "" = nothing in hand */
+	int64_t next_cursor;
+	uint64_t size;
+	uint64_t offset;
+	struct df_id file;
+};
+void df_journal_pull(struct df_journal *j, const char *dest,
+		     struct df_row_pull *p);
+void df_journal_pull_put(struct df_journal *j, const struct df_row_pull *p);
+bool df_journal_pull_file(struct df_journal *j, const struct df_id *file);
+
+struct df_row_report {
+	int64_t n;
+	struct df_id object;
+	char hex[33];
+	char peer[DF_HEX_LEN + 1];
+	enum df_env_direction direction;
+	bool stored;      /* the index has it */
+	uint32_t verdict; /* 0 signed, 1 sealed, 2 rejected, 3 held */
+};
+void df_journal_report_add(struct df_journal *j, const struct df_row_report *r);
+bool df_journal_report_find(struct df_journal *j, const char *hex,
+			    struct df_row_report *r);
+bool df_journal_report_of(struct df_journal *j, const struct df_id *object,
+			  struct df_row_report *r);
+size_t df_journal_reports_open(struct df_journal *j, int64_t after,
+			       struct df_row_report *rows, size_t max);
+void df_journal_report_stored(struct df_journal *j, int64_t n,
+			      uint32_t verdict);
+
+/* --- start ------------------------------------------------------------------ */
+struct df_recovery {
+	uint64_t swept;    /* staging files removed */
+	uint64_t adopted;  /* objects that had no row */
+	uint64_t dropped;  /* files that something else replaces */
+	uint64_t lost;     /* rows whose object is gone */
+	uint64_t bad;      /* objects whose envelope is not readable */
+	uint64_t strangers;
+	uint64_t objects;
+};
+/*
+ * Brings spool and journal together (invariants 4 and 6) and commits. With
+ * `change` false it only counts: `spool check`. A rebuild is this on an empty
+ * journal. Deliveries that were under way wait again.
+ */
+DF_MUST_CHECK enum df_err df_spool_recover(struct df_spool *sp,
+					   struct df_journal *j, bool change,
+					   int64_t now_ms,
+					   struct df_recovery *out,
+					   struct df_why *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

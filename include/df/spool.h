@@ -1,0 +1,130 @@
+/*
+ * spool.h - the files that hold custody: staging, incoming, objects.
+ *
+ *   spool/FORMAT          "dcm-forward spool 1"; anything else is refused
+ *   spool/staging/<id>    being written here; never read, emptied at start
+ *   spool/incoming/<id>   parcels arriving from a peer; offset in state.db
+ *   spool/objects/ab/<id> whole objects (df/envelope.h); never modified
+ *   spool/quarantine/<id> objects that hurt us; only a person deletes them
+ *
+ * Invariants (docs/invariants.md argues them):
+ *  1. Success was said for x => x, its envelope and its row are durable.
+ *  2. A file under objects/ never changes. It goes only when a compared form
+ *     of the same bytes has taken its place, durably.
+ *  3. Nothing under staging/ is ever trusted.
+ *  4. A row without its object is an alarm; an object without row is adopted.
+ *  5. Derived files may be lost at any time without loss.
+ *  6. Recovery is idempotent: crash during recovery and run it again.
+ *
+ * Names are ours (struct df_id); no byte from a peer is part of a path.
+ */
+#ifndef DF_SPOOL_H
+#define DF_SPOOL_H
+
+#include "df/envelope.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DF_SPOOL_BUCKET 128u /* objects that share a directory in a row */
+
+struct df_spool { /* all descriptors -1 when closed */
+	int root;
+	int staging;
+	int incoming;
+	int objects;
+	int quarantine;
+	char bucket[3];    /* directory for the next objects */
+	uint32_t in_bucket;
+};
+
+/* Opens DIR/spool below node_dir; makes what is missing, durably.
+ * DF_E_FORMAT when FORMAT is not ours. Closed after a failure. */
+DF_MUST_CHECK enum df_err df_spool_open(struct df_spool *sp, int node_dir,
+					struct df_why *why);
+void df_spool_close(struct df_spool *sp);
+
+/* DF_E_NOSPACE when fewer than the larger of reserve_bytes and
+ * reserve_percent of the file system would stay free after `more` bytes. */
+DF_MUST_CHECK enum df_err df_spool_space(const struct df_spool *sp,
+					 uint64_t reserve_bytes,
+					 uint64_t reserve_percent,
+					 uint64_t more, struct df_why *why);
+
+/* --- staging -------------------------------------------------------------- */
+struct df_stage { /* {.fd = -1} is released */
+	struct df_id id;
+	int fd; /* owned, read-write */
+	enum df_err result; /* of publish */
+	struct df_why why;
+};
+DF_MUST_CHECK enum df_err df_stage_new(struct df_spool *sp, struct df_stage *s,
+				       struct df_why *why);
+/* Unlinks and closes; idempotent. */
+void df_stage_drop(struct df_spool *sp, struct df_stage *s);
+/*
+ * Takes custody of n staged files at once: content of each synced, each
+ * renamed into objects/, each directory synced once. s->result says which are
+ * durable; all descriptors are closed. A file whose sync failed is dropped; one
+ * whose directory sync failed may be there: it is adopted at the next start.
+ */
+void df_stage_publish(struct df_spool *sp, struct df_stage **batch, size_t n);
+
+/* --- incoming ------------------------------------------------------------- */
+DF_MUST_CHECK enum df_err df_incoming_new(struct df_spool *sp, struct df_id *id,
+					  int *fd, struct df_why *why);
+/* For reading and writing. DF_E_NOTFOUND. */
+DF_MUST_CHECK enum df_err df_incoming_open(const struct df_spool *sp,
+					   const struct df_id *id, int *fd,
+					   struct df_why *why);
+/* Syncs what was written so far. */
+DF_MUST_CHECK enum df_err df_incoming_sync(int fd, struct df_why *why);
+/* Appends the envelope at offset dfenv_len, syncs, renames into objects/,
+ * syncs the directory. */
+DF_MUST_CHECK enum df_err df_incoming_publish(struct df_spool *sp, int fd,
+					      const struct df_envelope *env,
+					      uint64_t dfenv_len,
+					      uint64_t *file_bytes,
+					      struct df_why *why);
+void df_incoming_drop(struct df_spool *sp, const struct df_id *id);
+/* Moves incoming/<id> to quarantine/<id>, durably. */
+DF_MUST_CHECK enum df_err df_incoming_quarantine(struct df_spool *sp,
+						 const struct df_id *id,
+						 struct df_why *why);
+
+/* --- objects -------------------------------------------------------------- */
+/* Read-only; also finds quarantined ones. DF_E_NOTFOUND. */
+DF_MUST_CHECK enum df_err df_spool_object(const struct df_spool *sp,
+					  const struct df_id *id, int *fd,
+					  struct df_why *why);
+/* Reads and checks the trailer. text (may be NULL) gets its bytes. */
+DF_MUST_CHECK enum df_err df_spool_envelope(int fd, struct df_envelope *env,
+					    uint64_t *dfenv_len,
+					    struct df_buf *text,
+					    struct df_why *why);
+/* Only when a durable row says that something else is the home. */
+void df_spool_remove(struct df_spool *sp, const struct df_id *id);
+DF_MUST_CHECK enum df_err df_spool_quarantine(struct df_spool *sp,
+					      const struct df_id *id,
+					      struct df_why *why);
+
+/* Calls each for every name in objects/; a false return stops. Files whose
+ * names are not ours are counted, not touched. */
+typedef bool df_spool_each_fn(void *ctx, const struct df_id *id);
+DF_MUST_CHECK enum df_err df_spool_each(const struct df_spool *sp,
+					df_spool_each_fn *each, void *ctx,
+					uint64_t *strangers,
+					struct df_why *why);
+/* The same for incoming/. */
+DF_MUST_CHECK enum df_err df_spool_each_incoming(const struct df_spool *sp,
+						 df_spool_each_fn *each,
+						 void *ctx, struct df_why *why);
+/* Empties staging/: what was there was never acknowledged. */
+DF_MUST_CHECK enum df_err df_spool_sweep(struct df_spool *sp, uint64_t *swept,
+					 struct df_why *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

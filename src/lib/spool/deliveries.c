@@ -1,0 +1,362 @@
+/* deliveries.c - rows of deliveries: who should get what, and how it goes. */
+#include <stdio.h>
+
+#include "sql.h"
+
+void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
+			     int64_t item, int64_t study, const char *dest,
+			     int64_t now_ms)
+{
+	df_sql_run(j,
+		   "INSERT OR IGNORE INTO deliveries(kind, item, study, dest,"
+		   " state, next, since, tries, err, why, status, priority)"
+		   " VALUES(?1,?2,?3,?4,0,0,?5,0,0,'',0,"
+		   " ifnull((SELECT priority FROM studies WHERE n = ?3), 0))",
+		   "iiiti", (int64_t)kind, item, study, dest, now_ms);
+}
+
+#define SELECT_DELIVERY                                                        \
+	"SELECT n, kind, item, study, dest, state, next, since, tries, err,"  \
+	" why, status, priority FROM deliveries "
+
+static void row_read(sqlite3_stmt *st, struct df_row_delivery *d)
+{
+	*d = (struct df_row_delivery){.n = COL(st, 0)};
+	d->kind = (enum df_delivery_kind)COL(st, 1);
+	d->item = COL(st, 2);
+	d->study = COL(st, 3);
+	df_col_text(st, 4, d->dest, sizeof d->dest);
+	d->state = (enum df_delivery_state)COL(st, 5);
+	d->next_ms = COL(st, 6);
+	d->since_ms = COL(st, 7);
+	d->tries = (uint32_t)COL(st, 8);
+	d->err = df_err_from((uint64_t)COL(st, 9));
+	df_col_text(st, 10, d->why, sizeof d->why);
+	d->status = (uint32_t)COL(st, 11);
+	d->priority = (uint32_t)COL(st, 12);
+}
+
+static bool one(struct df_journal *j, sqlite3_stmt *st,
+		struct df_row_delivery *d)
+{
+	bool found = df_sql_row(j, st);
+
+	if (found)
+		row_read(st, d);
+	df_sql_done(st);
+	return found;
+}
+
+static size_t many(struct df_journal *j, sqlite3_stmt *st,
+		   struct df_row_delivery *rows, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st))
+		row_read(st, &rows[n++]);
+	df_sql_done(st);
+	return n;
+}
+
+bool df_journal_delivery(struct df_journal *j, int64_t n,
+			 struct df_row_delivery *d)
+{
+	return one(j, df_sql(j, SELECT_DELIVERY "WHERE n = ?", "i", n), d);
+}
+
+bool df_journal_delivery_find(struct df_journal *j, enum df_delivery_kind kind,
+			      int64_t item, const char *dest,
+			      struct df_row_delivery *d)
+{
+	return one(j,
+		   df_sql(j,
+			  SELECT_DELIVERY
+			  "WHERE kind = ? AND item = ? AND dest = ?",
+			  "iit", (int64_t)kind, item, dest),
+		   d);
+}
+
+size_t df_journal_deliveries_due(struct df_journal *j,
+				 enum df_delivery_kind kind, const char *dest,
+				 int64_t now_ms, struct df_row_delivery *rows,
+				 size_t max)
+{
+	return many(j,
+		    df_sql(j,
+			   SELECT_DELIVERY
+			   "WHERE dest = ? AND kind = ? AND state IN (0, 2)"
+			   " AND next <= ? ORDER BY priority DESC, n LIMIT ?",
+			   "tiii", dest, (int64_t)kind, now_ms, (int64_t)max),
+		    rows, max);
+}
+
+bool df_journal_delivery_move(struct df_journal *j, int64_t n,
+			      enum df_delivery_event event, int64_t next_ms,
+			      enum df_err err, const char *why, uint32_t status)
+{
+	struct df_row_delivery d;
+	enum df_delivery_state to;
+
+	if (!df_journal_delivery(j, n, &d) ||
+	    !df_delivery_may(d.state, event, &to))
+		return false;
+	df_sql_run(j,
+		   "UPDATE deliveries SET state = ?, next = ?,"
+		   " tries = tries + ?, err = ?, why = ?, status = ?"
+		   " WHERE n = ?",
+		   "iiiitii", (int64_t)to, next_ms,
+		   (int64_t)(event == DF_DELIVERY_FAILED), (int64_t)err,
+		   why != NULL ? why : "", (int64_t)status, n);
+	return true;
+}
+
+/* One statement for every (from, to) that the table allows. */
+uint64_t df_journal_deliveries_move(struct df_journal *j, const char *dest,
+				    int64_t study, enum df_delivery_kind kind,
+				    enum df_delivery_event event)
+{
+	uint64_t moved = 0;
+
+	for (unsigned s = 0; s <= DF_DELIVERY_CANCELLED; s++) {
+		enum df_delivery_state to;
+
+		if (!df_delivery_may((enum df_delivery_state)s, event, &to))
+			continue;
+		df_sql_run(j,
+			   "UPDATE deliveries SET state = ?1, next = 0"
+			   " WHERE state = ?2 AND (?3 = '' OR dest = ?3)"
+			   " AND (?4 = 0 OR study = ?4)"
+			   " AND (?5 = 0 OR kind = ?5)",
+			   "iitii", (int64_t)to, (int64_t)s, dest, study,
+			   (int64_t)kind);
+		moved += df_sql_changes(j);
+	}
+	return moved;
+}
+
+size_t df_journal_deliveries_list(struct df_journal *j, int64_t after,
+				  struct df_row_delivery *rows, size_t max)
+{
+	return many(j,
+		    df_sql(j,
+			   SELECT_DELIVERY "WHERE state <> 5 AND n > ?"
+					   " ORDER BY n LIMIT ?",
+			   "ii", after, (int64_t)max),
+		    rows, max);
+}
+
+size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
+				struct df_delivery_sum *rows, size_t max)
+{
+	/* SQLite gives the bare columns of the row that has the max(err) */
+	static const char one_study[] =
+		"SELECT dest, kind, state, count(*), min(next), max(err), why,"
+		" status FROM deliveries WHERE study = ?"
+		" GROUP BY dest, kind, state LIMIT ?";
+	static const char all[] =
+		"SELECT dest, kind, state, count(*), min(next), max(err), why,"
+		" status FROM deliveries WHERE ? = 0"
+		" GROUP BY dest, kind, state LIMIT ?";
+	sqlite3_stmt *st = df_sql(j, study != 0 ? one_study : all, "ii", study,
+				  (int64_t)max);
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st)) {
+		struct df_delivery_sum *s = &rows[n++];
+
+		df_col_text(st, 0, s->dest, sizeof s->dest);
+		s->kind = (enum df_delivery_kind)COL(st, 1);
+		s->state = (enum df_delivery_state)COL(st, 2);
+		s->count = (uint64_t)COL(st, 3);
+		s->next_ms = COL(st, 4);
+		s->err = df_err_from((uint64_t)COL(st, 5));
+		df_col_text(st, 6, s->why, sizeof s->why);
+		s->status = (uint32_t)COL(st, 7);
+	}
+	df_sql_done(st);
+	return n;
+}
+
+/* --- manifests ------------------------------------------------------------ */
+
+void df_journal_manifest_add(struct df_journal *j,
+			     const struct df_row_manifest *m,
+			     struct df_text text, struct df_text signature)
+{
+	struct df_text none = {NULL, 0};
+
+	df_sql_run(j,
+		   "INSERT OR REPLACE INTO manifests(study, version, dest,"
+		   " digest, state, next, since, err, why, text, signature,"
+		   " receipt, receipt_signature)"
+		   " VALUES(?,?,?,?,0,0,?,0,'',?,?,?,?)",
+		   "iitdixxxx", m->study, (int64_t)m->version, m->dest,
+		   &m->digest, m->since_ms, text, signature, none, none);
+	df_sql_run(j,
+		   "UPDATE studies SET version = max(version, ?) WHERE n = ?",
+		   "ii", (int64_t)m->version, m->study);
+	df_sql_run(j,
+		   "UPDATE instances SET named = ? WHERE study = ? AND"
+		   " state = 2 AND named = 0",
+		   "ii", (int64_t)m->version, m->study);
+}
+
+#define SELECT_MANIFEST                                                        \
+	"SELECT n, study, version, dest, digest, state, next, since, err, why"\
+	" FROM manifests m "
+
+static size_t manifest_rows(struct df_journal *j, sqlite3_stmt *st,
+			    struct df_row_manifest *rows, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st)) {
+		struct df_row_manifest *m = &rows[n++];
+
+		*m = (struct df_row_manifest){.n = COL(st, 0)};
+		m->study = COL(st, 1);
+		m->version = (uint32_t)COL(st, 2);
+		df_col_text(st, 3, m->dest, sizeof m->dest);
+		df_col_digest(st, 4, &m->digest);
+		m->state = (enum df_manifest_state)COL(st, 5);
+		m->next_ms = COL(st, 6);
+		m->since_ms = COL(st, 7);
+		m->err = df_err_from((uint64_t)COL(st, 8));
+		df_col_text(st, 9, m->why, sizeof m->why);
+	}
+	df_sql_done(st);
+	return n;
+}
+
+size_t df_journal_manifests_due(struct df_journal *j, const char *dest,
+				int64_t now_ms, struct df_row_manifest *rows,
+				size_t max)
+{
+	return manifest_rows(
+		j,
+		df_sql(j,
+		       SELECT_MANIFEST
+		       "WHERE dest = ? AND state = 0 AND next <= ?"
+		       " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE"
+		       "  study = m.study AND dest = m.dest AND kind = 1"
+		       "  AND state NOT IN (4, 5))"
+		       " ORDER BY n LIMIT ?",
+		       "tii", dest, now_ms, (int64_t)max),
+		rows, max);
+}
+
+size_t df_journal_manifests_of(struct df_journal *j, int64_t study,
+			       struct df_row_manifest *rows, size_t max)
+{
+	return manifest_rows(j,
+			     df_sql(j,
+				    SELECT_MANIFEST "WHERE study = ? ORDER BY"
+						    " version DESC LIMIT ?",
+				    "ii", study, (int64_t)max),
+			     rows, max);
+}
+
+bool df_journal_manifest_text(struct df_journal *j, int64_t n,
+			      struct df_buf *text, struct df_buf *signature)
+{
+	sqlite3_stmt *st = df_sql(
+		j, "SELECT text, signature FROM manifests WHERE n = ?", "i", n);
+	bool found = df_sql_row(j, st) && df_col_blob(st, 0, text) &&
+		     (signature == NULL || df_col_blob(st, 1, signature));
+
+	df_sql_done(st);
+	return found;
+}
+
+void df_journal_manifest_settle(struct df_journal *j, int64_t n,
+				enum df_manifest_state state, int64_t next_ms,
+				enum df_err err, const char *why)
+{
+	df_sql_run(j,
+		   "UPDATE manifests SET state = ?, next = ?, err = ?, why = ?"
+		   " WHERE n = ?",
+		   "iiiti", (int64_t)state, next_ms, (int64_t)err,
+		   why != NULL ? why : "", n);
+}
+
+void df_journal_manifest_receipt(struct df_journal *j,
+				 const struct df_row_manifest *m,
+				 struct df_text receipt,
+				 struct df_text signature)
+{
+	df_sql_run(j,
+		   "UPDATE manifests SET state = 1, err = 0, why = '',"
+		   " receipt = ?, receipt_signature = ? WHERE n = ?",
+		   "xxi", receipt, signature, m->n);
+	/* the receipt speaks for what this version names, not for parcels that
+	 * were made after it */
+	df_sql_run(j,
+		   "UPDATE deliveries SET state = 5, err = 0, why = ''"
+		   " WHERE kind = 1 AND dest = ?1 AND study = ?2 AND state = 4"
+		   " AND NOT EXISTS (SELECT 1 FROM instances i WHERE"
+		   "  i.parcel = deliveries.item AND i.state = 2"
+		   "  AND (i.named = 0 OR i.named > ?3))",
+		   "tii", m->dest, m->study, (int64_t)m->version);
+}
+
+static size_t digests_of(struct df_journal *j, sqlite3_stmt *st,
+			 struct df_digest *digests, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st))
+		df_col_digest(st, 0, &digests[n++]);
+	df_sql_done(st);
+	return n;
+}
+
+size_t df_journal_receipted(struct df_journal *j, const char *study_uid,
+			    struct df_digest *digests, size_t max)
+{
+	return digests_of(j,
+			  df_sql(j,
+				 "SELECT digest FROM manifests WHERE state = 1"
+				 " AND study IN (SELECT n FROM studies WHERE"
+				 " uid = ?) ORDER BY version DESC LIMIT ?",
+				 "ti", study_uid, (int64_t)max),
+			  digests, max);
+}
+
+bool df_journal_held(struct df_journal *j, int64_t study, uint32_t version,
+		     const struct df_digest *digest, struct df_buf *receipt,
+		     struct df_buf *signature)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT receipt, signature FROM held WHERE"
+				  " study = ? AND version = ? AND digest = ?",
+				  "iid", study, (int64_t)version, digest);
+	bool found = df_sql_row(j, st) && df_col_blob(st, 0, receipt) &&
+		     df_col_blob(st, 1, signature);
+
+	df_sql_done(st);
+	return found;
+}
+
+void df_journal_held_add(struct df_journal *j, int64_t study, uint32_t version,
+			 const struct df_digest *digest, struct df_text text,
+			 struct df_text receipt, struct df_text signature)
+{
+	df_sql_run(j, "INSERT OR REPLACE INTO held VALUES(?,?,?,?,?,?)",
+		   "iidxxx", study, (int64_t)version, digest, text, receipt,
+		   signature);
+	df_sql_run(j,
+		   "UPDATE studies SET state = 1, reason = 'receipted',"
+		   " version = max(version, ?) WHERE n = ?",
+		   "ii", (int64_t)version, study);
+}
+
+size_t df_journal_held_digests(struct df_journal *j, int64_t study,
+			       struct df_digest *digests, size_t max)
+{
+	return digests_of(j,
+			  df_sql(j,
+				 "SELECT digest FROM held WHERE study = ?"
+				 " ORDER BY version DESC LIMIT ?",
+				 "ii", study, (int64_t)max),
+			  digests, max);
+}

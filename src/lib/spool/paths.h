@@ -1,0 +1,21 @@
+/* paths.h - names inside the spool, in one place; private to spool. */
+#ifndef DF_SPOOL_PATHS_H
+#define DF_SPOOL_PATHS_H
+
+#include "df/spool.h"
+
+#define DF_OBJECT_PATH (2 + 1 + DF_ID_LEN + 1)
+
+/* "ab/<id>" */
+void df_object_path(char to[DF_OBJECT_PATH], const struct df_id *id);
+/* A name whose directory is the spool's current bucket. */
+void df_object_name_new(struct df_spool *sp, struct df_id *id);
+/* Makes objects/ab, durably, unless it is there. */
+enum df_err df_object_dir(const struct df_spool *sp, const struct df_id *id,
+			  struct df_why *why);
+/* Removes a name that nothing needs; a leftover is swept at the next start. */
+void df_path_forget(int dir, const char *name);
+enum df_err df_object_dir_sync(const struct df_spool *sp,
+			       const struct df_id *id, struct df_why *why);
+
+#endif

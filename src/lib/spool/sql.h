@@ -1,0 +1,33 @@
+/* sql.h - statements, binding and stepping; private to spool. */
+#ifndef DF_SPOOL_SQL_H
+#define DF_SPOOL_SQL_H
+
+#include <sqlite3.h>
+
+#include "df/journal.h"
+
+/*
+ * Prepares (once per text, which must be a literal), resets and binds.
+ * types: i int64_t, t const char *, d const struct df_digest *,
+ * x struct df_text (a blob). NULL after a failure, which sticks.
+ */
+sqlite3_stmt *df_sql(struct df_journal *j, const char *sql, const char *types,
+		     ...);
+/* The next row; false at the end (the statement is reset then). */
+bool df_sql_row(struct df_journal *j, sqlite3_stmt *st);
+/* A statement that writes, inside the turn's transaction. */
+void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...);
+/* After a row that is the only one wanted. */
+void df_sql_done(sqlite3_stmt *st);
+int64_t df_sql_last(struct df_journal *j);
+uint64_t df_sql_changes(struct df_journal *j);
+
+/* Columns; text is cut to cap, which never happens with what we wrote. */
+void df_col_text(sqlite3_stmt *st, int col, char *to, size_t cap);
+void df_col_id(sqlite3_stmt *st, int col, struct df_id *id);
+void df_col_digest(sqlite3_stmt *st, int col, struct df_digest *d);
+bool df_col_blob(sqlite3_stmt *st, int col, struct df_buf *to);
+
+#define COL(st, col) sqlite3_column_int64(st, col)
+
+#endif

@@ -1,0 +1,282 @@
+/* journal_test.c - rows, custody and recovery on a real directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "df/file.h"
+#include "df/journal.h"
+#include "df/sys.h"
+
+struct world {
+	char dir[64];
+	int fd;
+	struct df_spool sp;
+	struct df_journal *j;
+};
+
+static int setup(void **state)
+{
+	struct world *w = df_xcalloc(1, sizeof *w);
+	char db[80];
+
+	df_str_fmt(w->dir, sizeof w->dir, "/tmp/df-spool-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	w->fd = open(w->dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(df_spool_open(&w->sp, w->fd, NULL), DF_OK);
+	df_str_fmt(db, sizeof db, "%s/state.db", w->dir);
+	assert_int_equal(df_journal_open(&w->j, db, NULL), DF_OK);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	char cmd[100];
+
+	df_journal_close(w->j);
+	df_spool_close(&w->sp);
+	close(w->fd);
+	df_str_fmt(cmd, sizeof cmd, "rm -rf '%s'", w->dir);
+	assert_int_equal(system(cmd), 0);
+	free(w);
+	return 0;
+}
+
+static struct df_envelope raw_env(const struct df_id *id, int k)
+{
+	struct df_envelope e = {.kind = DF_ENV_RAW,
+				.id = *id,
+				.association = *id,
+				.received_ms = 1000 + k,
+				.size_bytes = 10};
+
+	df_str_fmt(e.called_ae, 17, "HERE");
+	df_str_fmt(e.calling_ae, 17, "CT1");
+	df_str_fmt(e.address, 64, "127.0.0.1");
+	df_str_fmt(e.sop_class, 65, "1.2.840.1");
+	df_str_fmt(e.sop_instance, 65, "1.2.3.%d", k);
+	df_str_fmt(e.transfer_syntax, 65, "1.2.840.2");
+	e.digest.b[0] = (uint8_t)k;
+	return e;
+}
+
+static void stage_raw(struct world *w, struct df_stage *s, int k)
+{
+	struct df_envelope e;
+	struct df_buf b;
+
+	assert_int_equal(df_stage_new(&w->sp, s, NULL), DF_OK);
+	e = raw_env(&s->id, k);
+	df_buf_init(&b, 4096);
+	assert_int_equal(df_buf_add(&b, "0123456789", 10, NULL), DF_OK);
+	assert_int_equal(df_envelope_encode(&b, &e, 10, NULL), DF_OK);
+	assert_int_equal(df_write_all(s->fd, b.ptr, b.len, NULL), DF_OK);
+	df_buf_release(&b);
+}
+
+static void every_statement_prepares(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance in = {.size_bytes = 1}, ins[4];
+	struct df_row_study s, ss[4];
+	struct df_row_parcel p = {.hex = "aa", .direction = DF_ENV_MADE,
+				  .epoch = 1, .sequence = 1}, ps[4];
+	struct df_row_delivery d, ds[4];
+	struct df_row_manifest m = {.version = 1, .dest = "c"}, ms[4];
+	struct df_row_upload u = {.hex = "ab", .peer = "p"}, us[4];
+	struct df_row_pull pull;
+	struct df_row_report r = {.hex = "ac"}, rs[4];
+	struct df_row_mail mail[4];
+	struct df_study_counts c;
+	struct df_delivery_sum sums[4];
+	struct df_digest dg[4] = {{{0}}};
+	struct df_buf a, b;
+	int64_t n, pn;
+
+	df_buf_init(&a, 1000);
+	df_buf_init(&b, 1000);
+	df_journal_study_touch(w->j, "1.2", "", "CT", 5, &s);
+	assert_int_equal(s.n, 1);
+	n = df_journal_instance_add(w->j, &in);
+	assert_true(df_journal_instance(w->j, n, &in));
+	for (unsigned k = 0; k <= DF_OF_OBJECT_LOST; k++)
+		(void)df_journal_instances(w->j, (enum df_instances_of)k, 0,
+					   ins, 4);
+	for (unsigned k = 0; k <= DF_OF_ALL; k++)
+		(void)df_journal_studies(w->j, (enum df_studies_of)k, 100, ss,
+					 4);
+	assert_int_equal(df_journal_oldest_uninspected(w->j), 0);
+	assert_int_equal(df_journal_instance_dispatch(w->j, n), 0);
+	assert_int_equal(df_journal_instance_dispatch(w->j, n), 1);
+	df_journal_instance_settle(w->j, n, DF_INSTANCE_INSPECTED, 1, "1", 1,
+				   "");
+	assert_int_equal(df_journal_instances(w->j, DF_OF_TO_PACK, 1, ins, 4),
+			 1);
+	assert_int_equal(df_journal_studies(w->j, DF_OF_UNPACKED, 0, ss, 4), 1);
+	p.study = 1;
+	pn = df_journal_parcel_add(w->j, &p);
+	assert_true(df_journal_study(w->j, 1, &s));
+	assert_int_equal(s.sequence, 1);
+	df_journal_instance_packed(w->j, n, pn, &in.object, 0, "zstd", 4);
+	df_journal_delivery_add(w->j, DF_DELIVER_PARCEL, pn, 1, "c", 9);
+	df_journal_delivery_add(w->j, DF_DELIVER_PARCEL, pn, 1, "c", 9);
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   10, ds, 4), 1);
+	assert_true(df_journal_delivery_find(w->j, DF_DELIVER_PARCEL, pn, "c",
+					     &d));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_START, 0, 0,
+					     NULL, 0));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_TAKEN, 0, 0,
+					     NULL, 0));
+	assert_false(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_START, 0,
+					      0, NULL, 0));
+	df_journal_study_close(w->j, 1, "quiet");
+	assert_int_equal(df_journal_studies(w->j, DF_OF_UNSIGNED, 0, ss, 4), 0);
+	df_journal_parcel_state(w->j, pn, DF_PARCEL_READY);
+	assert_int_equal(df_journal_studies(w->j, DF_OF_UNSIGNED, 0, ss, 4), 1);
+	m.study = 1;
+	df_journal_manifest_add(w->j, &m, df_text_of("t"), df_text_of("s"));
+	assert_int_equal(df_journal_studies(w->j, DF_OF_UNSIGNED, 0, ss, 4), 0);
+	assert_int_equal(df_journal_manifests_due(w->j, "c", 1, ms, 4), 1);
+	assert_true(df_journal_manifest_text(w->j, ms[0].n, &a, &b));
+	df_journal_manifest_settle(w->j, ms[0].n, DF_MANIFEST_WAITING, 1, 0,
+				   NULL);
+	df_journal_manifest_receipt(w->j, &ms[0], df_text_of("r"),
+				    df_text_of("s"));
+	df_journal_study_counts(w->j, 1, &c);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(c.instances, 1);
+	assert_int_equal(df_journal_receipted(w->j, "1.2", dg, 4), 1);
+	assert_int_equal(df_journal_manifests_of(w->j, 1, ms, 4), 1);
+	assert_int_equal(df_journal_delivery_sums(w->j, 1, sums, 4), 1);
+	assert_int_equal(df_journal_delivery_sums(w->j, 0, sums, 4), 1);
+	df_journal_held_add(w->j, 1, 1, &dg[3], df_text_of("t"),
+			    df_text_of("r"), df_text_of("s"));
+	df_buf_clear(&a);
+	assert_true(df_journal_held(w->j, 1, 1, &dg[3], &a, &b));
+	(void)df_journal_held_digests(w->j, 1, dg, 4);
+	assert_int_equal(df_journal_parcels_of(w->j, 1, 0, 0, ps, 4), 1);
+	(void)df_journal_parcels_unverified(w->j, 0, ps, 4);
+	(void)df_journal_parcel_dispatch(w->j, pn);
+	(void)df_journal_parcel_held(w->j, "p", &dg[0]);
+	(void)df_journal_parcel_clash(w->j, 1, 1, 1, &dg[0]);
+	df_journal_study_epoch(w->j, 1);
+	df_journal_study_priority(w->j, 1, 1);
+	df_journal_upload_put(w->j, &u, 1);
+	assert_true(df_journal_upload(w->j, "ab", "p", &u));
+	(void)df_journal_uploads_whole(w->j, us, 4);
+	df_journal_upload_drop(w->j, "ab", "p");
+	(void)df_journal_mail_add(w->j, "p", "aa", &in.object, 5);
+	assert_int_equal(df_journal_mail(w->j, "p", 0, mail, 4), 1);
+	assert_true(df_journal_mail_find(w->j, "p", "aa", mail));
+	df_journal_pull(w->j, "c", &pull);
+	df_journal_pull_put(w->j, &pull);
+	df_journal_report_add(w->j, &r);
+	assert_true(df_journal_report_find(w->j, "ac", &r));
+	(void)df_journal_report_of(w->j, &in.object, &r);
+	assert_int_equal(df_journal_reports_open(w->j, 0, rs, 4), 1);
+	df_journal_report_stored(w->j, r.n, 1);
+	df_journal_extra_add(w->j, n, &in.object, 4);
+	df_journal_instance_indexed(w->j, n);
+	df_journal_instance_reported(w->j, n);
+	df_journal_instance_unpacked(w->j, n, &in.object);
+	(void)df_journal_deliveries_list(w->j, 0, ds, 4);
+	(void)df_journal_deliveries_move(w->j, "c", 0, 0, DF_DELIVERY_HOLD);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	df_buf_release(&a);
+	df_buf_release(&b);
+}
+
+static void published_objects_are_adopted(void **state)
+{
+	struct world *w = *state;
+	struct df_stage s[5], *batch[5];
+	struct df_recovery rec;
+	struct df_row_instance rows[8];
+
+	for (int k = 0; k < 5; k++) {
+		stage_raw(w, &s[k], k < 4 ? k : 3); /* the last is a double */
+		batch[k] = &s[k];
+	}
+	df_stage_publish(&w->sp, batch, 5);
+	for (int k = 0; k < 5; k++) {
+		assert_int_equal(s[k].result, DF_OK);
+		assert_int_equal(s[k].fd, -1);
+	}
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.adopted, 4);
+	assert_int_equal(rec.dropped, 1);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.adopted + rec.dropped + rec.lost, 0);
+	assert_int_equal(
+		df_journal_instances(w->j, DF_OF_UNINSPECTED, 0, rows, 8), 4);
+	df_spool_remove(&w->sp, &rows[0].object);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.lost, 1);
+	assert_int_equal(
+		df_journal_instances(w->j, DF_OF_UNINSPECTED, 0, rows, 8), 3);
+}
+
+static int fail_sync(int fd)
+{
+	(void)fd;
+	errno = EIO;
+	return -1;
+}
+
+static void a_failed_sync_is_no_custody(void **state)
+{
+	struct world *w = *state;
+	struct df_stage s, *batch[1] = {&s};
+	struct df_recovery rec;
+
+	stage_raw(w, &s, 1);
+	df_sys.fdatasync = fail_sync;
+	df_stage_publish(&w->sp, batch, 1);
+	df_sys_reset();
+	assert_int_equal(s.result, DF_E_IO);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.objects, 0);
+	assert_int_equal(rec.swept, 0);
+}
+
+static void left_over_staging_is_swept(void **state)
+{
+	struct world *w = *state;
+	struct df_stage s;
+	struct df_recovery rec;
+
+	stage_raw(w, &s, 1);
+	close(s.fd);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.swept, 1);
+	assert_int_equal(df_spool_space(&w->sp, 0, 0, 1, NULL), DF_OK);
+	assert_int_equal(df_spool_space(&w->sp, UINT64_MAX, 0, 1, NULL),
+			 DF_E_NOSPACE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(every_statement_prepares),
+		T(published_objects_are_adopted),
+		T(a_failed_sync_is_no_custody),
+		T(left_over_staging_is_swept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
