@@ -1,0 +1,150 @@
+/*
+ * association.c - presentation contexts: what may be needed is proposed, each
+ * transfer syntax in a context of its own, so that the PACS can say yes to
+ * several and we choose: the original first, bit for bit.
+ */
+#include "deliver.h"
+
+#include <string.h>
+
+#include "df/log.h"
+
+/* What was proposed on the open association. A worker has one. */
+static struct df_dimse_context proposed[DF_DIMSE_CONTEXTS_MAX];
+static char texts[DF_DIMSE_CONTEXTS_MAX][2][DF_UID_CAP];
+static size_t n_proposed;
+
+/* In the order in which we like them; the original comes before. */
+static const char *const fallbacks[] = {DF_TS_EXPLICIT_LE, DF_TS_IMPLICIT_LE,
+					DF_TS_JPEG_LS_LOSSLESS};
+#define FALLBACKS (sizeof fallbacks / sizeof fallbacks[0])
+
+static bool usable(const struct item *it, const char *syntax)
+{
+	return strcmp(it->transfer_syntax, syntax) != 0 &&
+	       df_object_can_transcode(it->transfer_syntax, syntax);
+}
+
+static bool is_proposed(const char *sop_class, const char *syntax)
+{
+	size_t i;
+
+	for (i = 0; i < n_proposed; i++)
+		if (strcmp(proposed[i].sop_class, sop_class) == 0 &&
+		    strcmp(proposed[i].transfer_syntax, syntax) == 0)
+			return true;
+	return false;
+}
+
+static bool propose(const char *sop_class, const char *syntax)
+{
+	char(*t)[DF_UID_CAP];
+
+	if (is_proposed(sop_class, syntax))
+		return true;
+	if (n_proposed == DF_DIMSE_CONTEXTS_MAX)
+		return false;
+	t = texts[n_proposed];
+	df_str_fmt(t[0], DF_UID_CAP, "%s", sop_class);
+	df_str_fmt(t[1], DF_UID_CAP, "%s", syntax);
+	proposed[n_proposed].sop_class = t[0];
+	proposed[n_proposed].transfer_syntax = t[1];
+	n_proposed++;
+	return true;
+}
+
+/* All contexts of an item, or none of them. */
+static bool propose_item(const struct item *it)
+{
+	size_t before = n_proposed, i;
+	bool all = propose(it->sop_class, it->transfer_syntax);
+
+	for (i = 0; all && i < FALLBACKS; i++)
+		if (usable(it, fallbacks[i]))
+			all = propose(it->sop_class, fallbacks[i]);
+	if (!all)
+		n_proposed = before;
+	return all;
+}
+
+bool association_covers(const struct deliver *d, const struct item *it)
+{
+	size_t i;
+
+	if (d->open == NULL || !is_proposed(it->sop_class, it->transfer_syntax))
+		return false;
+	for (i = 0; i < FALLBACKS; i++)
+		if (usable(it, fallbacks[i]) &&
+		    !is_proposed(it->sop_class, fallbacks[i]))
+			return false;
+	return true;
+}
+
+const char *association_syntax(const struct deliver *d, const struct item *it)
+{
+	size_t i;
+
+	if (df_dimse_accepts(d->open, it->sop_class, it->transfer_syntax))
+		return it->transfer_syntax;
+	for (i = 0; i < FALLBACKS; i++)
+		if (usable(it, fallbacks[i]) &&
+		    df_dimse_accepts(d->open, it->sop_class, fallbacks[i]))
+			return fallbacks[i];
+	return NULL;
+}
+
+void target_of(const struct deliver *d, const struct df_destination *to,
+	       struct df_dimse_target *target)
+{
+	const struct df_config *cfg = df_room_config(d->room);
+
+	*target = (struct df_dimse_target){
+		.host = to->dicom.host,
+		.port = to->dicom.port,
+		.calling = to->calling_ae[0] != 0 ? to->calling_ae
+						  : cfg->node.ae,
+		.called = to->ae,
+		.connect_ms = (int)(cfg->dimse.connect_s * 1000),
+		.progress_ms = (int)(cfg->dimse.timeout_s * 1000)};
+}
+
+void association_end(struct deliver *d, bool abort)
+{
+	if (abort)
+		df_dimse_abort(d->open);
+	else
+		df_dimse_close(d->open);
+	d->open = NULL;
+	n_proposed = 0;
+}
+
+enum df_err association_for(struct deliver *d, const struct job *job,
+			    struct df_why *why)
+{
+	struct df_dimse_target target;
+	bool fits = d->open != NULL && strcmp(d->open_to, job->to->name) == 0 &&
+		    !df_dimse_is_stale(d->open);
+	enum df_err rc;
+	size_t i;
+
+	for (i = 0; fits && i < job->n; i++)
+		if (!job->items[i].settled)
+			fits = association_covers(d, &job->items[i]);
+	if (fits)
+		return DF_OK;
+	association_end(d, false);
+	for (i = 0; i < job->n; i++)
+		/* what does not fit any more waits for the next association */
+		if (!job->items[i].settled && !propose_item(&job->items[i]))
+			break;
+	target_of(d, job->to, &target);
+	rc = df_dimse_open(&d->open, &target, proposed, n_proposed, why);
+	if (rc != DF_OK) {
+		n_proposed = 0;
+		return rc;
+	}
+	df_str_fmt(d->open_to, sizeof d->open_to, "%s", job->to->name);
+	df_log(DF_LOG_INFO, "association.open", DF_F_AE("called", target.called),
+	       DF_F_ADDR(target.host), DF_F_NUM("contexts", n_proposed));
+	return DF_OK;
+}

@@ -1,0 +1,87 @@
+/*
+ * deliver.h - one PACS: its association, the job in hand, what queue lends.
+ */
+#ifndef DELIVER_H
+#define DELIVER_H
+
+#include "df/channel.h"
+#include "df/dimse.h"
+#include "df/object.h"
+#include "df/room.h"
+
+#define WAITING_MAX 32 /* messages kept while a job runs */
+
+/* One instance of a SEND job. */
+struct item {
+	uint64_t key; /* queue's number for it */
+	char sop_class[DF_UID_CAP];
+	char sop_instance[DF_UID_CAP];
+	char transfer_syntax[DF_UID_CAP]; /* of the original */
+	bool settled;                     /* its RESULT was sent */
+};
+
+struct job {
+	uint32_t tag;
+	const struct df_destination *to;
+	struct item *items; /* owned */
+	size_t n;
+};
+
+/* An instance that queue is restoring for us, or has restored. */
+struct fetch {
+	uint32_t tag; /* 0 = none */
+	size_t item;
+	char transfer_syntax[DF_UID_CAP]; /* as it will go out */
+};
+
+struct deliver {
+	struct df_room *room;
+	struct df_dimse *open; /* owned; kept for a while after a job */
+	char open_to[DF_NAME_LEN + 1];
+	struct df_msg waiting[WAITING_MAX]; /* owned */
+	size_t n_waiting;
+};
+
+struct df_link *deliver_queue(struct deliver *d);
+
+/* The next message for us that is not FETCHED: a kept one or a new one.
+ * *m is the caller's copy. DF_E_TIMEOUT after timeout_ms (-1: never). */
+DF_MUST_CHECK enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
+				       struct df_msg *m, struct df_why *why);
+
+/* Asks queue for an instance in a transfer syntax. */
+void fetch_ask(struct deliver *d, const struct job *job, size_t item,
+	       const char *transfer_syntax, struct fetch *f);
+/* Waits for it: the sealed memory, now the caller's, and its size. The result
+ * of the restoring when that failed; DF_E_PEER also when queue is gone, which
+ * *lost tells apart. */
+DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *f, int *fd,
+				     uint64_t *size_bytes, bool *lost,
+				     struct df_why *why);
+
+/* Opens an association for what is not settled, or keeps the open one when it
+ * will do. */
+DF_MUST_CHECK enum df_err association_for(struct deliver *d,
+					  const struct job *job,
+					  struct df_why *why);
+void association_end(struct deliver *d, bool abort);
+/* The transfer syntax in which an item can go out over the open association,
+ * NULL when none was accepted. */
+const char *association_syntax(const struct deliver *d, const struct item *it);
+/* Was everything proposed that this item could use? */
+bool association_covers(const struct deliver *d, const struct item *it);
+
+/* Both end with JOB_DONE. DF_E_PEER means that queue is gone. */
+DF_MUST_CHECK enum df_err send_run(struct deliver *d, const struct df_msg *m,
+				   struct df_why *why);
+DF_MUST_CHECK enum df_err test_run(struct deliver *d, const struct df_msg *m,
+				   struct df_why *why);
+void job_done(struct deliver *d, uint32_t tag, enum df_err err,
+	      const struct df_why *why, int *fd);
+const struct df_destination *job_destination(struct deliver *d,
+					     const struct df_msg *m,
+					     struct df_why *why);
+void target_of(const struct deliver *d, const struct df_destination *to,
+	       struct df_dimse_target *target);
+
+#endif
