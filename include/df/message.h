@@ -119,8 +119,8 @@ extern "C" {
 	 * STATEMENT VERDICT(0 signed, 1 sealed, 2 rejected) [REASON word]     \
 	 * [WHY] [SIGNER] DIGEST(of the statement) */                          \
 	X(OPEN_REPORT)                                                         \
-	/* CEK LENGTH FORM "text"|"body"|"statement" (fd ro) > JOB_DONE: MEDIA \
-	 * SIZE (fd) */                                                        \
+	/* CEK LENGTH FORM "text"|"body"|"statement"|"cms" (fd) > JOB_DONE:    \
+	 * MEDIA SIZE (fd) */                                                  \
 	X(REPORT_PART)                                                         \
 	/* prepare > queue, tag of the job: SOP_CLASS SOP_INSTANCE STUDY SERIES\
 	 * TRANSFER_SYNTAX SIZE DIGEST RECORD CODING and the identity fields   \
@@ -235,14 +235,17 @@ enum df_source_kind {
  *   supervise  "status" {} | "reload" {}
  *   keys       "peer invite" {name} | "peer list" | "peer revoke" {peer} |
  *              "reload" (trust and peers are read again)
- *   index      "patients" {studies:[uid]} | "report list" | "report get" {id} |
- *              "study facts" {study}
+ *   index      "patients" {studies:[uid]} | "report list" [{study}] |
+ *              "report get" {id} | "study facts" {study} |
+ *              "report check" {statement, statement_sha256, verification}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |
  *              "queue list" | "queue hold" {ids|all|destination} |
  *              "queue release" {ids|all|destination} | "queue retry" {id} |
  *              "report submit" {study} (fd statement)(fd cms)(fd body) |
  *              "report text" {object} > text | "report body" {object} > file |
+ *              "report statement" {object} > text |
+ *              "report cms" {object} > DER |
  *              "destination test" {name}
  */
 

@@ -72,6 +72,12 @@ DF_MUST_CHECK enum df_err index_claimed_study(struct index *x,
 					      struct df_store_study *out,
 					      struct df_why *why);
 
+/* What index_report_put would say to row->text whose signature was checked as
+ * row->checked; fills what it claims, verdict and reason. Stores nothing. */
+DF_MUST_CHECK enum df_err index_report_check(struct index *x,
+					     struct df_store_report *row,
+					     struct df_why *why);
+
 /* query.c */
 void index_query(struct index *x, struct df_link *from,
 		 const struct df_msg *m);

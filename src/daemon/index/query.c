@@ -221,6 +221,39 @@ static enum df_err report_get(struct index *x, const cJSON *args, cJSON *out,
 	return rc;
 }
 
+/* {statement, statement_sha256, verification: "signed"|"sealed"} > how it
+ * would be ruled here, if it came over the line now; nothing is stored */
+static enum df_err report_check(struct index *x, const cJSON *args, cJSON *out,
+				struct df_why *why)
+{
+	const char *text = text_arg(args, "statement");
+	const char *digest = text_arg(args, "statement_sha256");
+	const char *checked = text_arg(args, "verification");
+	struct df_store_report r = {.checked = DF_REPORT_SIGNED};
+	enum df_err rc;
+
+	if (text == NULL || checked == NULL || digest == NULL ||
+	    !df_digest_decode(&r.statement, df_text_of(digest)))
+		return df_fail(why, DF_E_USAGE,
+			       "needs statement, statement_sha256 and "
+			       "verification");
+	if (!strcmp(checked, "sealed"))
+		r.checked = DF_REPORT_SEALED;
+	else if (strcmp(checked, "signed") != 0)
+		return df_fail(why, DF_E_USAGE, "only of a good signature");
+	r.text = df_text_of(text);
+	rc = index_report_check(x, &r, why);
+	if (rc != DF_OK)
+		return rc;
+	(void)cJSON_AddStringToObject(out, "study_uid", r.study_uid);
+	(void)cJSON_AddStringToObject(
+		out, "verification",
+		df_report_verdict_word((enum df_report_verdict)r.verdict));
+	add_reason(out, "reason", r.reason, "");
+	add_reason(out, "note", r.note, "");
+	return DF_OK;
+}
+
 /* {study} > what a report statement for it needs */
 static enum df_err study_facts(struct index *x, const cJSON *args, cJSON *out,
 			       struct df_why *why)
@@ -257,6 +290,7 @@ static const struct {
 	{"patients", patients},
 	{"report list", report_list},
 	{"report get", report_get},
+	{"report check", report_check},
 	{"study facts", study_facts},
 };
 

@@ -170,24 +170,52 @@ static enum df_err mark_conflict(struct index *x,
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
-/* Rules on h->row, whose statement is decoded in h->st, and stores it. */
-static enum df_err rule(struct index *x, struct hearing *h, struct df_why *why)
+/* Rules on h->row, whose statement is decoded in h->st; stores nothing. */
+static enum df_err rule(struct index *x, struct hearing *h,
+			struct df_report_ruling *r, struct df_why *why)
 {
 	struct df_store_report *row = &h->row;
-	struct df_report_ruling r;
-	struct df_store_report first;
-	struct df_buf text;
 	enum df_err rc;
 
 	make_claim(h);
 	rc = gather(x, h, why);
 	if (rc != DF_OK)
 		return rc;
-	r = df_report_rule(&h->claim, &h->known,
-			   (enum df_report_verdict)row->checked);
-	row->verdict = r.verdict;
-	set_word(row->reason, sizeof row->reason, r.reason);
-	set_word(row->note, sizeof row->note, r.note);
+	*r = df_report_rule(&h->claim, &h->known,
+			    (enum df_report_verdict)row->checked);
+	row->verdict = r->verdict;
+	set_word(row->reason, sizeof row->reason, r->reason);
+	set_word(row->note, sizeof row->note, r->note);
+	return DF_OK;
+}
+
+static enum df_err store_replay(struct index *x, struct df_store_report *row,
+				struct df_why *why)
+{
+	struct df_store_report first;
+	struct df_buf text;
+	enum df_err rc;
+
+	df_buf_init(&text, 256 * 1024);
+	rc = df_store_report_version(x->store, row->study_uid, row->report_id,
+				     row->version, &first, &text, why);
+	df_buf_wipe(&text);
+	/* the same statement in another bundle leaves no second row */
+	if (rc != DF_OK || strcmp(first.object, row->object) != 0)
+		return rc;
+	row->conflict = first.conflict;
+	return df_store_put_report(x->store, row, why);
+}
+
+static enum df_err rule_and_store(struct index *x, struct hearing *h,
+				  struct df_why *why)
+{
+	struct df_store_report *row = &h->row;
+	struct df_report_ruling r;
+	enum df_err rc = rule(x, h, &r, why);
+
+	if (rc != DF_OK)
+		return rc;
 	df_log(DF_LOG_INFO, "report.ruled", DF_F_WORD("object", row->object),
 	       DF_F_UID("study", row->study_uid),
 	       DF_F_NUM("version", row->version),
@@ -198,17 +226,8 @@ static enum df_err rule(struct index *x, struct hearing *h, struct df_why *why)
 	if (rc != DF_OK)
 		return rc;
 	row->accepted = r.reason == DF_REASON_NONE || r.replay;
-	if (!r.replay)
-		return df_store_put_report(x->store, row, why);
-	/* the same statement in another bundle leaves no second row */
-	df_buf_init(&text, 256 * 1024);
-	rc = df_store_report_version(x->store, row->study_uid, row->report_id,
-				     row->version, &first, &text, why);
-	df_buf_wipe(&text);
-	if (rc != DF_OK || strcmp(first.object, row->object) != 0)
-		return rc;
-	row->conflict = first.conflict;
-	return df_store_put_report(x->store, row, why);
+	return r.replay ? store_replay(x, row, why)
+			: df_store_put_report(x->store, row, why);
 }
 
 /* --- those that waited for an earlier version ------------------------------ */
@@ -255,7 +274,7 @@ static enum df_err release_held(struct index *x, struct hearing *h,
 		h->row = w.row;
 		rc = df_statement_decode(h->row.text, &h->st, why);
 		if (rc == DF_OK)
-			rc = rule(x, h, why);
+			rc = rule_and_store(x, h, why);
 	} while (rc == DF_OK && h->row.accepted);
 	df_buf_wipe(&text);
 	return rc;
@@ -333,7 +352,7 @@ static enum df_err settle(struct index *x, struct hearing *h,
 	}
 	if (h->row.checked == DF_REPORT_REJECTED || !readable)
 		return df_store_put_report(x->store, &h->row, why);
-	rc = rule(x, h, why);
+	rc = rule_and_store(x, h, why);
 	if (rc != DF_OK || !h->row.accepted)
 		return rc;
 	row = h->row; /* the answer is about this one */
@@ -366,4 +385,27 @@ void index_report_put(struct index *x, struct df_link *from,
 	if (rc != DF_OK && rc != DF_E_FORMAT)
 		index_abandon(x, rc, &why);
 	explicit_bzero(&h, sizeof h);
+}
+
+/* --- a question only -------------------------------------------------------- */
+
+enum df_err index_report_check(struct index *x, struct df_store_report *row,
+			       struct df_why *why)
+{
+	static struct hearing h; /* as above */
+	struct df_report_ruling r;
+	enum df_err rc;
+
+	h = (struct hearing){.row = *row};
+	rc = df_statement_decode(row->text, &h.st, why);
+	if (rc == DF_OK) {
+		fill_claimed(&h.row, &h.st);
+		/* a file comes from nobody: take the centre that it names */
+		df_str_fmt(h.row.sender, sizeof h.row.sender, "%s",
+			   h.st.centre_node.s);
+		rc = rule(x, &h, &r, why);
+	}
+	*row = h.row;
+	explicit_bzero(&h, sizeof h);
+	return rc;
 }

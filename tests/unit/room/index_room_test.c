@@ -404,6 +404,44 @@ static void test_verdicts(void **state)
 	ask(h, "report get", "{\"id\":\"none\"}", DF_E_NOTFOUND);
 }
 
+/* `report check` says what would become of a file, and stores nothing. */
+static void test_check(void **state)
+{
+	struct house *h = *state;
+	struct df_msg m;
+	struct paper p;
+	char args[4096], text[2048];
+	size_t i, n = 0;
+
+	start(h);
+	give_key(h, 1);
+	put_facts(h, "1.2.3", 1);
+	stored(h, DF_MSG_FACTS_STORED, 1, &m);
+	paper_make(&p, "1.2.3", 1, NULL);
+	df_buf_init(&p.text, DF_STATEMENT_BYTES_MAX);
+	assert_int_equal(df_statement_encode(&p.st, &p.text, NULL), DF_OK);
+	for (i = 0; i < p.text.len; i++) {
+		if (p.text.ptr[i] == '\n')
+			text[n++] = '\\';
+		text[n++] = p.text.ptr[i] == '\n' ? 'n'
+						 : (char)p.text.ptr[i];
+	}
+	text[n] = '\0';
+	df_buf_release(&p.text);
+	df_str_fmt(args, sizeof args,
+		   "{\"statement\":\"%s\",\"statement_sha256\":\"%s\","
+		   "\"verification\":\"signed\"}",
+		   text, CENTRE);
+	ask(h, "report check", args, DF_OK);
+	assert_non_null(strstr(h->json, "\"verification\":\"signed\""));
+	memcpy(strstr(args, "PID-1"), "PID-2", 5);
+	ask(h, "report check", args, DF_OK);
+	assert_non_null(strstr(h->json, "\"reason\":\"wrong-patient\""));
+	ask(h, "report check", "{}", DF_E_USAGE);
+	ask(h, "report list", "{}", DF_OK);
+	assert_string_equal(h->json, "{\"reports\":[]}");
+}
+
 /* Five versions in every order end in the same state. */
 static void test_orders(void **state)
 {
@@ -468,6 +506,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_facts),
 		T(test_verdicts),
+		T(test_check),
 		T(test_orders),
 		T(test_wrong_key),
 	};
