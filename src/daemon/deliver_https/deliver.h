@@ -1,0 +1,77 @@
+/*
+ * deliver.h - private to the room: what goes out over HTTPS.
+ *
+ * One process, one loop, many transfers. A job comes from queue with a tag and
+ * ends with exactly one JOB_DONE of that tag; when to try again is queue's
+ * business, except that a mailbox is asked for ever and that one broken
+ * connection does not fail a peer which otherwise answers.
+ */
+#ifndef DF_DELIVER_H
+#define DF_DELIVER_H
+
+#include "df/digest.h"
+#include "df/http_client.h"
+#include "df/message.h"
+#include "df/peer.h"
+#include "df/room.h"
+
+struct parcel;
+struct mailbox;
+
+/* A node that we dial: its line and what waits for it. */
+struct line {
+	struct df_room *room;
+	const struct df_peer *peer; /* of the configuration */
+	struct df_http_tls tls;
+	struct line *next;
+	struct parcel *parcels; /* in the order in which they came */
+	bool offering;		/* one offer under way */
+	unsigned sending;	/* parts under way */
+	unsigned failures;	/* in a row, of the line itself */
+	uint64_t rate;		/* bytes a second and connection, smoothed */
+	struct mailbox *mailbox;
+};
+
+struct deliver {
+	struct df_http_client *client;
+	uint64_t timer;
+	struct df_buf cert_pem; /* from keys; empty = not enrolled */
+	struct df_buf ca_pem;	/* terminated */
+	bool identified;
+	struct line *lines;
+};
+extern struct deliver self;
+
+/* --- main.c
+ * ---------------------------------------------------------------------- */
+/* The line to a peer of the configuration. DF_E_CONFIG when there is none,
+ * DF_E_AGAIN while keys has not said who we are. */
+DF_MUST_CHECK enum df_err line_get(struct df_room *room, struct df_text name,
+				   struct line **line, struct df_why *why);
+/* url is <peer's URL><path>; starts it with the line's identity. */
+DF_MUST_CHECK enum df_err
+line_start(struct line *line, struct df_http_request *rq, const char *path,
+	   struct df_http_call **call, struct df_why *why);
+/* Sends m (taken) to queue. */
+void tell_queue(struct df_room *room, struct df_msg *m, int *fds, size_t n);
+/* JOB_DONE without anything more. */
+void job_done(struct df_room *room, uint32_t tag, enum df_err err,
+	      const struct df_why *why);
+/* DF_OK for the wanted status, else what went wrong. */
+enum df_err http_outcome(const struct df_http_result *r, int wanted,
+			 struct df_why *why);
+
+/* --- the jobs: handlers of messages from queue
+ * --------------------------------------- */
+#define DELIVER_HANDLER(name)                                 \
+	void name(struct df_room *room, struct df_link *from, \
+		  const struct df_msg *m, int *fds, size_t n_fds)
+DELIVER_HANDLER(parcel_send);	      /* parcel_send.c */
+void parcels_turn(struct line *line); /* offers what is new, sends parts */
+DELIVER_HANDLER(manifest_send);	      /* manifest_send.c */
+DELIVER_HANDLER(mailbox_open);	      /* mailbox_poll.c */
+DELIVER_HANDLER(pull);
+DELIVER_HANDLER(stow_send);	   /* stow_send.c */
+DELIVER_HANDLER(destination_test); /* destination_test.c */
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * mailbox_poll.c - what a peer holds for us: ask for ever, tell queue of the
+ * next item, fetch it into the descriptor that queue gives.
+ *
+ * A poll that fails is repeated by itself, at growing distance; queue hears
+ * only of mail. One poll a peer; a new MAILBOX_OPEN replaces it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver.h"
+#include "df/clock.h"
+#include "df/file.h"
+#include "df/log.h"
+
+#define AGAIN_MIN_MS 1000
+#define AGAIN_MAX_MS 30000
+#define TELL_EVERY (1u << 20) /* bytes pulled between two PULL_PART */
+
+/* --- polling
+ * ------------------------------------------------------------------------ */
+
+struct mailbox {
+	struct line *line;
+	char name[DF_NAME_LEN + 1]; /* as queue calls the peer */
+	uint32_t tag;
+	uint64_t cursor;
+	struct df_http_call *call; /* NULL between polls */
+	uint64_t timer;
+	int64_t again_ms;
+	bool failing;
+};
+
+static void poll_now(void *ctx);
+
+static void stop_polling(struct mailbox *b)
+{
+	df_loop_cancel(df_room_loop(b->line->room), b->timer);
+	b->timer = 0;
+	if (b->call == NULL)
+		free(b);
+	else
+		df_http_call_cancel(b->call); /* its end frees b */
+}
+
+static void poll_later(struct mailbox *b, const struct df_why *why)
+{
+	uint16_t jitter;
+
+	if (!b->failing)
+		df_log(DF_LOG_WARN, "mailbox.unreachable", DF_F_ERR(why));
+	b->failing = true;
+	df_random(&jitter, sizeof jitter);
+	b->timer = df_loop_timer(df_room_loop(b->line->room),
+				 df_clock_mono_ms() + b->again_ms +
+					 jitter % (b->again_ms / 4),
+				 poll_now, b);
+	b->again_ms *= 2;
+	if (b->again_ms > AGAIN_MAX_MS)
+		b->again_ms = AGAIN_MAX_MS;
+}
+
+static void tell_mail(struct mailbox *b, const struct df_peer_mail *mail)
+{
+	char hex[DF_PEER_PARCEL_HEX + 1];
+	struct df_msg m;
+
+	df_parcel_id_encode(hex, &mail->id);
+	df_msg_init(&m, DF_MSG_MAIL, b->tag);
+	df_msg_put_str(&m, DF_M_DESTINATION, b->name);
+	df_msg_put_u64(&m, DF_M_CURSOR, mail->sequence);
+	df_msg_put_str(&m, DF_M_PARCEL, hex);
+	df_msg_put_u64(&m, DF_M_LENGTH, mail->size_bytes);
+	tell_queue(b->line->room, &m, NULL, 0);
+}
+
+static void polled(void *ctx, struct df_http_result *r)
+{
+	static struct df_peer_mail mail[DF_PEER_MAIL_MAX]; /* one thread */
+	struct df_text json = {(const char *)r->body.ptr, r->body.len};
+	struct mailbox *b = ctx;
+	struct df_why why = {0};
+	uint64_t cursor;
+	enum df_err rc;
+	size_t n = 0;
+
+	b->call = NULL;
+	if (b->line->mailbox != b) { /* replaced while it was asking */
+		free(b);
+		return;
+	}
+	rc = http_outcome(r, 200, &why);
+	if (rc == DF_OK)
+		rc = df_peer_mail_decode(json, &cursor, mail, &n, &why);
+	if (rc != DF_OK) {
+		poll_later(b, &why);
+		return;
+	}
+	b->failing = false;
+	b->again_ms = AGAIN_MIN_MS;
+	if (n == 0) {
+		/* a peer that answers at once with nothing is not asked in a
+		 * circle */
+		b->timer = df_loop_timer(
+			df_room_loop(b->line->room),
+			df_clock_mono_ms() + (r->elapsed_ms < 1000 ? 1000 : 0),
+			poll_now, b);
+		return;
+	}
+	b->line->mailbox = NULL;
+	tell_mail(b, &mail[0]);
+	free(b);
+}
+
+static void poll_now(void *ctx)
+{
+	struct mailbox *b = ctx;
+	const struct df_config *cfg = df_room_config(b->line->room);
+	struct df_http_request rq = {
+		.method = "GET",
+		.max_response = DF_PEER_JSON_MAX,
+		.stall_ms = (cfg->line.poll_s + 30) * 1000,
+		.done = polled,
+		.ctx = b,
+	};
+	struct df_why why = {0};
+	char path[96];
+
+	b->timer = 0;
+	df_str_fmt(path, sizeof path, "/peer/v1/mailbox?after=%llu&wait=%lld",
+		   (unsigned long long)b->cursor, (long long)cfg->line.poll_s);
+	if (line_start(b->line, &rq, path, &b->call, &why) != DF_OK)
+		poll_later(b, &why);
+}
+
+/* Keys may not have answered yet, so a line may have to be waited for. */
+struct opening {
+	struct df_room *room;
+	char name[DF_NAME_LEN + 1];
+	uint32_t tag;
+	uint64_t cursor;
+};
+
+static void open_line(void *ctx)
+{
+	struct opening *o = ctx;
+	struct df_why why = {0};
+	struct mailbox *b;
+	struct line *line;
+	enum df_err rc = line_get(o->room, df_text_of(o->name), &line, &why);
+
+	if (rc == DF_E_AGAIN) {
+		(void)df_loop_timer(df_room_loop(o->room),
+				    df_clock_mono_ms() + 200, open_line,
+				    o); /* fires once, frees o */
+		return;
+	}
+	if (rc != DF_OK) {
+		df_log(DF_LOG_WARN, "mailbox.closed", DF_F_ERR(&why));
+		free(o);
+		return;
+	}
+	if (line->mailbox != NULL) {
+		b = line->mailbox;
+		line->mailbox = NULL;
+		stop_polling(b);
+	}
+	b = df_xcalloc(1, sizeof *b);
+	b->line = line;
+	memcpy(b->name, o->name, sizeof b->name);
+	b->tag = o->tag;
+	b->cursor = o->cursor;
+	b->again_ms = AGAIN_MIN_MS;
+	line->mailbox = b;
+	free(o);
+	poll_now(b);
+}
+
+DELIVER_HANDLER(mailbox_open)
+{
+	struct opening *o = df_xcalloc(1, sizeof *o);
+
+	(void)from;
+	(void)fds;
+	(void)n_fds;
+	o->room = room;
+	o->tag = m->tag;
+	if (!df_msg_get_str(m, DF_M_DESTINATION, o->name, sizeof o->name))
+		df_bug("MAILBOX_OPEN is not whole");
+	(void)df_msg_get_u64(m, DF_M_CURSOR, &o->cursor); /* absent: 0 */
+	open_line(o);
+}
+
+/* --- pulling
+ * ------------------------------------------------------------------------- */
+
+struct pulling {
+	struct df_room *room;
+	uint32_t tag;
+	int fd;
+	uint64_t offset; /* next byte to write */
+	uint64_t size;
+	uint64_t told;
+};
+
+static void tell_part(struct pulling *p)
+{
+	struct df_msg m;
+
+	p->told = p->offset;
+	df_msg_init(&m, DF_MSG_PULL_PART, p->tag);
+	df_msg_put_u64(&m, DF_M_OFFSET, p->offset);
+	tell_queue(p->room, &m, NULL, 0);
+}
+
+static enum df_err take_bytes(void *ctx, const void *ptr, size_t len,
+			      struct df_why *why)
+{
+	struct pulling *p = ctx;
+	enum df_err rc;
+
+	if (len > p->size - p->offset)
+		return df_fail(why, DF_E_LIMIT, "parcel is longer than said");
+	rc = df_pwrite_all(p->fd, ptr, len, p->offset, why);
+	if (rc != DF_OK)
+		return rc;
+	p->offset += len;
+	if (p->offset - p->told >= TELL_EVERY && p->offset < p->size)
+		tell_part(p);
+	return DF_OK;
+}
+
+static void end_pull(struct pulling *p, enum df_err err,
+		     const struct df_why *why)
+{
+	struct df_msg m;
+
+	df_fd_close(&p->fd);
+	df_msg_init(&m, DF_MSG_JOB_DONE, p->tag);
+	df_msg_put_result(&m, err, why);
+	df_msg_put_u64(&m, DF_M_OFFSET, p->offset);
+	tell_queue(p->room, &m, NULL, 0);
+	free(p);
+}
+
+static void pulled(void *ctx, struct df_http_result *r)
+{
+	struct pulling *p = ctx;
+	struct df_why why = {0};
+	enum df_err rc = http_outcome(r, 206, &why);
+
+	if (rc == DF_OK && p->offset != p->size)
+		rc = df_fail(&why, DF_E_PEER, "parcel ended too early");
+	end_pull(p, rc, &why);
+}
+
+DELIVER_HANDLER(pull)
+{
+	struct pulling *p = df_xcalloc(1, sizeof *p);
+	char range[64], path[64], hex[DF_PEER_PARCEL_HEX + 1];
+	const char *headers[] = {range};
+	struct df_http_request rq = {.method = "GET",
+				     .headers = headers,
+				     .n_headers = 1,
+				     .max_response = 4096,
+				     .sink_status = 206,
+				     .sink = take_bytes,
+				     .done = pulled,
+				     .ctx = p};
+	struct df_why why = {0};
+	struct df_text name;
+	struct line *line;
+	enum df_err rc;
+
+	(void)from;
+	if (n_fds != 1 || !df_msg_get(m, DF_M_DESTINATION, &name) ||
+	    !df_msg_get_str(m, DF_M_PARCEL, hex, sizeof hex) ||
+	    !df_msg_get_u64(m, DF_M_LENGTH, &p->size))
+		df_bug("PULL is not whole");
+	p->room = room;
+	p->tag = m->tag;
+	(void)df_msg_get_u64(m, DF_M_OFFSET, &p->offset); /* absent: 0 */
+	p->told = p->offset;
+	p->fd = df_fd_take(&fds[0]);
+	if (p->offset >= p->size) { /* nothing left to fetch */
+		end_pull(p, DF_OK, NULL);
+		return;
+	}
+	df_str_fmt(range, sizeof range, "Range: bytes=%llu-",
+		   (unsigned long long)p->offset);
+	df_str_fmt(path, sizeof path, "/peer/v1/parcels/%s", hex);
+	rc = line_get(room, name, &line, &why);
+	if (rc == DF_OK)
+		rc = line_start(line, &rq, path, NULL, &why);
+	if (rc != DF_OK)
+		end_pull(p, rc, &why);
+}

@@ -1,0 +1,248 @@
+/*
+ * main.c - deliver_https: everything that this node dials over HTTP. Pushes
+ * parcels and manifests to peers, pulls their mailboxes, stores to DICOMweb
+ * servers. It reads and writes only descriptors that queue gave it, and signs
+ * TLS handshakes by asking keys.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver.h"
+#include "df/clock.h"
+#include "df/log.h"
+#include "df/tlskey.h"
+
+#define SIGN_MS 10000
+
+struct deliver self;
+
+/* --- who we are
+ * -------------------------------------------------------------------- */
+
+static enum df_err sign(void *ctx, const void *digest, size_t len,
+			uint8_t sig[DF_RAW_SIGNATURE_MAX], size_t *sig_len)
+{
+	struct df_room *room = ctx;
+	struct df_why why = {0};
+	struct df_msg m, reply = {0};
+	struct df_text t;
+	enum df_err rc;
+
+	df_msg_init(&m, DF_MSG_TLS_SIGN_RQ, 0);
+	df_msg_put(&m, DF_M_DIGEST_BYTES, digest, len);
+	rc = df_room_ask(room, df_room_link(room, DF_ROLE_KEYS, DF_ANY_NUMBER),
+			 &m, NULL, 0, SIGN_MS, &reply, NULL, NULL, &why);
+	if (rc == DF_OK && (!df_msg_get(&reply, DF_M_SIGNATURE, &t) ||
+			    t.len > DF_RAW_SIGNATURE_MAX))
+		rc = df_fail(&why, DF_E_FORMAT, "keys gave no signature");
+	if (rc == DF_OK) {
+		memcpy(sig, t.ptr, t.len);
+		*sig_len = t.len;
+	} else {
+		df_log(DF_LOG_ERROR, "tls.unsigned", DF_F_ERR(&why));
+	}
+	return rc;
+}
+
+static bool use_identity(void *ssl_ctx, void *ctx)
+{
+	struct df_text cert = {(const char *)self.cert_pem.ptr,
+			       self.cert_pem.len};
+	struct df_why why = {0};
+
+	if (df_tls_use(ssl_ctx, cert, sign, ctx, &why) == DF_OK)
+		return true;
+	df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&why));
+	return false;
+}
+
+static void keep_pem(struct df_buf *to, const struct df_msg *m,
+		     enum df_field field)
+{
+	struct df_text t;
+
+	df_buf_release(to);
+	df_buf_init(to, DF_MSG_MAX + 1);
+	if (df_msg_get(m, field, &t) && t.len > 0 &&
+	    (df_buf_add(to, t.ptr, t.len, NULL) != DF_OK ||
+	     df_buf_u8(to, 0) != DF_OK))
+		df_bug("a certificate larger than a message");
+	if (to->len > 0)
+		to->len--; /* the end stays behind it */
+}
+
+static void identified(void *ctx, struct df_reply *reply)
+{
+	(void)ctx;
+	if (reply->err != DF_OK) {
+		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&reply->why));
+		return;
+	}
+	keep_pem(&self.cert_pem, reply->msg, DF_M_CERT);
+	keep_pem(&self.ca_pem, reply->msg, DF_M_CA);
+	self.identified = true;
+}
+
+static void link_up(struct df_room *room, struct df_link *link)
+{
+	struct df_msg m;
+
+	if (link->role != DF_ROLE_KEYS)
+		return;
+	df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
+	(void)df_room_call(room, link, &m, NULL, 0, DF_MSG_TLS_IDENTITY, 0,
+			   identified, room); /* never cancelled */
+}
+
+/* --- lines
+ * ------------------------------------------------------------------------- */
+
+enum df_err line_get(struct df_room *room, struct df_text name,
+		     struct line **out, struct df_why *why)
+{
+	const struct df_peer *peer = df_config_peer(df_room_config(room), name);
+	struct line *line = self.lines;
+
+	*out = NULL;
+	if (peer == NULL)
+		return df_fail(why, DF_E_CONFIG, "no such peer configured");
+	if (!self.identified)
+		return df_fail(why, DF_E_AGAIN, "keys has not answered yet");
+	if (self.cert_pem.len == 0 || self.ca_pem.len == 0)
+		return df_fail(why, DF_E_CONFIG, "not joined to a centre yet");
+	while (line != NULL && line->peer != peer)
+		line = line->next;
+	if (line == NULL) {
+		line = df_xcalloc(1, sizeof *line);
+		line->room = room;
+		line->peer = peer;
+		line->tls = (struct df_http_tls){
+			.ca_pem = (const char *)self.ca_pem.ptr,
+			.pin = peer->fingerprint,
+			.ssl_ctx = use_identity,
+			.ctx = room,
+		};
+		line->next = self.lines;
+		self.lines = line;
+	}
+	*out = line;
+	return DF_OK;
+}
+
+enum df_err line_start(struct line *line, struct df_http_request *rq,
+		       const char *path, struct df_http_call **call,
+		       struct df_why *why)
+{
+	char url[DF_URL_LEN + 300];
+	size_t base = strlen(line->peer->url);
+
+	while (base > 0 && line->peer->url[base - 1] == '/')
+		base--;
+	df_str_fmt(url, sizeof url, "%.*s%s", (int)base, line->peer->url, path);
+	rq->url = url;
+	rq->tls = &line->tls;
+	return df_http_client_start(self.client, rq, call, why);
+}
+
+void tell_queue(struct df_room *room, struct df_msg *m, int *fds, size_t n)
+{
+	/* a lost queue ends this room anyway */
+	(void)df_room_send(df_room_link(room, DF_ROLE_QUEUE, DF_ANY_NUMBER), m,
+			   fds, n);
+}
+
+void job_done(struct df_room *room, uint32_t tag, enum df_err err,
+	      const struct df_why *why)
+{
+	struct df_msg m;
+
+	df_msg_init(&m, DF_MSG_JOB_DONE, tag);
+	df_msg_put_result(&m, err, why);
+	tell_queue(room, &m, NULL, 0);
+}
+
+enum df_err http_outcome(const struct df_http_result *r, int wanted,
+			 struct df_why *why)
+{
+	if (r->err != DF_OK) {
+		*why = r->why;
+		return r->err;
+	}
+	if (r->status == wanted)
+		return DF_OK;
+	return df_peer_error_decode(
+		(unsigned)r->status,
+		(struct df_text){(const char *)r->body.ptr, r->body.len}, why);
+}
+
+/* --- the loop
+ * ------------------------------------------------------------------------ */
+
+static void arm(struct df_room *room);
+
+static void due(void *ctx)
+{
+	self.timer = 0;
+	df_http_client_turn(self.client);
+	arm(ctx);
+}
+
+static void ready(void *ctx, int fd, unsigned events)
+{
+	(void)ctx;
+	(void)fd;
+	(void)events;
+	df_http_client_turn(self.client);
+}
+
+static void arm(struct df_room *room)
+{
+	int64_t ms = df_http_client_timeout_ms(self.client);
+
+	df_loop_cancel(df_room_loop(room), self.timer);
+	self.timer = 0;
+	if (ms >= 0)
+		self.timer = df_loop_timer(df_room_loop(room),
+					   df_clock_mono_ms() + ms, due, room);
+}
+
+static enum df_err start(struct df_room *room, struct df_why *why)
+{
+	const struct df_config *cfg = df_room_config(room);
+
+	(void)why; /* nothing here fails but by dying */
+	/* beside the parts: an offer, a manifest, a poll, a pull */
+	self.client = df_http_client_new((unsigned)cfg->line.connections + 4);
+	return df_loop_watch(df_room_loop(room), df_http_client_fd(self.client),
+			     DF_LOOP_READ, ready, room);
+}
+
+static void turn(struct df_room *room)
+{
+	for (struct line *line = self.lines; line != NULL; line = line->next)
+		parcels_turn(line);
+	arm(room);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct df_handler HANDLERS[] = {
+		{DF_MSG_PARCEL_SEND, DF_ROLE_QUEUE, parcel_send},
+		{DF_MSG_MANIFEST_SEND, DF_ROLE_QUEUE, manifest_send},
+		{DF_MSG_MAILBOX_OPEN, DF_ROLE_QUEUE, mailbox_open},
+		{DF_MSG_PULL, DF_ROLE_QUEUE, pull},
+		{DF_MSG_SEND, DF_ROLE_QUEUE, stow_send},
+		{DF_MSG_TEST, DF_ROLE_QUEUE, destination_test},
+	};
+	static const struct df_room_spec SPEC = {
+		.role = DF_ROLE_DELIVER_HTTPS,
+		.handlers = HANDLERS,
+		.n_handlers = sizeof HANDLERS / sizeof HANDLERS[0],
+		.start = start,
+		.link_up = link_up,
+		.turn = turn,
+		.exit_without = DF_ROLE_BIT(QUEUE),
+	};
+
+	return df_room_main(argc, argv, &SPEC);
+}
