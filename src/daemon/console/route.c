@@ -333,9 +333,12 @@ static const struct route routes[] = {
 	{"destination test", DF_ROLE_QUEUE, SLOW_MS, NULL},
 	{"report list", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report get", DF_ROLE_INDEX, QUICK_MS, NULL},
+	{"report check", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report submit", DF_ROLE_QUEUE, SLOW_MS, NULL},
 	{"report text", DF_ROLE_NONE, 0, run_report_part},
 	{"report body", DF_ROLE_NONE, 0, run_report_part},
+	{"report statement", DF_ROLE_NONE, 0, run_report_part},
+	{"report cms", DF_ROLE_NONE, 0, run_report_part},
 };
 
 const struct route *route_find(const char *verb)

@@ -382,6 +382,9 @@ enum df_err report_part_run(struct job *j)
 		part = text_of(&b.body);
 	} else if (rc == DF_OK && df_text_eq(form, "statement")) {
 		part = text_of(&b.statement);
+	} else if (rc == DF_OK && df_text_eq(form, "cms")) {
+		media = "application/pkcs7-signature";
+		part = text_of(&b.cms);
 	} else if (rc == DF_OK) {
 		rc = df_fail(&j->why, DF_E_BUG, "report part is not one");
 	}
