@@ -24,22 +24,22 @@ extern "C" {
 struct df_manifest_instance {
 	char sop_instance[DF_UID_CAP];
 	struct df_digest digest; /* of the original data set bytes */
-	uint64_t size_bytes;     /* of the original data set */
+	uint64_t size_bytes;	 /* of the original data set */
 };
 
 struct df_manifest_parcel {
-	uint8_t id[16];       /* as in the parcel's CORE */
-	struct df_digest h0;  /* Hash(CORE) */
-	uint64_t epoch;       /* of its stream */
-	uint64_t sequence;    /* from 1 */
+	uint8_t id[16];	     /* as in the parcel's CORE */
+	struct df_digest h0; /* Hash(CORE) */
+	uint64_t epoch;	     /* of its stream */
+	uint64_t sequence;   /* from 1 */
 };
 
 struct df_manifest {
 	char study_uid[DF_UID_CAP];
-	uint32_t version;          /* from 1 */
+	uint32_t version;	   /* from 1 */
 	struct df_digest previous; /* of version - 1; zero for version 1 */
 	struct df_hex clinic_node; /* fingerprint, lower-case hex */
-	int64_t created_ms;        /* wall; only whole seconds are written */
+	int64_t created_ms;	   /* wall; only whole seconds are written */
 	/* why the study was closed: a word of [a-z0-9-] ("quiet", "hand") */
 	char close_reason[DF_MANIFEST_REASON_MAX + 1];
 	struct df_manifest_instance *instances; /* owned, each UID once */
@@ -76,8 +76,8 @@ DF_MUST_CHECK enum df_err df_manifest_decode(struct df_text text,
 					     struct df_why *why);
 
 /* By SOP instance UID in a decoded or encoded (sorted) manifest, or NULL. */
-const struct df_manifest_instance *
-df_manifest_find(const struct df_manifest *m, const char *sop_instance);
+const struct df_manifest_instance *df_manifest_find(const struct df_manifest *m,
+						    const char *sop_instance);
 
 #ifdef __cplusplus
 }

@@ -21,8 +21,8 @@ struct df_receipt {
 	char study_uid[DF_UID_CAP];
 	uint32_t version;
 	struct df_hex centre_node; /* fingerprint, lower-case hex */
-	uint64_t held;             /* instances, verified and durable */
-	int64_t at_ms;             /* wall; only whole seconds are written */
+	uint64_t held;		   /* instances, verified and durable */
+	int64_t at_ms;		   /* wall; only whole seconds are written */
 };
 
 /* Appends the text. DF_E_FORMAT for a field that decode would refuse. */

@@ -29,20 +29,21 @@ enum df_report_status {
 	DF_REPORT_RETRACTED,
 };
 enum df_report_media {
-	DF_REPORT_DICOM, /* application/dicom: SR or Encapsulated PDF, part 10 */
-	DF_REPORT_PDF,   /* application/pdf */
+	DF_REPORT_DICOM, /* application/dicom: SR or Encapsulated PDF, part 10
+			  */
+	DF_REPORT_PDF,	 /* application/pdf */
 	DF_REPORT_HL7V2, /* x-application/hl7-v2+er7 */
-	DF_REPORT_FHIR,  /* application/fhir+json */
+	DF_REPORT_FHIR,	 /* application/fhir+json */
 };
 enum df_report_role {
 	DF_ROLE_REPORTING, /* reporting-physician */
 	DF_ROLE_VERIFYING, /* verifying-physician */
-	DF_ROLE_SEAL,      /* centre-seal */
+	DF_ROLE_SEAL,	   /* centre-seal */
 };
 
 struct df_statement {
-	struct df_id report_id;    /* df_id_new(); the same for all versions */
-	uint32_t version;          /* from 1 */
+	struct df_id report_id; /* df_id_new(); the same for all versions */
+	uint32_t version;	/* from 1 */
 	enum df_report_status status;
 	struct df_digest previous; /* statement it follows; zero: version 1 */
 	char study_uid[65];

@@ -31,17 +31,17 @@ struct df_column_cipher {
 };
 
 /* What identifies: sealed. The first five belong to the patient. */
-#define DF_IDENT_MAP(X)                                                        \
-	X(PATIENT_NAME, "patient_name")                                        \
-	X(PATIENT_ID, "patient_id")                                            \
-	X(PATIENT_ID_ISSUER, "patient_id_issuer")                              \
-	X(BIRTH_DATE, "birth_date")                                            \
-	X(SEX, "sex")                                                          \
-	X(ACCESSION, "accession")                                              \
-	X(ACCESSION_ISSUER, "accession_issuer")                                \
-	X(STUDY_DATE, "study_date")                                            \
-	X(STUDY_TIME, "study_time")                                            \
-	X(STUDY_DESCRIPTION, "study_description")                              \
+#define DF_IDENT_MAP(X)                           \
+	X(PATIENT_NAME, "patient_name")           \
+	X(PATIENT_ID, "patient_id")               \
+	X(PATIENT_ID_ISSUER, "patient_id_issuer") \
+	X(BIRTH_DATE, "birth_date")               \
+	X(SEX, "sex")                             \
+	X(ACCESSION, "accession")                 \
+	X(ACCESSION_ISSUER, "accession_issuer")   \
+	X(STUDY_DATE, "study_date")               \
+	X(STUDY_TIME, "study_time")               \
+	X(STUDY_DESCRIPTION, "study_description") \
 	X(INSTITUTION, "institution")
 enum df_ident {
 #define X(name, word) DF_IDENT_##name,
@@ -72,7 +72,7 @@ struct df_store_study {
 	char study_uid[65];
 	char peer[DF_HEX_LEN + 1]; /* the clinic; "" = ours */
 	char ident[DF_IDENT_COUNT][DF_IDENT_CAP];
-	char modalities[64]; /* "CT/SR", sorted */
+	char modalities[64];	   /* "CT/SR", sorted */
 	int64_t first_ms, last_ms; /* of receipt */
 	uint64_t series, instances, bytes;
 	bool mixed; /* instances name different patients: a person decides */
@@ -92,7 +92,7 @@ struct df_store_report {
 	uint32_t checked; /* verdict of the signature alone */
 	uint32_t verdict;
 	char reason[32], note[32]; /* words of report_policy, or "" */
-	char why[240];             /* detail for staff, no patient data */
+	char why[240];		   /* detail for staff, no patient data */
 	bool accepted; /* it is a link of its report's chain of versions */
 	bool conflict; /* another statement claimed the same version */
 	char signer[DF_IDENT_CAP];
@@ -125,11 +125,9 @@ df_store_put_instance(struct df_store *s, const struct df_store_instance *i,
 
 /* peer NULL: the clinic that sent it, else our own; DF_E_CONFLICT when two
  * clinics sent a study of that UID. DF_E_NOTFOUND. */
-DF_MUST_CHECK enum df_err df_store_study(struct df_store *s,
-					 const char *study_uid,
-					 const char *peer,
-					 struct df_store_study *out,
-					 struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_store_study(struct df_store *s, const char *study_uid, const char *peer,
+	       struct df_store_study *out, struct df_why *why);
 /* Newest first, at most `limit`. fn's error ends it. */
 DF_MUST_CHECK enum df_err df_store_studies(
 	struct df_store *s, uint64_t limit,

@@ -7,8 +7,7 @@ static enum df_err seal(void *ctx, struct df_text place, struct df_text value,
 {
 	struct index *x = ctx;
 
-	return df_aead_seal(out, x->seal_key, place, value.ptr, value.len,
-			    why);
+	return df_aead_seal(out, x->seal_key, place, value.ptr, value.len, why);
 }
 
 static enum df_err open_sealed(void *ctx, struct df_text place,

@@ -79,7 +79,6 @@ DF_MUST_CHECK enum df_err index_report_check(struct index *x,
 					     struct df_why *why);
 
 /* query.c */
-void index_query(struct index *x, struct df_link *from,
-		 const struct df_msg *m);
+void index_query(struct index *x, struct df_link *from, const struct df_msg *m);
 
 #endif

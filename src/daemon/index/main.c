@@ -132,7 +132,8 @@ static void unpark(struct index *x)
 	x->n_parked = 0;
 }
 
-/* --- handlers -------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------
+ */
 
 static void on_facts(struct df_room *room, struct df_link *from,
 		     const struct df_msg *m, int *fds, size_t n_fds)
@@ -189,7 +190,8 @@ static const struct df_handler HANDLERS[] = {
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
 };
 
-/* --- the key and the database ---------------------------------------------- */
+/* --- the key and the database ----------------------------------------------
+ */
 
 static void open_store(struct index *x)
 {
@@ -229,8 +231,7 @@ static void on_key(void *ctx, struct df_reply *reply)
 	    key.len != sizeof x->seal_key + sizeof x->blind_key)
 		df_bug("the index key is not 64 bytes");
 	memcpy(x->seal_key, key.ptr, sizeof x->seal_key);
-	memcpy(x->blind_key, key.ptr + sizeof x->seal_key,
-	       sizeof x->blind_key);
+	memcpy(x->blind_key, key.ptr + sizeof x->seal_key, sizeof x->blind_key);
 	if (!df_msg_get_str(reply->msg, DF_M_PEER, x->self, sizeof x->self))
 		df_log(DF_LOG_WARN, "index.no-own-fingerprint");
 	open_store(x);

@@ -110,10 +110,10 @@ static void add_statement(struct index *x, cJSON *o,
 	(void)cJSON_AddStringToObject(o, "centre_node", s->centre_node.s);
 	(void)cJSON_AddStringToObject(o, "clinic_node", s->clinic_node.s);
 	add_time(o, "signed_at", s->signed_at_ms);
-	if (index_claimed_study(x, s->study_uid, s->clinic_node.s, &st,
-				NULL) == DF_OK)
-		(void)cJSON_AddStringToObject(
-			o, "patient_name", st.ident[DF_IDENT_PATIENT_NAME]);
+	if (index_claimed_study(x, s->study_uid, s->clinic_node.s, &st, NULL) ==
+	    DF_OK)
+		(void)cJSON_AddStringToObject(o, "patient_name",
+					      st.ident[DF_IDENT_PATIENT_NAME]);
 }
 
 /* Is it what a reader should see of its report: the highest version? */
@@ -189,8 +189,8 @@ static enum df_err report_list(struct index *x, const cJSON *args, cJSON *out,
 	struct listing l = {x, cJSON_AddArrayToObject(out, "reports"),
 			    REPORTS_LISTED};
 
-	return df_store_reports(x->store, text_arg(args, "study"), list_one,
-				&l, why);
+	return df_store_reports(x->store, text_arg(args, "study"), list_one, &l,
+				why);
 }
 
 /* {id} > the report's members, at the top */
@@ -287,15 +287,13 @@ static const struct {
 	enum df_err (*run)(struct index *x, const cJSON *args, cJSON *out,
 			   struct df_why *why);
 } VERBS[] = {
-	{"patients", patients},
-	{"report list", report_list},
-	{"report get", report_get},
-	{"report check", report_check},
+	{"patients", patients},	      {"report list", report_list},
+	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
 };
 
-static enum df_err run_verb(struct index *x, const struct df_msg *m,
-			    cJSON *out, struct df_why *why)
+static enum df_err run_verb(struct index *x, const struct df_msg *m, cJSON *out,
+			    struct df_why *why)
 {
 	struct df_text verb = {0}, json = {0};
 	cJSON *args;

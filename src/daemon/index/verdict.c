@@ -116,10 +116,9 @@ static enum df_err gather(struct index *x, struct hearing *h,
 	*k = (struct df_report_known){
 		.self = x->self,
 		.sender = sender,
-		.sender_trusted =
-			!strcmp(sender, x->self) ||
-			df_config_peer(df_room_config(x->room),
-				       df_text_of(sender)) != NULL,
+		.sender_trusted = !strcmp(sender, x->self) ||
+				  df_config_peer(df_room_config(x->room),
+						 df_text_of(sender)) != NULL,
 		.manifests = h->manifests,
 		.manifest_count = h->manifest_count,
 	};
@@ -162,8 +161,7 @@ static enum df_err mark_conflict(struct index *x,
 	if (rc == DF_OK && strcmp(other.object, r->object) != 0) {
 		other.conflict = true;
 		other.verdict = DF_REPORT_REJECTED;
-		set_word(other.reason, sizeof other.reason,
-			 DF_REASON_CONFLICT);
+		set_word(other.reason, sizeof other.reason, DF_REASON_CONFLICT);
 		rc = df_store_put_report(x->store, &other, why);
 	}
 	df_buf_wipe(&text);
@@ -230,7 +228,8 @@ static enum df_err rule_and_store(struct index *x, struct hearing *h,
 			: df_store_put_report(x->store, row, why);
 }
 
-/* --- those that waited for an earlier version ------------------------------ */
+/* --- those that waited for an earlier version ------------------------------
+ */
 
 struct waiting {
 	const struct df_store_report *after;
@@ -252,8 +251,8 @@ static enum df_err find_waiting(void *ctx, const struct df_store_report *r)
 	w->row = *r;
 	df_buf_clear(w->text);
 	rc = df_buf_add(w->text, r->text.ptr, r->text.len, NULL);
-	w->row.text = (struct df_text){(const char *)w->text->ptr,
-				       w->text->len};
+	w->row.text =
+		(struct df_text){(const char *)w->text->ptr, w->text->len};
 	return rc;
 }
 
@@ -280,7 +279,8 @@ static enum df_err release_held(struct index *x, struct hearing *h,
 	return rc;
 }
 
-/* --- the message ----------------------------------------------------------- */
+/* --- the message -----------------------------------------------------------
+ */
 
 /* Fields of the statement that the row keeps, also of a rejected one: they
  * are what it claims, and staff must see which study a refusal concerns. */
@@ -387,7 +387,8 @@ void index_report_put(struct index *x, struct df_link *from,
 	explicit_bzero(&h, sizeof h);
 }
 
-/* --- a question only -------------------------------------------------------- */
+/* --- a question only --------------------------------------------------------
+ */
 
 enum df_err index_report_check(struct index *x, struct df_store_report *row,
 			       struct df_why *why)

@@ -161,10 +161,9 @@ static bool seen_before(const struct df_report_claim *c,
 	       df_digest_same(&p->statement, c->self);
 }
 
-struct df_report_ruling
-df_report_rule(const struct df_report_claim *claim,
-	       const struct df_report_known *known,
-	       enum df_report_verdict verified)
+struct df_report_ruling df_report_rule(const struct df_report_claim *claim,
+				       const struct df_report_known *known,
+				       enum df_report_verdict verified)
 {
 	struct df_report_ruling r = {.verdict = DF_REPORT_REJECTED};
 

@@ -109,8 +109,8 @@ static enum df_err normalise(struct df_buf *out, struct df_text t)
 			continue;
 		rc = df_buf_u8(out, c);
 	}
-	while (out->len > begin && (out->ptr[out->len - 1] == ' ' ||
-				    out->ptr[out->len - 1] == '^'))
+	while (out->len > begin &&
+	       (out->ptr[out->len - 1] == ' ' || out->ptr[out->len - 1] == '^'))
 		out->len--;
 	return rc;
 }

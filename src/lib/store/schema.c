@@ -92,8 +92,7 @@ static enum df_err check_key(struct df_store *s, struct df_why *why)
 	df_sql_str(q, 1, "key-check");
 	rc = df_sql_step(s, q, why);
 	if (rc == DF_OK)
-		rc = s->cipher.open(s->cipher.ctx,
-				    df_text_of("meta.key-check"),
+		rc = s->cipher.open(s->cipher.ctx, df_text_of("meta.key-check"),
 				    df_sql_col(q, 0), &open, why);
 	if (rc == DF_E_CORRUPT || rc == DF_E_NOTFOUND ||
 	    (rc == DF_OK && (open.len != sizeof KEY_CHECK - 1 ||

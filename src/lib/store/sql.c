@@ -93,7 +93,7 @@ void df_sql_done(sqlite3_stmt *q)
 {
 	if (q == NULL)
 		return;
-	(void)sqlite3_reset(q); /* repeats the error of the step */
+	(void)sqlite3_reset(q);		 /* repeats the error of the step */
 	(void)sqlite3_clear_bindings(q); /* never fails */
 }
 

@@ -80,8 +80,7 @@ struct df_store {
 };
 
 /* A statement ready to be bound; df_sql_done() when its rows are read. */
-sqlite3_stmt *df_sql(struct df_store *s, enum df_sql which,
-		     struct df_why *why);
+sqlite3_stmt *df_sql(struct df_store *s, enum df_sql which, struct df_why *why);
 void df_sql_text(sqlite3_stmt *q, int at, struct df_text t);
 void df_sql_str(sqlite3_stmt *q, int at, const char *t); /* NULL = null */
 void df_sql_blob(sqlite3_stmt *q, int at, const void *ptr, size_t len);
@@ -104,12 +103,10 @@ DF_MUST_CHECK enum df_err df_schema_check(struct df_store *s,
 					  struct df_why *why);
 
 /* column.c: rows' sealed parts. `values[first..last)` as one sealed record. */
-DF_MUST_CHECK enum df_err df_column_seal(struct df_store *s,
-					 struct df_text place,
-					 const struct df_text *values,
-					 unsigned first, unsigned last,
-					 struct df_buf *out,
-					 struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_column_seal(struct df_store *s, struct df_text place,
+	       const struct df_text *values, unsigned first, unsigned last,
+	       struct df_buf *out, struct df_why *why);
 DF_MUST_CHECK enum df_err
 df_column_open(struct df_store *s, struct df_text place, struct df_text sealed,
 	       char (*values)[DF_IDENT_CAP], unsigned first, unsigned last,

@@ -170,9 +170,8 @@ static enum df_err study_row(struct df_store *s,
 }
 
 static enum df_err series_row(struct df_store *s,
-			      const struct df_store_instance *i,
-			      uint64_t study, uint64_t *row,
-			      struct df_why *why)
+			      const struct df_store_instance *i, uint64_t study,
+			      uint64_t *row, struct df_why *why)
 {
 	sqlite3_stmt *q = df_sql(s, DF_SQL_SERIES_GET_, why);
 	enum df_err rc;

@@ -84,8 +84,8 @@ void df_lines_hex(struct df_lines *l, const char *key, struct df_hex *to)
 	struct df_text v = df_lines_take(l, key);
 
 	*to = (struct df_hex){0};
-	if (v.len != DF_HEX_LEN || df_str_copy(to->s, sizeof to->s, v) != DF_OK ||
-	    !df_hex_valid(to))
+	if (v.len != DF_HEX_LEN ||
+	    df_str_copy(to->s, sizeof to->s, v) != DF_OK || !df_hex_valid(to))
 		df_lines_bad(l, "not a fingerprint");
 }
 

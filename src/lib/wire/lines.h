@@ -28,8 +28,7 @@ void df_lines_uid(struct df_lines *l, const char *key, char to[65]);
 uint64_t df_lines_u64(struct df_lines *l, const char *key, uint64_t max);
 void df_lines_hex(struct df_lines *l, const char *key, struct df_hex *to);
 /* "sha256:<hex>", or "-" for a digest of zeros. */
-void df_lines_digest(struct df_lines *l, const char *key,
-		     struct df_digest *to);
+void df_lines_digest(struct df_lines *l, const char *key, struct df_digest *to);
 int64_t df_lines_time(struct df_lines *l, const char *key);
 /* Takes the next space-separated word off *rest; empty at the end. */
 struct df_text df_lines_split(struct df_text *rest);

@@ -175,10 +175,9 @@ static enum df_err encode_sorted(const struct df_manifest *m,
 		char id[33];
 
 		df_hex_encode(id, x->id, sizeof x->id);
-		rc = df_buf_addf(out, why,
-				 "parcel: %s %s %" PRIu64 " %" PRIu64 "\n", id,
-				 df_digest_hex(&x->h0).s, x->epoch,
-				 x->sequence);
+		rc = df_buf_addf(
+			out, why, "parcel: %s %s %" PRIu64 " %" PRIu64 "\n", id,
+			df_digest_hex(&x->h0).s, x->epoch, x->sequence);
 	}
 	return rc;
 }
@@ -267,8 +266,8 @@ enum df_err df_manifest_decode(struct df_text text, struct df_manifest *m,
 	return rc;
 }
 
-const struct df_manifest_instance *
-df_manifest_find(const struct df_manifest *m, const char *sop_instance)
+const struct df_manifest_instance *df_manifest_find(const struct df_manifest *m,
+						    const char *sop_instance)
 {
 	struct df_manifest_instance key = {0};
 

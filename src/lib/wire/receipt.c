@@ -61,14 +61,12 @@ enum df_err df_receipt_match(const struct df_receipt *r,
 	if (!df_digest_same(&r->manifest, digest))
 		return df_fail(why, DF_E_MANIFEST,
 			       "receipt is for another manifest");
-	if (strcmp(r->study_uid, m->study_uid) != 0 ||
-	    r->version != m->version)
+	if (strcmp(r->study_uid, m->study_uid) != 0 || r->version != m->version)
 		return df_fail(why, DF_E_MANIFEST,
 			       "receipt is for another study or version");
 	if (r->held != m->instance_count)
 		return df_fail(why, DF_E_MANIFEST,
-			       "receipt counts %" PRIu64
-			       " instances, not %zu",
+			       "receipt counts %" PRIu64 " instances, not %zu",
 			       r->held, m->instance_count);
 	return DF_OK;
 }

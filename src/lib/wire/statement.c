@@ -94,10 +94,11 @@ bool df_report_role_from(struct df_text word, enum df_report_role *role)
 static size_t utf8_len(const uint8_t *p, size_t left)
 {
 	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xE0) == 0xC0 ? 2
-			       : (p[0] & 0xF0) == 0xE0     ? 3
-			       : (p[0] & 0xF8) == 0xF0     ? 4
-							   : 0;
+	size_t n = p[0] < 0x80		   ? 1
+		   : (p[0] & 0xE0) == 0xC0 ? 2
+		   : (p[0] & 0xF0) == 0xE0 ? 3
+		   : (p[0] & 0xF8) == 0xF0 ? 4
+					   : 0;
 	uint32_t c;
 	size_t i;
 

@@ -30,18 +30,28 @@ static void good(struct scene *s)
 	fill(&s->manifests[0], 1);
 	fill(&s->manifests[1], 2);
 	s->images[0] = s->manifests[1];
-	s->c = (struct df_report_claim){
-		.version = 1, .status = DF_CLAIM_FINAL, .self = &s->self,
-		.previous = &s->previous, .study_uid = "1.2",
-		.accession = "A1", .patient_id = "P1",
-		.patient_id_issuer = "H", .images = s->images,
-		.image_count = 1, .clinic_node = "clinic",
-		.centre_node = "centre"};
-	s->k = (struct df_report_known){
-		.self = "clinic", .sender = "centre", .sender_trusted = true,
-		.study_exists = true, .clinic = "clinic", .accession = "A1",
-		.patient_id = "P1", .patient_id_issuer = "H",
-		.manifests = s->manifests, .manifest_count = 2};
+	s->c = (struct df_report_claim){.version = 1,
+					.status = DF_CLAIM_FINAL,
+					.self = &s->self,
+					.previous = &s->previous,
+					.study_uid = "1.2",
+					.accession = "A1",
+					.patient_id = "P1",
+					.patient_id_issuer = "H",
+					.images = s->images,
+					.image_count = 1,
+					.clinic_node = "clinic",
+					.centre_node = "centre"};
+	s->k = (struct df_report_known){.self = "clinic",
+					.sender = "centre",
+					.sender_trusted = true,
+					.study_exists = true,
+					.clinic = "clinic",
+					.accession = "A1",
+					.patient_id = "P1",
+					.patient_id_issuer = "H",
+					.manifests = s->manifests,
+					.manifest_count = 2};
 }
 
 /* Version n of the report was accepted, its statement is all `v`. */
@@ -55,16 +65,46 @@ static void had(struct scene *s, uint32_t version, int v,
 	fill(&s->previous, v);
 }
 
-static void other_centre(struct scene *s) { s->c.centre_node = "x"; }
-static void other_sender(struct scene *s) { s->k.sender = "x"; }
-static void not_ours(struct scene *s) { s->k.sender_trusted = false; }
-static void other_clinic(struct scene *s) { s->c.clinic_node = "x"; }
-static void no_study(struct scene *s) { s->k.study_exists = false; }
-static void other_patient(struct scene *s) { s->c.patient_id = "P2"; }
-static void other_issuer(struct scene *s) { s->c.patient_id_issuer = "G"; }
-static void no_patient(struct scene *s) { s->c.patient_id = ""; }
-static void other_accession(struct scene *s) { s->c.accession = "A2"; }
-static void no_accession(struct scene *s) { s->c.accession = ""; }
+static void other_centre(struct scene *s)
+{
+	s->c.centre_node = "x";
+}
+static void other_sender(struct scene *s)
+{
+	s->k.sender = "x";
+}
+static void not_ours(struct scene *s)
+{
+	s->k.sender_trusted = false;
+}
+static void other_clinic(struct scene *s)
+{
+	s->c.clinic_node = "x";
+}
+static void no_study(struct scene *s)
+{
+	s->k.study_exists = false;
+}
+static void other_patient(struct scene *s)
+{
+	s->c.patient_id = "P2";
+}
+static void other_issuer(struct scene *s)
+{
+	s->c.patient_id_issuer = "G";
+}
+static void no_patient(struct scene *s)
+{
+	s->c.patient_id = "";
+}
+static void other_accession(struct scene *s)
+{
+	s->c.accession = "A2";
+}
+static void no_accession(struct scene *s)
+{
+	s->c.accession = "";
+}
 static void unknown_accession(struct scene *s)
 {
 	s->k.accession = "";
@@ -75,8 +115,14 @@ static void seal(struct scene *s)
 	s->verified = DF_REPORT_SEALED;
 	s->c.seal_role = true;
 }
-static void seal_as_doctor(struct scene *s) { s->verified = DF_REPORT_SEALED; }
-static void doctor_as_seal(struct scene *s) { s->c.seal_role = true; }
+static void seal_as_doctor(struct scene *s)
+{
+	s->verified = DF_REPORT_SEALED;
+}
+static void doctor_as_seal(struct scene *s)
+{
+	s->c.seal_role = true;
+}
 static void centre_itself(struct scene *s)
 {
 	s->k.self = "centre";
@@ -87,9 +133,18 @@ static void centre_other_clinic(struct scene *s)
 	centre_itself(s);
 	s->k.clinic = "other";
 }
-static void older_images(struct scene *s) { s->images[0] = s->manifests[0]; }
-static void foreign_images(struct scene *s) { fill(&s->images[0], 99); }
-static void no_images(struct scene *s) { s->c.image_count = 0; }
+static void older_images(struct scene *s)
+{
+	s->images[0] = s->manifests[0];
+}
+static void foreign_images(struct scene *s)
+{
+	fill(&s->images[0], 99);
+}
+static void no_images(struct scene *s)
+{
+	s->c.image_count = 0;
+}
 static void no_manifest(struct scene *s)
 {
 	s->k.manifest_count = 0;
@@ -100,7 +155,10 @@ static void both_images(struct scene *s)
 	s->images[1] = s->manifests[0];
 	s->c.image_count = 2;
 }
-static void next_version(struct scene *s) { had(s, 1, 5, DF_CLAIM_PRELIMINARY); }
+static void next_version(struct scene *s)
+{
+	had(s, 1, 5, DF_CLAIM_PRELIMINARY);
+}
 static void amended(struct scene *s)
 {
 	had(s, 3, 5, DF_CLAIM_FINAL);
@@ -116,7 +174,10 @@ static void gap(struct scene *s)
 	had(s, 1, 5, DF_CLAIM_FINAL);
 	s->c.version = 3;
 }
-static void gap_first(struct scene *s) { s->c.version = 2; }
+static void gap_first(struct scene *s)
+{
+	s->c.version = 2;
+}
 static void conflict(struct scene *s)
 {
 	had(s, 2, 5, DF_CLAIM_FINAL);
@@ -161,14 +222,31 @@ static void retract(struct scene *s)
 	had(s, 1, 5, DF_CLAIM_FINAL);
 	s->c.status = DF_CLAIM_RETRACTED;
 }
-static void retracted(struct scene *s) { had(s, 2, 5, DF_CLAIM_RETRACTED); }
-static void first_amended(struct scene *s) { s->c.status = DF_CLAIM_AMENDED; }
+static void retracted(struct scene *s)
+{
+	had(s, 2, 5, DF_CLAIM_RETRACTED);
+}
+static void first_amended(struct scene *s)
+{
+	s->c.status = DF_CLAIM_AMENDED;
+}
 
-#define OKAY(fn) {#fn, fn, DF_REPORT_SIGNED, DF_REASON_NONE, DF_REASON_NONE}
-#define NOTE(fn, n) {#fn, fn, DF_REPORT_SIGNED, DF_REASON_NONE, DF_REASON_##n}
-#define NO(fn, r)                                                              \
-	{#fn, fn, DF_REPORT_REJECTED, DF_REASON_##r, DF_REASON_NONE}
-#define HOLD(fn) {#fn, fn, DF_REPORT_HELD, DF_REASON_GAP, DF_REASON_NONE}
+#define OKAY(fn)                                                          \
+	{                                                                 \
+#fn, fn, DF_REPORT_SIGNED, DF_REASON_NONE, DF_REASON_NONE \
+	}
+#define NOTE(fn, n)                                                      \
+	{                                                                \
+#fn, fn, DF_REPORT_SIGNED, DF_REASON_NONE, DF_REASON_##n \
+	}
+#define NO(fn, r)                                                          \
+	{                                                                  \
+#fn, fn, DF_REPORT_REJECTED, DF_REASON_##r, DF_REASON_NONE \
+	}
+#define HOLD(fn)                                                       \
+	{                                                              \
+#fn, fn, DF_REPORT_HELD, DF_REASON_GAP, DF_REASON_NONE \
+	}
 
 static const struct {
 	const char *name;
@@ -231,7 +309,8 @@ static void test_table(void **state)
 				 df_report_verdict_word(r.verdict),
 				 df_report_reason_word(r.reason),
 				 df_report_reason_word(r.note));
-		assert_int_equal(r.replay, strstr(CASES[i].name, "replay") != 0);
+		assert_int_equal(r.replay,
+				 strstr(CASES[i].name, "replay") != 0);
 		assert_int_equal(r.conflict, r.reason == DF_REASON_CONFLICT);
 	}
 }

@@ -25,9 +25,9 @@
 #include "df/statement.h"
 
 #define WAIT_MS 20000
-#define CLINIC                                                                 \
+#define CLINIC \
 	"1111111111111111111111111111111111111111111111111111111111111111"
-#define CENTRE                                                                 \
+#define CENTRE \
 	"2222222222222222222222222222222222222222222222222222222222222222"
 
 static const char CONFIG[] =
@@ -44,7 +44,8 @@ struct house {
 	char *json; /* of the last answer */
 };
 
-/* --- talking to it --------------------------------------------------------- */
+/* --- talking to it ---------------------------------------------------------
+ */
 
 static void say(struct df_channel *to, struct df_msg *m, int fd)
 {
@@ -68,7 +69,8 @@ static void hear(struct house *h, struct df_channel *from, struct df_msg *m)
 
 	assert_int_equal(df_channel_wait(from, WAIT_MS, NULL), DF_OK);
 	assert_int_equal(df_channel_receive(from, h->in, sizeof h->in, &len,
-					    fds, &n, NULL), DF_OK);
+					    fds, &n, NULL),
+			 DF_OK);
 	assert_int_equal(df_msg_decode(m, h->in, len, NULL), DF_OK);
 	assert_true(n <= 1);
 	free(h->json);
@@ -237,7 +239,8 @@ static int times(const char *text, const char *word)
 	return n;
 }
 
-/* --- reports --------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------
+ */
 
 struct paper {
 	struct df_statement st;
@@ -314,7 +317,8 @@ static void ruled(struct house *h, uint32_t tag, uint64_t verdict,
 	assert_int_equal(v, verdict);
 }
 
-/* --- tests ----------------------------------------------------------------- */
+/* --- tests -----------------------------------------------------------------
+ */
 
 static void test_facts(void **state)
 {
@@ -423,8 +427,7 @@ static void test_check(void **state)
 	for (i = 0; i < p.text.len; i++) {
 		if (p.text.ptr[i] == '\n')
 			text[n++] = '\\';
-		text[n++] = p.text.ptr[i] == '\n' ? 'n'
-						 : (char)p.text.ptr[i];
+		text[n++] = p.text.ptr[i] == '\n' ? 'n' : (char)p.text.ptr[i];
 	}
 	text[n] = '\0';
 	df_buf_release(&p.text);
@@ -504,11 +507,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(test_facts),
-		T(test_verdicts),
-		T(test_check),
-		T(test_orders),
-		T(test_wrong_key),
+		T(test_facts),	T(test_verdicts),  T(test_check),
+		T(test_orders), T(test_wrong_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,7 +329,8 @@ static void test_list(void **state)
 
 static struct df_store_report report(const char *object, uint32_t version)
 {
-	struct df_store_report r = {.version = version, .accepted = true,
+	struct df_store_report r = {.version = version,
+				    .accepted = true,
 				    .received_ms = 100 + version};
 
 	df_str_fmt(r.object, sizeof r.object, "%s", object);
@@ -420,8 +421,8 @@ static void test_wrong_key(void **state)
 static void search(const char *path)
 {
 	static const char *const SECRET[] = {
-		"Wang", "XiaoDong", "王", "PID-77", "pid-77", "HospitalA",
-		"19700102", "ACC-2026", "Thorax", "Zhang"};
+		"Wang",	     "XiaoDong", "王",	     "PID-77", "pid-77",
+		"HospitalA", "19700102", "ACC-2026", "Thorax", "Zhang"};
 	FILE *f = fopen(path, "rb");
 	char *p;
 	size_t n, i;
@@ -457,9 +458,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(test_study),	    T(test_identity),  T(test_tenants),
-		T(test_bounds),	    T(test_abandon),   T(test_list),
-		T(test_reports),    T(test_wrong_key), T(test_nothing_readable),
+		T(test_study),	 T(test_identity),  T(test_tenants),
+		T(test_bounds),	 T(test_abandon),   T(test_list),
+		T(test_reports), T(test_wrong_key), T(test_nothing_readable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,7 +139,7 @@ static void test_damage(void **state)
 static void test_encode_refuses(void **state)
 {
 	static const char *const NAMES[] = {"study",   "version", "node",
-					    "reason",  "twice",   "sequence",
+					    "reason",  "twice",	  "sequence",
 					    "nothing", "previous"};
 	struct df_manifest m;
 	struct df_buf out;
@@ -201,8 +201,7 @@ static void test_limits(void **state)
 
 static void test_receipt(void **state)
 {
-	struct df_receipt r = {.version = 2, .held = 2,
-			       .at_ms = 1795309324000};
+	struct df_receipt r = {.version = 2, .held = 2, .at_ms = 1795309324000};
 	struct df_receipt back;
 	struct df_manifest m;
 	struct df_digest d = digest_of(3), other = digest_of(4);

@@ -23,10 +23,12 @@ static void sample(struct df_statement *s)
 	df_str_fmt(s->report_id.s, sizeof s->report_id.s,
 		   "0123456789abcdefghjkmnpqrs");
 	df_str_fmt(s->study_uid, sizeof s->study_uid, "1.2.840.1");
-	assert_int_equal(df_statement_set_text(s->accession,
-					       df_text_of(" ACC1 ")), DF_OK);
-	assert_int_equal(df_statement_set_text(s->patient_id,
-					       df_text_of("患者-7: a")), DF_OK);
+	assert_int_equal(
+		df_statement_set_text(s->accession, df_text_of(" ACC1 ")),
+		DF_OK);
+	assert_int_equal(
+		df_statement_set_text(s->patient_id, df_text_of("患者-7: a")),
+		DF_OK);
 	df_str_fmt(s->clinic_node.s, sizeof s->clinic_node.s, NODE);
 	df_str_fmt(s->centre_node.s, sizeof s->centre_node.s, NODE);
 	memset(s->previous.b, 1, 32);
@@ -64,8 +66,9 @@ static void test_golden(void **state)
 	assert_int_equal(df_statement_encode(&s, &out, NULL), DF_OK);
 	assert_int_equal(out.len, n);
 	assert_memory_equal(out.ptr, want, n);
-	assert_int_equal(df_statement_decode((struct df_text){want, n}, &back,
-					     NULL), DF_OK);
+	assert_int_equal(
+		df_statement_decode((struct df_text){want, n}, &back, NULL),
+		DF_OK);
 	assert_string_equal(back.patient_id, "患者-7: a");
 	assert_string_equal(back.accession, "ACC1");
 	assert_string_equal(back.accession_issuer, "");
@@ -84,15 +87,18 @@ static void test_damage(void **state)
 	(void)state;
 	df_buf_init(&out, DF_STATEMENT_BYTES_MAX);
 	for (i = 0; i < n; i++) {
-		assert_int_not_equal(df_statement_decode(
-			(struct df_text){text, i}, &back, NULL), DF_OK);
+		assert_int_not_equal(
+			df_statement_decode((struct df_text){text, i}, &back,
+					    NULL),
+			DF_OK);
 		for (bit = 0; bit < 8; bit++) {
 			text[i] ^= (char)(1 << bit);
 			df_buf_clear(&out);
 			if (!df_statement_decode((struct df_text){text, n},
 						 &back, NULL)) {
-				assert_int_equal(df_statement_encode(
-					&back, &out, NULL), DF_OK);
+				assert_int_equal(
+					df_statement_encode(&back, &out, NULL),
+					DF_OK);
 				assert_memory_equal(out.ptr, text, n);
 			}
 			text[i] ^= (char)(1 << bit);
@@ -125,15 +131,18 @@ static void test_text(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-		assert_int_equal(df_statement_set_text(
-			field, df_text_of(CASES[i].in)), CASES[i].rc);
+		assert_int_equal(
+			df_statement_set_text(field, df_text_of(CASES[i].in)),
+			CASES[i].rc);
 		assert_string_equal(field, CASES[i].want);
 	}
 	memset(big, 'x', sizeof big);
+	assert_int_equal(
+		df_statement_set_text(field, (struct df_text){big, sizeof big}),
+		DF_E_LIMIT);
 	assert_int_equal(df_statement_set_text(
-		field, (struct df_text){big, sizeof big}), DF_E_LIMIT);
-	assert_int_equal(df_statement_set_text(
-		field, (struct df_text){big, sizeof big - 1}), DF_OK);
+				 field, (struct df_text){big, sizeof big - 1}),
+			 DF_OK);
 }
 
 static void test_encode_refuses(void **state)
