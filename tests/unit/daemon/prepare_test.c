@@ -1,0 +1,698 @@
+/*
+ * prepare_test.c - the prepare room as it runs, this program as supervise and
+ * queue: real data sets go in sealed, every job is asked, damage is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "df/channel.h"
+#include "df/clock.h"
+#include "df/digest.h"
+#include "df/envelope.h"
+#include "df/file.h"
+#include "df/proc.h"
+#include "df/room.h"
+#include "df/seal.h"
+#include "df/sealed.h"
+#include "df/sign.h"
+#include "df/statement.h"
+
+#define LE "1.2.840.10008.1.2.1"
+#define IMPLICIT "1.2.840.10008.1.2"
+#define DEFLATED "1.2.840.10008.1.2.1.99"
+#define BE "1.2.840.10008.1.2.2"
+#define CT_CLASS "1.2.840.10008.5.1.4.1.1.2"
+
+static const char CONFIG[] = "[node]\nrole = clinic\nname = Dorf\n"
+			     "ae-title = DORF\nlisten-dicom = 127.0.0.1:0\n";
+
+static struct df_channel supervise, queue;
+static pid_t cell;
+static uint8_t in[DF_CHANNEL_MAX];
+
+/* --- talking ---------------------------------------------------------------*/
+
+static void say(struct df_channel *ch, struct df_msg *m, int *fds, size_t n)
+{
+	struct df_buf b;
+
+	df_buf_init(&b, DF_MSG_MAX);
+	assert_int_equal(df_msg_encode(m, &b, NULL), DF_OK);
+	assert_int_equal(
+		df_channel_send_now(ch, b.ptr, b.len, fds, n, 10000, NULL),
+		DF_OK);
+	df_buf_release(&b);
+	df_msg_release(m);
+}
+
+static void hear(struct df_channel *ch, struct df_msg *m, int *fd)
+{
+	int fds[DF_CHANNEL_FDS];
+	size_t len, n = 0;
+
+	assert_int_equal(df_channel_wait(ch, 60000, NULL), DF_OK);
+	assert_int_equal(df_channel_receive(ch, in, sizeof in, &len, fds, &n,
+					    NULL),
+			 DF_OK);
+	assert_int_equal(df_msg_decode(m, in, len, NULL), DF_OK);
+	*fd = n ? fds[0] : -1;
+}
+
+/* Sends a job; the number of FACTS before its JOB_DONE, which is in *m. */
+static unsigned ask(struct df_msg *job, int *fds, size_t n, struct df_msg *m,
+		    int *fd, struct df_why *why)
+{
+	unsigned facts = 0;
+	char uid[65];
+
+	say(&queue, job, fds, n);
+	for (;;) {
+		hear(&queue, m, fd);
+		if (m->type != DF_MSG_FACTS)
+			break;
+		assert_true(df_msg_get_str(m, DF_M_STUDY, uid, sizeof uid));
+		facts++;
+	}
+	assert_int_equal(m->type, DF_MSG_JOB_DONE);
+	assert_int_equal(m->tag, 7);
+	*why = (struct df_why){0};
+	(void)df_msg_result(m, why);
+	return facts;
+}
+
+static int set_up(void **state)
+{
+	static const char *const argv[] = {"df-prepare", NULL};
+	struct df_msg m;
+	int s[2], q[2], fd;
+
+	(void)state;
+	assert_int_equal(df_channel_pair(s, NULL), DF_OK);
+	assert_int_equal(df_channel_pair(q, NULL), DF_OK);
+	const struct df_spawn spawn = {.path = DF_ROOMS "/df-prepare",
+				       .argv = argv,
+				       .fds = &s[1],
+				       .n_fds = 1};
+	assert_int_equal(df_proc_spawn(&cell, &spawn, NULL), DF_OK);
+	df_fd_close(&s[1]);
+	df_channel_init(&supervise, s[0]);
+	df_channel_init(&queue, q[0]);
+	assert_int_equal(df_memfd_new(&fd, "config", NULL), DF_OK);
+	assert_int_equal(df_pwrite_all(fd, CONFIG, strlen(CONFIG), 0, NULL),
+			 DF_OK);
+	df_msg_init(&m, DF_MSG_START, 0);
+	df_msg_put_u64(&m, DF_M_ROLE, DF_ROLE_PREPARE);
+	df_msg_put_u64(&m, DF_M_NUMBER, 0);
+	say(&supervise, &m, &fd, 1);
+	df_msg_init(&m, DF_MSG_LINK, 0);
+	df_msg_put_u64(&m, DF_M_ROLE, DF_ROLE_QUEUE);
+	df_msg_put_u64(&m, DF_M_NUMBER, 0);
+	say(&supervise, &m, &q[1], 1);
+	hear(&supervise, &m, &fd);
+	assert_int_equal(m.type, DF_MSG_READY);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	df_channel_release(&queue);
+	df_channel_release(&supervise);
+	assert_int_equal(waitpid(cell, &status, 0), cell);
+	if (!WIFEXITED(status))
+		fail_msg("cell ended with signal %d", WTERMSIG(status));
+	return 0;
+}
+
+/* --- making objects ---------------------------------------------------------*/
+
+struct object {
+	uint8_t *data; /* the data set */
+	size_t len;
+	char ts[65], sop_class[65], sop_instance[65];
+};
+
+static uint32_t le32(const uint8_t *p)
+{
+	return p[0] | (p[1] << 8) | (p[2] << 16) | ((uint32_t)p[3] << 24);
+}
+
+/* A text of the file meta information, all short VRs but (0002,0001). */
+static void meta(const uint8_t *p, const uint8_t *end, unsigned element,
+		 char *to)
+{
+	while (p < end) {
+		size_t head = memcmp(p + 4, "OB", 2) == 0 ? 12 : 8;
+		size_t len = head == 12 ? le32(p + 8)
+					: (size_t)(p[6] | (p[7] << 8));
+
+		if ((unsigned)(p[2] | (p[3] << 8)) == element) {
+			assert_true(len <= 64);
+			memcpy(to, p + head, len);
+			while (len && to[len - 1] == '\0')
+				len--;
+			to[len] = '\0';
+		}
+		p += head + len;
+	}
+}
+
+static struct object load(const char *name)
+{
+	struct object o = {0};
+	struct df_buf b;
+	size_t at;
+
+	df_buf_init(&b, 64 << 20);
+	assert_int_equal(df_file_read(AT_FDCWD, name, b.max, &b, NULL), DF_OK);
+	at = 144 + le32(b.ptr + 140);
+	meta(b.ptr + 132, b.ptr + at, 0x0010, o.ts);
+	meta(b.ptr + 132, b.ptr + at, 0x0002, o.sop_class);
+	meta(b.ptr + 132, b.ptr + at, 0x0003, o.sop_instance);
+	o.len = b.len - at;
+	o.data = df_xmalloc(o.len);
+	memcpy(o.data, b.ptr + at, o.len);
+	df_buf_release(&b);
+	return o;
+}
+
+static enum df_err to_buf(void *ctx, const void *ptr, size_t len,
+			  struct df_why *why)
+{
+	return df_buf_add(ctx, ptr, len, why);
+}
+
+/* The object file of a raw instance; *length is its DFENV part. */
+static int raw(const struct object *o, const struct df_cek *cek,
+	       uint64_t *length)
+{
+	const uint8_t wrapped[DF_WRAPPED_LEN] = {0};
+	struct df_sealed_core core = {.content = DF_SEALED_REST,
+				      .suite = DF_SUITE_AES256GCM,
+				      .id = {9}};
+	struct df_envelope env = {.kind = DF_ENV_RAW,
+				  .received_ms = 1763777000000,
+				  .called_ae = "DORF",
+				  .calling_ae = "CT1",
+				  .address = "127.0.0.1",
+				  .size_bytes = o->len};
+	uint8_t bytes[DF_SEALED_CORE_LEN];
+	struct df_sealer s = {0};
+	struct df_buf b;
+	int fd;
+
+	df_buf_init(&b, 1 << 30);
+	df_sealed_core_encode(bytes, &core);
+	assert_int_equal(df_seal_rest_header(&b, bytes, cek, wrapped, NULL),
+			 DF_OK);
+	assert_int_equal(df_seal_init(&s, bytes, cek, to_buf, &b, NULL),
+			 DF_OK);
+	assert_int_equal(df_seal_update(&s, o->data, o->len, NULL), DF_OK);
+	assert_int_equal(df_seal_finish(&s, NULL), DF_OK);
+	df_seal_release(&s);
+	*length = b.len;
+	df_id_new(&env.id);
+	df_id_new(&env.association);
+	strcpy(env.sop_class, o->sop_class);
+	strcpy(env.sop_instance, o->sop_instance);
+	strcpy(env.transfer_syntax, o->ts);
+	df_sha256(&env.digest, o->data, o->len);
+	assert_int_equal(df_envelope_encode(&b, &env, *length, NULL), DF_OK);
+	assert_int_equal(df_memfd_new(&fd, "raw", NULL), DF_OK);
+	assert_int_equal(df_pwrite_all(fd, b.ptr, b.len, 0, NULL), DF_OK);
+	df_buf_release(&b);
+	return fd;
+}
+
+/* A header as `keys` makes it; nobody looks at the CMS parts here. */
+static void parcel_header(struct df_buf *b, const struct df_cek *cek,
+			  enum df_sealed_content content)
+{
+	struct df_sealed_core core = {.content = content,
+				      .suite = DF_SUITE_AES256GCM,
+				      .id = {1},
+				      .sequence = 1,
+				      .created_ms = 1763777000000,
+				      .sender = {{5}}};
+	uint8_t bytes[DF_SEALED_CORE_LEN], mac[DF_HEADER_MAC_LEN];
+
+	df_buf_init(b, 4096);
+	df_sealed_core_encode(bytes, &core);
+	df_seal_commit(bytes, cek);
+	df_header_mac(mac, cek, bytes, "recipients", 10);
+	assert_int_equal(df_buf_add(b, bytes, sizeof bytes, NULL), DF_OK);
+	assert_int_equal(df_buf_u32(b, 10), DF_OK);
+	assert_int_equal(df_buf_add(b, "recipients", 10, NULL), DF_OK);
+	assert_int_equal(df_buf_add(b, mac, sizeof mac, NULL), DF_OK);
+	assert_int_equal(df_buf_u32(b, 4), DF_OK);
+	assert_int_equal(df_buf_add(b, "sign", 4, NULL), DF_OK);
+}
+
+static const struct df_cek RAW_KEY = {{1, 2, 3}}, PARCEL_KEY = {{4, 5, 6}};
+
+static unsigned inspect(const struct object *o, struct df_why *why)
+{
+	struct df_msg m;
+	uint64_t length;
+	int fd = raw(o, &RAW_KEY, &length), got;
+
+	df_msg_init(&m, DF_MSG_INSPECT, 7);
+	df_msg_put(&m, DF_M_CEK, RAW_KEY.b, DF_CEK_LEN);
+	df_msg_put_u64(&m, DF_M_LENGTH, length);
+	return ask(&m, &fd, 1, &m, &got, why);
+}
+
+/* --- tests ------------------------------------------------------------------*/
+
+static const char *const FILES[] = {
+	DF_TESTDATA "/dicom/ct/IM0001.dcm",
+	DF_TESTDATA "/dicom/mr/epi01.dcm",
+	DF_TESTDATA "/dicom/mr/enhanced_big_endian.dcm",
+	DF_TESTDATA "/dicom/us/rgb.dcm",
+	DF_TESTDATA "/dicom/us/ybr_jpeg_30_frames.dcm",
+	DF_TESTDATA "/dicom/sr/basic_text.dcm",
+	DF_TESTDATA "/dicom/syntaxes/deflated.dcm",
+	DF_TESTDATA "/dicom/syntaxes/jpeg_ls.dcm",
+};
+#define N_FILES (sizeof FILES / sizeof *FILES)
+
+static void test_inspect(void **state)
+{
+	struct df_why why;
+
+	(void)state;
+	for (size_t i = 0; i < N_FILES; i++) {
+		struct object o = load(FILES[i]);
+
+		if (inspect(&o, &why) != 1 || why.err != DF_OK)
+			fail_msg("%s: %s", FILES[i], why.text);
+		free(o.data);
+	}
+}
+
+static void test_inspect_refuses(void **state)
+{
+	struct object o = load(FILES[0]), bad = o, deep = o;
+	struct df_why why;
+
+	(void)state;
+	strcpy(bad.sop_instance, "1.2.3.4");
+	assert_int_equal(inspect(&bad, &why), 0);
+	assert_int_equal(why.err, DF_E_CONFLICT);
+	bad = o;
+	bad.len = o.len - 1; /* pixel data cut */
+	assert_int_equal(inspect(&bad, &why), 0);
+	assert_int_equal(why.err, DF_E_FORMAT);
+	deep.len = 100000 * 20;
+	deep.data = df_xmalloc(deep.len);
+	for (size_t i = 0; i < deep.len; i += 20)
+		memcpy(deep.data + i,
+		       "\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"
+		       "\xfe\xff\x00\xe0\xff\xff\xff\xff",
+		       20);
+	assert_int_equal(inspect(&deep, &why), 0);
+	assert_int_equal(why.err, DF_E_LIMIT);
+	free(deep.data);
+	free(o.data);
+}
+
+struct packed {
+	int fd;
+	uint64_t length;
+	uint64_t record[N_FILES];
+};
+
+static struct packed pack(const struct object *o, size_t n)
+{
+	struct packed p = {0};
+	struct df_buf header;
+	struct df_msg m, item;
+	struct df_why why;
+	int fds[1 + N_FILES], got, out;
+	size_t at = 0;
+
+	parcel_header(&header, &PARCEL_KEY, DF_SEALED_PARCEL);
+	df_msg_init(&m, DF_MSG_PACK, 7);
+	df_msg_put(&m, DF_M_HEADER, header.ptr, header.len);
+	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
+	df_msg_put_str(&m, DF_M_CODING, "auto");
+	assert_int_equal(df_memfd_new(&out, "parcel", NULL), DF_OK);
+	assert_int_equal(df_fd_dup(&fds[0], out, NULL), DF_OK);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t length;
+
+		fds[i + 1] = raw(&o[i], &RAW_KEY, &length);
+		df_msg_init(&item, DF_MSG_NONE, 0);
+		df_msg_put_u64(&item, DF_M_KIND, DF_SOURCE_RAW);
+		df_msg_put(&item, DF_M_CEK, RAW_KEY.b, DF_CEK_LEN);
+		df_msg_put_u64(&item, DF_M_LENGTH, length);
+		df_msg_put_item(&m, DF_M_SOURCE, &item);
+		df_msg_release(&item);
+	}
+	assert_int_equal(ask(&m, fds, n + 1, &m, &got, &why), 0);
+	if (why.err != DF_OK)
+		fail_msg("%s", why.text);
+	assert_true(df_msg_get_u64(&m, DF_M_LENGTH, &p.length));
+	for (size_t i = 0; i < n; i++) {
+		char coding[16];
+
+		assert_true(df_msg_next_item(&m, DF_M_INSTANCE, &at, &item));
+		assert_true(df_msg_get_u64(&item, DF_M_RECORD, &p.record[i]));
+		assert_true(df_msg_get_str(&item, DF_M_CODING, coding,
+					   sizeof coding));
+		if (i == 0)
+			assert_string_equal(coding, "jpeg-ls");
+	}
+	p.fd = out;
+	df_buf_release(&header);
+	return p;
+}
+
+static unsigned verify(const struct packed *p, const struct df_cek *cek,
+		       uint64_t length, struct df_why *why)
+{
+	struct df_msg m;
+	int fd, got;
+
+	assert_int_equal(df_fd_dup(&fd, p->fd, NULL), DF_OK);
+	df_msg_init(&m, DF_MSG_VERIFY, 7);
+	df_msg_put(&m, DF_M_CEK, cek->b, DF_CEK_LEN);
+	df_msg_put_u64(&m, DF_M_LENGTH, length);
+	return ask(&m, &fd, 1, &m, &got, why);
+}
+
+/* The bytes of record i, or NULL with *why. */
+static uint8_t *restore(const struct packed *p, size_t i, const char *ts,
+			const char *form, size_t *len, struct df_why *why)
+{
+	struct df_msg m;
+	int fd, got;
+	uint64_t size = 0;
+	uint8_t *b;
+
+	assert_int_equal(df_fd_dup(&fd, p->fd, NULL), DF_OK);
+	df_msg_init(&m, DF_MSG_RESTORE, 7);
+	df_msg_put_u64(&m, DF_M_KIND, DF_SOURCE_PARCEL);
+	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
+	df_msg_put_u64(&m, DF_M_LENGTH, p->length);
+	df_msg_put_u64(&m, DF_M_RECORD, p->record[i]);
+	df_msg_put_opt(&m, DF_M_TRANSFER_SYNTAX, ts);
+	df_msg_put_str(&m, DF_M_FORM, form);
+	(void)ask(&m, &fd, 1, &m, &got, why);
+	if (why->err != DF_OK) {
+		assert_int_equal(got, -1);
+		return NULL;
+	}
+	assert_true(df_msg_get_u64(&m, DF_M_SIZE, &size));
+	*len = size;
+	b = df_xmalloc(size);
+	assert_int_equal(df_pread_all(got, b, size, 0, NULL), DF_OK);
+	df_fd_close(&got);
+	return b;
+}
+
+static void test_parcel(void **state)
+{
+	struct object o[N_FILES];
+	struct df_why why;
+	struct packed p;
+
+	(void)state;
+	for (size_t i = 0; i < N_FILES; i++)
+		o[i] = load(FILES[i]);
+	p = pack(o, N_FILES);
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), N_FILES);
+	assert_int_equal(why.err, DF_OK);
+	for (size_t i = 0; i < N_FILES; i++) {
+		size_t len = 0;
+		uint8_t *b = restore(&p, i, NULL, "dataset", &len, &why);
+
+		assert_non_null(b);
+		assert_int_equal(len, o[i].len);
+		assert_memory_equal(b, o[i].data, len);
+		free(b);
+		b = restore(&p, i, NULL, "part10", &len, &why);
+		assert_non_null(b);
+		assert_memory_equal(b + 128, "DICM", 4);
+		assert_memory_equal(b + len - o[i].len, o[i].data, o[i].len);
+		free(b);
+	}
+	df_fd_close(&p.fd);
+	for (size_t i = 0; i < N_FILES; i++)
+		free(o[i].data);
+}
+
+static void test_other_syntax(void **state)
+{
+	static const struct {
+		size_t file;
+		const char *ts;
+		enum df_err want;
+	} rows[] = {
+		{0, IMPLICIT, DF_OK}, /* CT, explicit */
+		{0, "1.2.840.10008.1.2.4.80", DF_OK},
+		{2, LE, DF_OK}, /* big endian */
+		{6, LE, DF_OK}, /* deflated */
+		{7, LE, DF_OK}, /* jpeg-ls */
+		{4, LE, DF_E_UNSUPPORTED}, /* lossy */
+	};
+	struct object o[N_FILES];
+	struct packed p;
+
+	(void)state;
+	for (size_t i = 0; i < N_FILES; i++)
+		o[i] = load(FILES[i]);
+	p = pack(o, N_FILES);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct df_why why;
+		size_t len = 0;
+		uint8_t *b = restore(&p, rows[i].file, rows[i].ts, "dataset",
+				     &len, &why);
+
+		if (why.err != rows[i].want)
+			fail_msg("row %zu: %s %s", i, df_err_name(why.err),
+				 why.text);
+		free(b);
+	}
+	df_fd_close(&p.fd);
+	for (size_t i = 0; i < N_FILES; i++)
+		free(o[i].data);
+}
+
+static void flip(int fd, uint64_t at)
+{
+	uint8_t b;
+
+	assert_int_equal(df_pread_all(fd, &b, 1, at, NULL), DF_OK);
+	b ^= 1;
+	assert_int_equal(df_pwrite_all(fd, &b, 1, at, NULL), DF_OK);
+}
+
+static void test_damage(void **state)
+{
+	struct object o = load(FILES[0]);
+	struct packed p = pack(&o, 1);
+	struct df_why why;
+
+	(void)state;
+	assert_int_equal(verify(&p, &RAW_KEY, p.length, &why), 0);
+	assert_int_equal(why.err, DF_E_HEADER);
+	for (uint64_t at = 160; at < p.length; at += p.length / 40) {
+		flip(p.fd, at);
+		assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), 0);
+		assert_int_not_equal(why.err, DF_OK);
+		assert_int_not_equal(why.err, DF_E_BUG);
+		flip(p.fd, at);
+	}
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length - 1, &why), 0);
+	assert_int_not_equal(why.err, DF_OK);
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), 1);
+	assert_int_equal(why.err, DF_OK);
+	df_fd_close(&p.fd);
+	free(o.data);
+}
+
+/* --- reports ----------------------------------------------------------------*/
+
+static const char PDF[] = "%PDF-1.4\n% a report\n%%EOF\n";
+
+static int memfd_of(const void *ptr, size_t len)
+{
+	int fd;
+
+	assert_int_equal(df_memfd_new(&fd, "part", NULL), DF_OK);
+	assert_int_equal(df_pwrite_all(fd, ptr, len, 0, NULL), DF_OK);
+	return fd;
+}
+
+struct centre {
+	struct df_key *ca_key, *seal_key;
+	struct df_cert *ca, *seal;
+	struct df_buf seal_pem;
+};
+
+static struct centre centre_new(int64_t now_ms)
+{
+	struct centre c = {0};
+
+	assert_int_equal(df_key_new(&c.ca_key, NULL), DF_OK);
+	assert_int_equal(df_key_new(&c.seal_key, NULL), DF_OK);
+	assert_int_equal(df_ca_make(&c.ca, c.ca_key, df_text_of("Stadt"),
+				    now_ms, NULL),
+			 DF_OK);
+	assert_int_equal(df_seal_issue(&c.seal, c.ca_key, c.ca, c.seal_key,
+				       df_text_of("Stadt"), now_ms, NULL),
+			 DF_OK);
+	df_buf_init(&c.seal_pem, 65536);
+	assert_int_equal(df_cert_to_pem(&c.seal_pem, c.seal, NULL), DF_OK);
+	return c;
+}
+
+static void centre_free(struct centre *c)
+{
+	df_key_free(c->ca_key);
+	df_key_free(c->seal_key);
+	df_cert_free(c->ca);
+	df_cert_free(c->seal);
+	df_buf_release(&c->seal_pem);
+}
+
+static struct df_statement statement_of(const char *body, int64_t now_ms)
+{
+	struct df_statement st = {.version = 1,
+				  .status = DF_REPORT_FINAL,
+				  .study_uid = "1.2.3",
+				  .media = DF_REPORT_PDF,
+				  .role = DF_ROLE_SEAL,
+				  .image_count = 1,
+				  .images = {{{1}}},
+				  .signed_at_ms = now_ms};
+
+	df_id_new(&st.report_id);
+	st.clinic_node = df_digest_hex(&(struct df_digest){{1}});
+	st.centre_node = df_digest_hex(&(struct df_digest){{2}});
+	df_sha256(&st.content, body, strlen(body));
+	st.content_bytes = strlen(body);
+	return st;
+}
+
+/* Seals a bundle of these parts; *length of the file. */
+static int bundle(const struct df_buf *statement, const struct df_buf *cms,
+		  const char *body, uint64_t *length)
+{
+	struct df_buf header;
+	struct df_msg m;
+	struct df_why why;
+	int fds[4], out, got;
+
+	parcel_header(&header, &PARCEL_KEY, DF_SEALED_REPORT);
+	out = memfd_of("", 0);
+	assert_int_equal(df_fd_dup(&fds[0], out, NULL), DF_OK);
+	fds[1] = memfd_of(statement->ptr, statement->len);
+	fds[2] = memfd_of(cms->ptr, cms->len);
+	fds[3] = memfd_of(body, strlen(body));
+	df_msg_init(&m, DF_MSG_SEAL_REPORT, 7);
+	df_msg_put(&m, DF_M_HEADER, header.ptr, header.len);
+	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
+	(void)ask(&m, fds, 4, &m, &got, &why);
+	assert_int_equal(why.err, DF_OK);
+	assert_true(df_msg_get_u64(&m, DF_M_LENGTH, length));
+	df_buf_release(&header);
+	return out;
+}
+
+static uint64_t open_report(int file, uint64_t length, int64_t now_ms,
+			    const struct df_buf *seals, char reason[64])
+{
+	struct df_msg m;
+	struct df_why why;
+	uint64_t verdict = 99;
+	int fds[3], got;
+
+	assert_int_equal(df_fd_dup(&fds[0], file, NULL), DF_OK);
+	fds[1] = memfd_of("", 0);
+	fds[2] = memfd_of(seals->ptr, seals->len);
+	df_msg_init(&m, DF_MSG_OPEN_REPORT, 7);
+	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
+	df_msg_put_u64(&m, DF_M_LENGTH, length);
+	df_msg_put_u64(&m, DF_M_NOW_MS, (uint64_t)now_ms);
+	(void)ask(&m, fds, 3, &m, &got, &why);
+	if (why.err != DF_OK)
+		fail_msg("%s", why.text);
+	assert_true(df_msg_get_u64(&m, DF_M_VERDICT, &verdict));
+	(void)df_msg_get_str(&m, DF_M_REASON, reason, 64);
+	return verdict;
+}
+
+static void test_report(void **state)
+{
+	int64_t now_ms = df_clock_wall_ms();
+	struct centre c = centre_new(now_ms - 60000);
+	struct df_statement st = statement_of(PDF, now_ms);
+	struct df_buf text, cms, none = {0};
+	uint64_t length;
+	char reason[64], media[64];
+	struct df_msg m;
+	struct df_why why;
+	int file, fd, got;
+
+	(void)state;
+	df_buf_init(&text, 16384);
+	df_buf_init(&cms, 262144);
+	assert_int_equal(df_statement_encode(&st, &text, NULL), DF_OK);
+	assert_int_equal(df_report_sign(&cms, c.seal_key, c.seal, text.ptr,
+					text.len, NULL),
+			 DF_OK);
+	file = bundle(&text, &cms, PDF, &length);
+	assert_int_equal(open_report(file, length, now_ms, &c.seal_pem, reason),
+			 1);
+	assert_int_equal(open_report(file, length, now_ms, &none, reason), 2);
+	assert_string_equal(reason, "unknown-signer");
+
+	df_msg_init(&m, DF_MSG_REPORT_PART, 7);
+	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
+	df_msg_put_u64(&m, DF_M_LENGTH, length);
+	df_msg_put_str(&m, DF_M_FORM, "body");
+	assert_int_equal(df_fd_dup(&fd, file, NULL), DF_OK);
+	(void)ask(&m, &fd, 1, &m, &got, &why);
+	assert_int_equal(why.err, DF_OK);
+	assert_true(df_msg_get_str(&m, DF_M_MEDIA, media, sizeof media));
+	assert_string_equal(media, "application/pdf");
+	df_fd_close(&got);
+	df_fd_close(&file);
+
+	file = bundle(&text, &cms, "%PDF-1.4\n% another\n", &length);
+	assert_int_equal(open_report(file, length, now_ms, &c.seal_pem, reason),
+			 2);
+	assert_string_equal(reason, "content-changed");
+	df_fd_close(&file);
+	df_buf_release(&text);
+	df_buf_release(&cms);
+	centre_free(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inspect),
+		cmocka_unit_test(test_inspect_refuses),
+		cmocka_unit_test(test_parcel),
+		cmocka_unit_test(test_other_syntax),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_report),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
