@@ -74,9 +74,7 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 		{
 			df_cell(df_json_text(p, "name"), 30);
 			df_cell(df_json_text(p, "fingerprint"), 64);
-			(void)puts(cJSON_IsTrue(df_json_at(p, "revoked"))
-					   ? "revoked"
-					   : "enrolled"); /* main checks */
+			(void)puts(df_json_text(p, "state")); /* main checks */
 		}
 		cJSON_ArrayForEach(p, df_json_at(result, "dialled"))
 		{

@@ -78,9 +78,7 @@ static void status_print(const cJSON *all)
 		(void)printf("  "); /* the same */
 		df_cell(df_json_text(v, "name"), 30);
 		df_cell(df_json_text(v, "fingerprint"), 64);
-		(void)printf("%s\n", cJSON_IsTrue(df_json_at(v, "revoked"))
-					     ? "revoked"
-					     : ""); /* the same */
+		(void)puts(df_json_text(v, "state")); /* the same */
 	}
 	cJSON_ArrayForEach(v, df_json_at(all, "silent"))
 		(void)printf("\n%s does not answer\n",

@@ -146,9 +146,16 @@ static void status_rooms(struct answer *a)
 {
 	cJSON *ready = cJSON_GetObjectItemCaseSensitive(a->json, "ready");
 	cJSON *all = a->client->result;
-	bool up = cJSON_IsTrue(ready);
+	static const char *const more[] = {"associations", "listen"};
 
-	if (up)
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+		cJSON *v = cJSON_DetachItemFromObjectCaseSensitive(a->json,
+								   more[i]);
+
+		if (v != NULL)
+			(void)cJSON_AddItemToObject(all, more[i], v);
+	}
+	if (cJSON_IsTrue(ready))
 		(void)cJSON_ReplaceItemInObjectCaseSensitive(all, "ready",
 							     cJSON_CreateTrue());
 	status_add(a, "rooms", "rooms");

@@ -1,0 +1,191 @@
+/*
+ * cmd_doctor.c - doctor: is this node fit, and what should a person do?
+ *
+ * Each check prints one line; a bad one ends in what to do. Works without the
+ * daemon.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "df/clock.h"
+#include "df/file.h"
+#include "df/keyring.h"
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+struct doctor {
+	struct df_cli *cli;
+	cJSON *checks;
+	unsigned bad;
+};
+
+static void note(struct doctor *d, bool good, const char *what, const char *text)
+{
+	cJSON *o = df_args1("check", what);
+
+	(void)cJSON_AddBoolToObject(o, "good", good); /* NULL: no memory */
+	(void)cJSON_AddStringToObject(o, "text", text);
+	(void)cJSON_AddItemToArray(d->checks, o);
+	d->bad += !good;
+	if (!d->cli->json)
+		(void)printf("%s  %-14s %s\n", good ? "ok " : "BAD", what,
+			     text); /* main checks stdout */
+}
+
+static void look_config(struct doctor *d)
+{
+	struct df_why why = {0};
+	const enum df_err rc = df_node_config(d->cli, &why);
+
+	note(d, rc == DF_OK, "config", rc == DF_OK ? "good" : why.text);
+}
+
+static void look_disk(struct doctor *d)
+{
+	uint64_t left = 0, total = 1;
+	char text[120], a[16], b[16];
+	struct df_why why = {0};
+	uint64_t want = (uint64_t)d->cli->cfg.spool.reserve_bytes;
+
+	if (df_disk_space(d->cli->dir, &left, &total, &why) != DF_OK) {
+		note(d, false, "disk", why.text);
+		return;
+	}
+	if (total / 100 * (uint64_t)d->cli->cfg.spool.reserve_percent > want)
+		want = total / 100 *
+		       (uint64_t)d->cli->cfg.spool.reserve_percent;
+	df_bytes_text(a, (int64_t)left);
+	df_bytes_text(b, (int64_t)want);
+	df_str_fmt(text, sizeof text, "%s free, images are refused below %s%s", a,
+		   b, left > want ? "" : ": make room");
+	note(d, left > want, "disk", text);
+}
+
+static void look_modes(struct doctor *d)
+{
+	struct stat st;
+
+	if (fstatat(d->cli->dir, DF_KEYS_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		note(d, false, "keys", "missing: this node cannot open what it "
+				       "holds; restore a backup");
+	else if (st.st_mode & 077)
+		note(d, false, "keys", "others may read them: chmod 700 keys");
+	else
+		note(d, true, "keys", "private");
+}
+
+static void look_cert(struct doctor *d, const char *what, const char *path)
+{
+	struct df_buf pem;
+	struct df_cert *cert = NULL;
+	struct df_why why = {0};
+	char text[160];
+	enum df_err rc;
+
+	df_buf_init(&pem, DF_PEM_MAX);
+	rc = df_file_read(d->cli->dir, path, DF_PEM_MAX, &pem, &why);
+	if (rc == DF_OK)
+		rc = df_cert_from_pem(
+			&cert, (struct df_text){(const char *)pem.ptr, pem.len},
+			&why);
+	df_buf_release(&pem);
+	if (rc == DF_E_NOTFOUND)
+		return; /* which files there are depends on the role */
+	if (rc == DF_OK) {
+		const int64_t days =
+			(df_cert_not_after_ms(cert) - df_clock_wall_ms()) /
+			DAY_MS;
+		const bool early =
+			df_cert_not_before_ms(cert) > df_clock_wall_ms();
+
+		df_str_fmt(text, sizeof text,
+			   early ? "not valid yet: the clock is wrong?"
+				 : "valid for %" PRId64 " more days%s",
+			   days, days < 30 ? ": join again" : "");
+		note(d, !early && days >= 30, what, text);
+	} else {
+		note(d, false, what, why.text);
+	}
+	df_cert_free(cert);
+}
+
+static void look_clock(struct doctor *d)
+{
+	char now[DF_TIME_LEN + 1];
+	const int64_t ms = df_clock_wall_ms();
+	/* no build of this program is older than its first release */
+	const bool sane = ms > (int64_t)1767225600000; /* 2026-01-01 */
+
+	df_time_encode(now, ms);
+	note(d, sane, "clock", sane ? now : "before 2026: set the time");
+}
+
+static void look_daemon(struct doctor *d)
+{
+	struct df_why why = {0};
+	cJSON *all = NULL;
+	enum df_err rc = df_control_connect(&d->cli->control, d->cli->dir, &why);
+
+	if (rc == DF_OK)
+		rc = df_ask(d->cli, "status", NULL, NULL, 0, DF_ASK_MS, &all,
+			    NULL, &why);
+	if (rc != DF_OK)
+		note(d, false, "daemon", why.text);
+	else if (!cJSON_IsTrue(df_json_at(all, "ready")))
+		note(d, false, "daemon", "runs, but is not ready: see status");
+	else
+		note(d, true, "daemon", "ready");
+	cJSON_Delete(all);
+}
+
+static void look_peers(struct doctor *d)
+{
+	for (size_t i = 0; i < d->cli->cfg.n_peers; i++) {
+		const struct df_peer *p = &d->cli->cfg.peers[i];
+		struct df_why why = {0};
+		const enum df_err rc = df_peer_hello_test(
+			d->cli, p->url, p->fingerprint, false, &why);
+
+		note(d, rc == DF_OK, "line", rc == DF_OK ? p->url : why.text);
+	}
+}
+
+static enum df_err doctor_run(struct df_cli *cli, struct df_why *why)
+{
+	struct doctor d = {.cli = cli, .checks = cJSON_CreateArray()};
+	enum df_err rc = DF_OK;
+
+	look_config(&d);
+	look_clock(&d);
+	look_disk(&d);
+	look_modes(&d);
+	look_cert(&d, "node.crt", DF_KEYS_NODE_CRT);
+	look_cert(&d, "ca.crt", DF_KEYS_CA_CRT);
+	look_cert(&d, "seal.crt", DF_KEYS_SEAL_CRT);
+	look_daemon(&d);
+	look_peers(&d);
+	if (d.bad > 0)
+		rc = df_fail(why, DF_E_CONFIG, "%u of the checks are bad", d.bad);
+	if (cli->json) {
+		cJSON *o = cJSON_CreateObject();
+
+		(void)cJSON_AddItemToObject(o, "checks", d.checks); /* memory */
+		df_print_json(o);
+		cJSON_Delete(o);
+	} else {
+		cJSON_Delete(d.checks);
+	}
+	return rc;
+}
+
+const struct df_cmd df_cmd_doctor = {
+	.path = "doctor",
+	.args = "",
+	.help = "configuration, disk, clock, certificates, daemon, line",
+	.needs = DF_NEEDS_DIR,
+	.run = doctor_run,
+};
