@@ -40,8 +40,11 @@ static void silent(void *ctx)
 static void no_worker(void *ctx)
 {
 	static const uint8_t rj[] = {3, 0, 0, 0, 0, 4, 0, 2, 3, 2};
+	static uint8_t rest[HEAD + PDU_MAX];
 	struct conn *c = ctx;
 
+	/* what is unread at the close would turn our answer into a reset */
+	(void)!recv(c->fd, rest, sizeof rest, MSG_DONTWAIT);
 	/* lost when the peer has gone: nobody there to miss it */
 	(void)!send(c->fd, rj, sizeof rj, MSG_NOSIGNAL | MSG_DONTWAIT);
 	drop(c, "no worker free in time");

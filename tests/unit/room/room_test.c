@@ -116,8 +116,10 @@ static int worker_main(int argc, char **argv)
 		err = df_room_wait(room,
 				   DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE),
 				   20000, &from, &m, fds, &n, NULL);
-		if (err == DF_E_PEER)
+		if (err == DF_E_PEER) {
+			df_room_close(room);
 			return 5;
+		}
 		if (err != DF_OK)
 			return 14;
 		if (m.type == DF_MSG_DRAIN)
