@@ -19,12 +19,16 @@
 
 #define JOURNAL "state.db"
 
-static enum df_err stopped(struct df_cli *cli, struct df_why *why)
+/* supervise's own lock: held until this process ends. */
+static enum df_err stopped(const struct df_cli *cli, struct df_why *why)
 {
-	if (df_control_connect(&cli->control, cli->dir, NULL) == DF_OK)
+	int held; /* never closed: the end of the process does */
+	enum df_err rc = df_file_lock(&held, cli->dir, ".lock", why);
+
+	if (rc == DF_E_EXISTS)
 		return df_fail(why, DF_E_REFUSED,
 			       "the node is running; stop it first");
-	return DF_OK;
+	return rc;
 }
 
 static void say(const struct df_cli *cli, const struct df_recovery *r)

@@ -117,8 +117,8 @@ const char *df_cli_option(const struct df_cli *cli, const char *name)
 
 static void usage_one(FILE *to, const struct df_cmd *c)
 {
-	(void)fprintf(to, "  %-18s %s\n", c->path, c->args); /* to a terminal */
-	(void)fprintf(to, "  %-18s   %s\n", "", c->help);
+	(void)fprintf(to, "  %s%s%s\n      %s\n", c->path, c->args[0] ? " " : "",
+		      c->args, c->help); /* to a terminal */
 }
 
 static void usage(FILE *to)

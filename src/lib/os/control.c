@@ -27,7 +27,7 @@ enum df_err df_control_connect(int *fd, int dir, struct df_why *why)
 		       "/proc/self/fd/%d/" DF_CONTROL_NAME, dir); /* fits */
 	if (connect(*fd, (const struct sockaddr *)&to, sizeof to) < 0) {
 		df_fd_close(fd);
-		return df_fail_sys(why, DF_E_PEER, "daemon is not running");
+		return df_fail(why, DF_E_PEER, "the daemon is not running");
 	}
 	return DF_OK;
 }
