@@ -69,7 +69,8 @@ static unsigned roles_changed(const struct df_config *a,
 	if (!same(a->peers, a->n_peers, b->peers, b->n_peers,
 		  sizeof *a->peers))
 		roles |= DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(DELIVER_HTTPS) |
-			 DF_ROLE_BIT(KEYS) | DF_ROLE_BIT(FRONT);
+			 DF_ROLE_BIT(KEYS) | DF_ROLE_BIT(FRONT) |
+			 DF_ROLE_BIT(INDEX); /* whose reports count */
 	if (memcmp(a, b, offsetof(struct df_config, modalities)) != 0)
 		roles = ALL_ROLES;
 	return roles;
@@ -101,6 +102,7 @@ static void reload_apply(struct supervise *s)
 	df_config_release(&s->config);
 	s->config = s->next_config;
 	s->next_config = (struct df_config){0};
+	df_log_init("supervise", (enum df_log_level)s->config.node.log_level);
 	df_fd_close(&s->config_fd);
 	s->config_fd = df_fd_take(&s->next_config_fd);
 	if (doors)
