@@ -91,8 +91,9 @@ static void cell_connect(struct cell *c)
 	int fds[2];
 
 	for (peer = c->s->cells; peer != NULL; peer = peer->next) {
-		if (peer->link == NULL || !is_edge(c->role, peer->role))
-			continue;
+		if (peer->link == NULL || peer->state == CELL_STOPPING ||
+		    !is_edge(c->role, peer->role))
+			continue; /* who is leaving makes no new friends */
 		if (df_channel_pair(fds, &why) != DF_OK) {
 			df_log(DF_LOG_ERROR, "link.failed", DF_F_ERR(&why));
 			return; /* the rooms wait for each other's link */

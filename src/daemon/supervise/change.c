@@ -73,6 +73,11 @@ static unsigned roles_changed(const struct df_config *a,
 			 DF_ROLE_BIT(INDEX); /* whose reports count */
 	if (memcmp(a, b, offsetof(struct df_config, modalities)) != 0)
 		roles = ALL_ROLES;
+	/* these would end with the queue anyway: better that they are asked */
+	if (roles & DF_ROLE_BIT(QUEUE))
+		roles |= DF_ROLE_BIT(RECEIVE) | DF_ROLE_BIT(PREPARE) |
+			 DF_ROLE_BIT(GATEWAY) | DF_ROLE_BIT(DELIVER_HTTPS) |
+			 DF_ROLE_BIT(DELIVER_DIMSE);
 	return roles;
 }
 
