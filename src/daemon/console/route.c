@@ -89,6 +89,16 @@ void question(struct client *c, enum df_role role, const char *verb, cJSON *args
 			   ask); /* a lost link comes as a reply */
 }
 
+/* A question whose room is away is answered before it returns, and an answer
+ * ends the request: nothing of it may be touched afterwards. */
+static cJSON *args_take(struct client *c)
+{
+	cJSON *args = c->args;
+
+	c->args = NULL;
+	return args;
+}
+
 /* --- the plain case -------------------------------------------------------- */
 
 static void pass_back(struct answer *a)
@@ -279,9 +289,8 @@ static void studies_states(struct answer *a)
 
 static void run_study_list(struct client *c)
 {
-	question(c, DF_ROLE_QUEUE, "study list", c->args, false, QUICK_MS,
+	question(c, DF_ROLE_QUEUE, "study list", args_take(c), false, QUICK_MS,
 		 studies_states);
-	c->args = NULL;
 }
 
 /* --- reports: never a body from an unverified one ---------------------------*/
@@ -314,9 +323,8 @@ static void report_part(struct answer *a)
 
 static void run_report_part(struct client *c)
 {
-	question(c, DF_ROLE_INDEX, "report get", c->args, false, QUICK_MS,
+	question(c, DF_ROLE_INDEX, "report get", args_take(c), false, QUICK_MS,
 		 report_part);
-	c->args = NULL;
 }
 
 /* --- the table --------------------------------------------------------------*/
@@ -362,7 +370,6 @@ void route_start(struct client *c)
 		c->route->run(c);
 		return;
 	}
-	question(c, c->route->role, c->route->verb, c->args, true,
+	question(c, c->route->role, c->route->verb, args_take(c), true,
 		 c->route->timeout_ms, pass_back);
-	c->args = NULL;
 }
