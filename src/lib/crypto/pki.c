@@ -67,7 +67,7 @@ bool df_pki_key_is_ec(const EVP_PKEY *key, int bits)
 {
 	char group[32] = "";
 
-	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
+	if (key == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
 	    EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME,
 					   group, sizeof group, NULL) != 1)
 		return false;
@@ -77,7 +77,7 @@ bool df_pki_key_is_ec(const EVP_PKEY *key, int bits)
 
 bool df_pki_key_strong(const EVP_PKEY *key, int rsa_bits)
 {
-	int type = EVP_PKEY_get_base_id(key);
+	int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
 
 	if (type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS)
 		return EVP_PKEY_get_bits(key) >= rsa_bits;

@@ -25,7 +25,8 @@ enum df_err df_pki_fail(struct df_why *why, enum df_err err, const char *text);
 BIO *df_pki_bio(const void *ptr, size_t len);
 /* Appends what a memory BIO holds and frees it. */
 enum df_err df_pki_drain(struct df_buf *out, BIO *bio, struct df_why *why);
-/* P-256 or P-384 key, or RSA of at least rsa_bits. */
+/* P-256 or P-384 key, or RSA of at least rsa_bits. NULL (a certificate whose
+ * key cannot be read) is neither. */
 bool df_pki_key_strong(const EVP_PKEY *key, int rsa_bits);
 bool df_pki_key_is_ec(const EVP_PKEY *key, int bits); /* named curve */
 int64_t df_pki_time_ms(const ASN1_TIME *t); /* -1: cannot be read */
