@@ -1,0 +1,301 @@
+/*
+ * coded_test.c - every shape in, the same bytes out; what falls back and why;
+ * damaged bodies are refused; bombs stay small.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/coded.h"
+#include "df/frames.h"
+#include "df/str.h"
+
+enum fill { SMOOTH, SIGNED, DIRTY, NOISE };
+
+struct row {
+	const char *name;
+	uint32_t allocated, stored, samples, planar, representation, frames;
+	uint32_t extra; /* pixel bytes more than the shape needs */
+	bool big_endian;
+	enum fill fill;
+	enum df_coding wanted, want;
+};
+
+#define JLS DF_CODED_JPEG_LS
+#define AUTO DF_CODED_AUTO
+
+static const struct row rows[] = {
+	{"8 bit", 8, 8, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"12 in 16", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, AUTO, JLS},
+	{"16 in 16", 16, 16, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"8 in 16", 16, 8, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"7 in 8", 8, 7, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"2 in 8", 8, 2, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"signed 12 in 16", 16, 12, 1, 0, 1, 1, 0, false, SIGNED, JLS, JLS},
+	{"signed 16", 16, 16, 1, 0, 1, 1, 0, false, SIGNED, JLS, JLS},
+	{"signed 8 in 16", 16, 8, 1, 0, 1, 1, 0, false, SIGNED, JLS, JLS},
+	{"signed 7 in 8", 8, 7, 1, 0, 1, 1, 0, false, SIGNED, JLS, JLS},
+	{"dirty high bits", 16, 12, 1, 0, 0, 1, 0, false, DIRTY, JLS, JLS},
+	{"dirty signed", 16, 12, 1, 0, 1, 1, 0, false, DIRTY, JLS, JLS},
+	{"big endian", 16, 12, 1, 0, 0, 3, 0, true, SMOOTH, JLS, JLS},
+	{"frames", 16, 12, 1, 0, 0, 5, 0, false, SMOOTH, AUTO, JLS},
+	{"RGB", 8, 8, 3, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"RGB planes", 8, 8, 3, 1, 0, 2, 0, false, SMOOTH, JLS, JLS},
+	{"RGB 16", 16, 16, 3, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
+	{"trailing pixel bytes", 8, 8, 1, 0, 0, 1, 7, false, SMOOTH, JLS, JLS},
+	{"1 bit", 1, 1, 1, 0, 0, 1, 0, false, SMOOTH, JLS, DF_CODED_ZSTD},
+	{"32 bit", 32, 32, 1, 0, 0, 1, 0, false, SMOOTH, JLS, DF_CODED_ZSTD},
+	{"noise", 8, 8, 1, 0, 0, 1, 0, false, NOISE, AUTO, DF_CODED_STORED},
+	{"zstd", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, DF_CODED_ZSTD,
+	 DF_CODED_ZSTD},
+	{"stored", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, DF_CODED_STORED,
+	 DF_CODED_STORED},
+};
+
+#define COLUMNS 61u
+#define ROWS 47u
+#define PREFIX 333u
+#define SUFFIX 57u
+
+static uint32_t seed = 1;
+static unsigned noise(void)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return seed >> 16;
+}
+
+static unsigned sample(const struct row *r, size_t i)
+{
+	unsigned x = (unsigned)(i % COLUMNS), y = (unsigned)(i / COLUMNS);
+	unsigned v = (x * 3 + y * 2 + noise() % 3) * (1u << r->stored) / 700;
+	unsigned mask = r->stored == 32 ? ~0u : (1u << r->stored) - 1;
+	int s;
+
+	switch (r->fill) {
+	case SMOOTH: return v & mask;
+	case SIGNED:
+		s = (int)(v & mask) - (1 << (r->stored - 1));
+		return (unsigned)s;
+	case DIRTY: return (v & mask) | (i % 97 ? 0 : 0xA000u);
+	case NOISE: return noise();
+	}
+	return 0;
+}
+
+struct made {
+	uint8_t *ptr;
+	size_t len;
+	struct df_coded_pixels pixels;
+};
+
+static struct made make(const struct row *r)
+{
+	size_t n = (size_t)COLUMNS * ROWS * r->samples * r->frames;
+	size_t bytes = r->allocated >= 8 ? r->allocated / 8 : 1;
+	struct made m = {.len = PREFIX + n * bytes + r->extra + SUFFIX};
+
+	m.ptr = malloc(m.len);
+	for (size_t i = 0; i < m.len; i++)
+		m.ptr[i] = r->fill == NOISE ? (uint8_t)noise()
+					    : (uint8_t)(i / 16);
+	for (size_t i = 0; i < n; i++) {
+		unsigned v = sample(r, i);
+
+		for (size_t b = 0; b < bytes; b++)
+			m.ptr[PREFIX + i * bytes +
+			      (r->big_endian ? bytes - 1 - b : b)] =
+				(uint8_t)(v >> (8 * b));
+	}
+	m.pixels = (struct df_coded_pixels){
+		.offset = PREFIX,
+		.length = n * bytes + r->extra,
+		.rows = ROWS,
+		.columns = COLUMNS,
+		.frames = r->frames,
+		.samples = r->samples,
+		.planar = r->planar,
+		.allocated = r->allocated,
+		.stored = r->stored,
+		.high_bit = r->stored - 1,
+		.representation = r->representation,
+		.big_endian = r->big_endian,
+	};
+	return m;
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made m = make(&rows[i]);
+		struct df_coded_note note;
+		struct df_coded_head head;
+		struct df_why why = {0};
+		struct df_buf out;
+		uint8_t *back = malloc(m.len);
+
+		df_buf_init(&out, df_coded_bound(m.len));
+		if (df_coded_encode(&out, m.ptr, m.len, &m.pixels,
+				    rows[i].wanted, &note, &why) != DF_OK)
+			fail_msg("%s: %s", rows[i].name, why.text);
+		if (note.used != rows[i].want || note.mismatches)
+			fail_msg("%s: %s (%s)", rows[i].name,
+				 df_coding_name(note.used),
+				 note.fallback ? note.fallback : "");
+		assert_true(out.len <= m.len + 16);
+		assert_int_equal(df_coded_head(&head, out.ptr, out.len, NULL),
+				 DF_OK);
+		assert_int_equal(head.size_bytes, m.len);
+		assert_int_equal(head.coding, rows[i].want);
+		if (df_coded_decode(back, m.len, out.ptr, out.len, &why) !=
+		    DF_OK)
+			fail_msg("%s: %s", rows[i].name, why.text);
+		assert_memory_equal(back, m.ptr, m.len);
+		free(back);
+		free(m.ptr);
+		df_buf_release(&out);
+	}
+}
+
+static void test_lying_shapes(void **state)
+{
+	struct made m = make(&rows[1]);
+	const struct df_coded_pixels good = m.pixels;
+	struct df_coded_pixels lies[8];
+	struct df_coded_note note;
+	struct df_buf out;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		lies[i] = good;
+	lies[0].rows *= 2;            /* shorter than its shape */
+	lies[1].frames = 1000;
+	lies[2].columns = 0;
+	lies[3].offset = UINT64_MAX;
+	lies[4].length = UINT64_MAX;
+	lies[5].stored = 40;
+	lies[6].rows = 0x10000;
+	lies[7].frames = UINT32_MAX;
+	for (size_t i = 0; i < 8; i++) {
+		df_buf_init(&out, df_coded_bound(m.len));
+		assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &lies[i],
+						 JLS, &note, NULL),
+				 DF_OK);
+		assert_int_equal(note.used, DF_CODED_ZSTD);
+		assert_non_null(note.fallback);
+		df_buf_release(&out);
+	}
+	free(m.ptr);
+}
+
+static void test_damage(void **state)
+{
+	static const size_t which[] = {1, 21, 22};
+	struct df_buf out;
+
+	(void)state;
+	for (size_t k = 0; k < 3; k++) {
+		struct made m = make(&rows[which[k]]);
+		uint8_t *back = malloc(m.len);
+		size_t same = 0;
+
+		df_buf_init(&out, df_coded_bound(m.len));
+		assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels,
+						 rows[which[k]].wanted, NULL,
+						 NULL),
+				 DF_OK);
+		for (size_t cut = 0; cut < out.len; cut += 1 + out.len / 200)
+			assert_int_not_equal(df_coded_decode(back, m.len,
+							     out.ptr, cut,
+							     NULL),
+					     DF_OK);
+		/* nothing may crash; digests catch what decodes otherwise */
+		for (size_t at = 0; at < out.len; at += 1 + out.len / 500) {
+			out.ptr[at] ^= 0x10;
+			if (df_coded_decode(back, m.len, out.ptr, out.len,
+					    NULL) == DF_OK)
+				same += memcmp(back, m.ptr, m.len) == 0;
+			out.ptr[at] ^= 0x10;
+		}
+		assert_true(same < 10);
+		free(back);
+		free(m.ptr);
+		df_buf_release(&out);
+	}
+}
+
+static void test_zstd_refuses(void **state)
+{
+	uint8_t zeros[4096] = {0}, back[4096];
+	struct df_buf out;
+
+	(void)state;
+	df_buf_init(&out, 1 << 20);
+	assert_int_equal(df_zstd_encode(&out, zeros, sizeof zeros, 3, NULL),
+			 DF_OK);
+	assert_int_equal(df_zstd_decode(back, 4096, out.ptr, out.len, NULL),
+			 DF_OK);
+	assert_int_equal(df_zstd_decode(back, 4095, out.ptr, out.len, NULL),
+			 DF_E_FORMAT); /* another size than it says */
+	assert_int_equal(df_zstd_decode(back, 4096, out.ptr, out.len - 1, NULL),
+			 DF_E_FORMAT);
+	assert_int_equal(df_buf_u8(&out, 0), DF_OK);
+	assert_int_equal(df_zstd_decode(back, 4096, out.ptr, out.len, NULL),
+			 DF_E_FORMAT); /* something follows */
+	df_buf_release(&out);
+}
+
+static void test_inflate(void **state)
+{
+	/* raw deflate: stored block "abc"; 2 MiB of zeros would be a bomb */
+	static const uint8_t abc[] = {1, 3, 0, 0xfc, 0xff, 'a', 'b', 'c'};
+	uint8_t padded[10] = {0};
+	struct df_buf out;
+
+	(void)state;
+	memcpy(padded, abc, sizeof abc);
+	df_buf_init(&out, 100);
+	assert_int_equal(df_inflate(&out, abc, sizeof abc, NULL), DF_OK);
+	assert_int_equal(out.len, 3);
+	df_buf_clear(&out);
+	assert_int_equal(df_inflate(&out, padded, 9, NULL), DF_OK);
+	df_buf_clear(&out);
+	assert_int_equal(df_inflate(&out, padded, 10, NULL), DF_E_FORMAT);
+	df_buf_clear(&out);
+	assert_int_equal(df_inflate(&out, abc, 7, NULL), DF_E_FORMAT);
+	df_buf_release(&out);
+	df_buf_init(&out, 2);
+	assert_int_equal(df_inflate(&out, abc, sizeof abc, NULL), DF_E_LIMIT);
+	df_buf_release(&out);
+}
+
+static void test_names(void **state)
+{
+	enum df_coding c;
+
+	(void)state;
+	assert_true(df_coding_decode(&c, df_text_of("jpeg-ls")));
+	assert_int_equal(c, DF_CODED_JPEG_LS);
+	assert_string_equal(df_coding_name(DF_CODED_ZSTD), "zstd");
+	assert_false(df_coding_decode(&c, df_text_of("JPEG-LS")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_lying_shapes),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_zstd_refuses),
+		cmocka_unit_test(test_inflate),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
