@@ -173,8 +173,8 @@ void df_room_close(struct df_room *room);
 /*
  * The next message from a link whose role is in `roles`. m borrows the room's
  * buffer until the next wait or ask; fds (room for DF_CHANNEL_FDS) are the
- * caller's. DRAIN comes from DF_ROLE_SUPERVISE; when that is not in `roles`,
- * it only makes df_room_draining true. DF_E_TIMEOUT (timeout_ms -1 = never),
+ * caller's. DRAIN comes from DF_ROLE_SUPERVISE and makes df_room_draining true;
+ * what supervise says while it is not in `roles` is kept until it is. DF_E_TIMEOUT (timeout_ms -1 = never),
  * DF_E_PEER when supervise, a peer in `roles` or one in exit_without is gone.
  */
 DF_MUST_CHECK enum df_err df_room_wait(struct df_room *room, unsigned roles,

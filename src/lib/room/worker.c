@@ -59,7 +59,7 @@ static enum df_err link_wait(struct df_room *room, unsigned roles,
 
 	*to = NULL;
 	for (l = room->links; l != NULL; l = l->next) {
-		if (l->stash != NULL && is_wanted(l, roles)) {
+		if (l->stash != NULL && (roles & (1u << l->face.role)) != 0) {
 			*to = l;
 			return DF_OK;
 		}
@@ -86,9 +86,13 @@ static enum df_err link_wait(struct df_room *room, unsigned roles,
 	return DF_OK;
 }
 
-/* True when the message is for the caller. */
+/*
+ * True when the message is for the caller. What supervise says while nobody
+ * listens to it is kept for the one who will.
+ */
 static bool is_for_caller(struct df_room *room, struct link *l, unsigned roles,
-			  const struct df_msg *m, int *fds, size_t n_fds)
+			  const struct df_msg *m, size_t len, int *fds,
+			  size_t *n_fds)
 {
 	struct call *late = df_call_find(room, l, m->tag);
 
@@ -98,9 +102,14 @@ static bool is_for_caller(struct df_room *room, struct link *l, unsigned roles,
 	}
 	if (l->face.role != DF_ROLE_SUPERVISE)
 		return true;
-	if (df_room_own_message(room, m, fds, n_fds) && m->type == DF_MSG_LINK)
+	(void)df_room_own_message(room, m, fds, *n_fds); /* looked at below */
+	if (m->type == DF_MSG_LINK)
 		return false;
-	return (roles & DF_ROLE_BIT(SUPERVISE)) != 0;
+	if ((roles & DF_ROLE_BIT(SUPERVISE)) != 0)
+		return true;
+	df_link_stash(l, room->in, len, fds, *n_fds);
+	*n_fds = 0;
+	return false;
 }
 
 /* One step; DF_E_AGAIN when something happened that the caller need not see. */
@@ -120,13 +129,17 @@ static enum df_err wait_step(struct df_room *room, unsigned roles,
 		return df_fail(why, DF_E_TIMEOUT, "no message in time");
 	if (l == NULL)
 		return DF_E_AGAIN;
-	err = df_link_take(l, room->in, &len, fds, n_fds, why);
+	if ((roles & (1u << l->face.role)) != 0)
+		err = df_link_take(l, room->in, &len, fds, n_fds, why);
+	else /* supervise, unasked: past what is kept for later */
+		err = df_channel_receive(&l->ch, room->in, DF_CHANNEL_MAX, &len,
+					 fds, n_fds, why);
 	if (err == DF_E_PEER)
 		return gone(l, why);
 	if (err != DF_OK)
 		return err;
 	err = df_msg_decode(m, room->in, len, why);
-	if (err != DF_OK || !is_for_caller(room, l, roles, m, fds, *n_fds)) {
+	if (err != DF_OK || !is_for_caller(room, l, roles, m, len, fds, n_fds)) {
 		fds_close(fds, *n_fds);
 		return err != DF_OK ? err : DF_E_AGAIN;
 	}

@@ -98,7 +98,7 @@ static int worker_main(int argc, char **argv)
 	struct df_room *room;
 	struct df_msg m, r;
 	enum df_err err;
-	bool aside = false;
+	bool aside = false, work = false;
 	uint64_t ms;
 	size_t n;
 
@@ -126,6 +126,8 @@ static int worker_main(int argc, char **argv)
 			break;
 		if (m.type == DF_MSG_COMMITTED)
 			aside = true;
+		if (m.type == DF_MSG_ASSOCIATION)
+			work = true;
 		if (m.type != DF_MSG_INSPECT ||
 		    (df_msg_get_u64(&m, DF_M_WAIT_MS, &ms) && ms > 0))
 			continue; /* plays dead */
@@ -136,7 +138,7 @@ static int worker_main(int argc, char **argv)
 		df_room_send(from, &r, NULL, 0);
 	}
 	df_room_close(room);
-	return aside ? 0 : 13; /* what was put aside came later */
+	return aside && work ? 0 : 13; /* what was put aside came later */
 }
 
 /* --- supervise ------------------------------------------------------------ */
@@ -216,6 +218,7 @@ static void link_send(struct df_link *to, enum df_role role, int fd)
 
 static void both_up(struct df_link **queue, struct df_link **worker)
 {
+	struct df_msg m;
 	int fds[2];
 
 	self = (struct parent){.room = df_room_new(&PARENT_SPEC), .answer = -1};
@@ -223,6 +226,9 @@ static void both_up(struct df_link **queue, struct df_link **worker)
 	*worker = start(DF_ROLE_RECEIVE, &worker_pid);
 	assert_int_equal(df_channel_pair(fds, NULL), DF_OK);
 	link_send(*queue, DF_ROLE_RECEIVE, fds[0]);
+	/* work may be there before the links are */
+	df_msg_init(&m, DF_MSG_ASSOCIATION, 0);
+	df_room_send(*worker, &m, NULL, 0);
 	link_send(*worker, DF_ROLE_QUEUE, fds[1]);
 }
 
