@@ -75,7 +75,8 @@ DF_MUST_CHECK enum df_err df_zstd_compare(const void *code, size_t code_len,
 
 /*
  * Appends what a raw deflate stream (RFC 1951, as the deflated transfer syntax
- * has it) holds; at most one byte of padding may follow it. DF_E_LIMIT past
+ * has it) holds; up to 8 bytes may follow it (padding, or the trailer of a
+ * writer that thought of gzip). DF_E_LIMIT past
  * out's maximum or DF_INFLATE_RATIO_MAX to 1 (beyond the first MiB), as soon
  * as it shows; DF_E_FORMAT when the stream is damaged or ends too early.
  */

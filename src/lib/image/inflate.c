@@ -8,6 +8,7 @@
 
 #define PIECE (256u * 1024)
 #define FREE_BYTES (1u << 20) /* the ratio is not asked for below this */
+#define TRAILER 8u /* a pad byte, or the trailer that gzip would have */
 
 /* One piece more into out; *end when the stream is complete. */
 static enum df_err step(z_stream *z, struct df_buf *out, size_t start,
@@ -62,7 +63,7 @@ enum df_err df_inflate(struct df_buf *out, const void *ptr, size_t len,
 		return df_fail(why, DF_E_NOMEM, "no memory to inflate");
 	while (rc == DF_OK && !end)
 		rc = step(&z, out, start, len, &end, why);
-	if (rc == DF_OK && z.avail_in > 1)
+	if (rc == DF_OK && z.avail_in > TRAILER)
 		rc = df_fail(why, DF_E_FORMAT,
 			     "%u bytes follow the deflated data set",
 			     z.avail_in);
