@@ -73,7 +73,7 @@ static unsigned noise(void)
 static unsigned sample(const struct row *r, size_t i)
 {
 	unsigned x = (unsigned)(i % COLUMNS), y = (unsigned)(i / COLUMNS);
-	unsigned v = (x * 3 + y * 2 + noise() % 3) * (1u << r->stored) / 700;
+	unsigned v = (x * 3 + y * 2 + noise() % 3) * (unsigned)(1ull << r->stored) / 700;
 	unsigned mask = r->stored == 32 ? ~0u : (1u << r->stored) - 1;
 	int s;
 
