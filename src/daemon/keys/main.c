@@ -20,6 +20,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_CHECK_RQ, DF_ROLE_QUEUE, on_check},
 	{DF_MSG_ANCHORS_RQ, DF_ROLE_QUEUE, on_anchors},
 	{DF_MSG_TLS_IDENTITY_RQ, DF_ROLE_FRONT, on_tls_identity},
+	{DF_MSG_TLS_IDENTITY_RQ, DF_ROLE_QUEUE, on_tls_identity},
 	{DF_MSG_TLS_IDENTITY_RQ, DF_ROLE_DELIVER_HTTPS, on_tls_identity},
 	{DF_MSG_TLS_SIGN_RQ, DF_ROLE_FRONT, on_tls_sign},
 	{DF_MSG_TLS_SIGN_RQ, DF_ROLE_DELIVER_HTTPS, on_tls_sign},
