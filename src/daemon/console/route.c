@@ -13,6 +13,7 @@
 
 struct ask {
 	struct client *client;
+	enum df_role role;
 	answer_fn *fn;
 };
 
@@ -50,6 +51,9 @@ static void on_reply(void *ctx, struct df_reply *r)
 
 	if (!r->last)
 		return;
+	if (r->msg == NULL) /* no answer: say whose */
+		(void)df_fail(&a.why, a.err, "%s does not answer",
+			      df_role_name(ask->role)); /* the same error */
 	free(ask);
 	client_hold(c);
 	a.fd = r->n_fds > 0 ? &r->fds[0] : &none;
@@ -76,7 +80,7 @@ void question(struct client *c, enum df_role role, const char *verb, cJSON *args
 	const size_t n_fds = give_fds ? c->n_fds : 0;
 
 	cJSON_Delete(args);
-	*ask = (struct ask){c, fn};
+	*ask = (struct ask){c, role, fn};
 	df_msg_init(&m, DF_MSG_QUERY, 0);
 	df_msg_put_str(&m, DF_M_VERB, verb);
 	df_msg_put_opt(&m, DF_M_JSON, text);
@@ -219,6 +223,8 @@ static void patient_merge(cJSON *studies, const cJSON *patient)
 			continue;
 		(void)cJSON_AddItemToObject(study, "patient",
 					    cJSON_Duplicate(patient, true));
+		(void)cJSON_AddStringToObject(study, "modality",
+					      text_of(patient, "modalities"));
 		return;
 	}
 }
