@@ -37,7 +37,7 @@ struct df_coded_pixels {
 /* What the encoder did. */
 struct df_coded_note {
 	enum df_coding used;
-	unsigned mismatches; /* decoded differently and fell back: an alarm */
+	unsigned mismatches;  /* decoded differently and fell back: an alarm */
 	const char *fallback; /* why not the coding wanted; static, or NULL */
 };
 
@@ -55,12 +55,10 @@ uint64_t df_coded_bound(uint64_t size_bytes);
  * depends on nothing but the arguments. DF_E_LIMIT when out's maximum is too
  * small, DF_E_NOMEM.
  */
-DF_MUST_CHECK enum df_err df_coded_encode(struct df_buf *out, const void *ptr,
-					  size_t len,
-					  const struct df_coded_pixels *pixels,
-					  enum df_coding wanted,
-					  struct df_coded_note *note,
-					  struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
+		const struct df_coded_pixels *pixels, enum df_coding wanted,
+		struct df_coded_note *note, struct df_why *why);
 
 /* Untrusted input: the size is to be checked by the caller before memory. */
 DF_MUST_CHECK enum df_err df_coded_head(struct df_coded_head *head,

@@ -18,11 +18,11 @@ extern "C" {
  * the low `bits` count; the rest is zero or repeats the sign. */
 struct df_frame_shape {
 	uint32_t columns, rows; /* 1..65535 */
-	uint8_t bits;           /* 2..16 */
-	uint8_t bytes;          /* 1 or 2 */
-	uint8_t samples;        /* 1 or 3 */
-	bool planar;            /* RRR GGG BBB instead of RGB RGB RGB */
-	bool sign_extended;     /* bits above `bits` repeat the top bit */
+	uint8_t bits;		/* 2..16 */
+	uint8_t bytes;		/* 1 or 2 */
+	uint8_t samples;	/* 1 or 3 */
+	bool planar;		/* RRR GGG BBB instead of RGB RGB RGB */
+	bool sign_extended;	/* bits above `bits` repeat the top bit */
 };
 
 /* Bytes of one native frame; 0 when the shape is not one we code. */

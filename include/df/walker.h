@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define DF_WALK_DEPTH_MAX 32         /* sequences inside sequences */
+#define DF_WALK_DEPTH_MAX 32	     /* sequences inside sequences */
 #define DF_WALK_ELEMENTS_MAX 1000000 /* elements, items and fragments */
 #define DF_WALK_UID_LEN 64
 
@@ -28,15 +28,15 @@ enum df_walk_syntax {
 };
 
 struct df_walk_limits {
-	unsigned depth;    /* 1..DF_WALK_DEPTH_MAX; 0 = DF_WALK_DEPTH_MAX */
+	unsigned depth;	   /* 1..DF_WALK_DEPTH_MAX; 0 = DF_WALK_DEPTH_MAX */
 	uint64_t elements; /* 0 = DF_WALK_ELEMENTS_MAX */
 };
 
 enum df_walk_pixel {
 	DF_WALK_PIXEL_NONE,
-	DF_WALK_PIXEL_NATIVE,       /* (7FE0,0010), defined length */
+	DF_WALK_PIXEL_NATIVE,	    /* (7FE0,0010), defined length */
 	DF_WALK_PIXEL_ENCAPSULATED, /* (7FE0,0010), fragments */
-	DF_WALK_PIXEL_FLOAT,        /* (7FE0,0008) or (7FE0,0009) */
+	DF_WALK_PIXEL_FLOAT,	    /* (7FE0,0008) or (7FE0,0009) */
 };
 
 /* One UID as it stands in the data set, without padding; "" = absent, empty
@@ -47,11 +47,11 @@ struct df_walk_uid {
 
 struct df_walk {
 	enum df_walk_syntax syntax;
-	struct df_walk_uid sop_class;    /* (0008,0016) */
+	struct df_walk_uid sop_class;	 /* (0008,0016) */
 	struct df_walk_uid sop_instance; /* (0008,0018) */
-	struct df_walk_uid study;        /* (0020,000D) */
-	struct df_walk_uid series;       /* (0020,000E) */
-	bool bad_uid;                    /* one of them is not a UID */
+	struct df_walk_uid study;	 /* (0020,000D) */
+	struct df_walk_uid series;	 /* (0020,000E) */
+	bool bad_uid;			 /* one of them is not a UID */
 
 	/* Pixel data at the top level; offsets from the data set's start. */
 	enum df_walk_pixel pixel;
@@ -67,10 +67,10 @@ struct df_walk {
 	char photometric[17];
 
 	/* What was seen. */
-	uint64_t elements;     /* elements, items and fragments */
-	unsigned deepest;      /* 0 = no sequence */
-	uint64_t trailing;     /* zero bytes after the last element */
-	uint64_t end;          /* where the last element ends */
+	uint64_t elements; /* elements, items and fragments */
+	unsigned deepest;  /* 0 = no sequence */
+	uint64_t trailing; /* zero bytes after the last element */
+	uint64_t end;	   /* where the last element ends */
 };
 
 /* What a transfer syntax UID means for walking. Unknown ones are explicit

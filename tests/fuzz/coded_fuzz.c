@@ -51,8 +51,8 @@ static void round_trip(const uint8_t *data, size_t size)
 	if (p.offset < size)
 		p.length = size - p.offset;
 	df_buf_init(&out, df_coded_bound(size));
-	if (df_coded_encode(&out, data, size, &p, DF_CODED_AUTO, &note,
-			    NULL) != DF_OK ||
+	if (df_coded_encode(&out, data, size, &p, DF_CODED_AUTO, &note, NULL) !=
+		    DF_OK ||
 	    note.mismatches)
 		abort();
 	back = malloc(size);

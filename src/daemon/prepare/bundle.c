@@ -33,7 +33,8 @@ static struct df_text text_of(const struct bytes *b)
 	return (struct df_text){(const char *)b->ptr, b->len};
 }
 
-/* --- SEAL_REPORT ------------------------------------------------------------*/
+/* --- SEAL_REPORT
+ * ------------------------------------------------------------*/
 
 static enum df_err seal_part(struct sink *to, enum df_record_type type,
 			     const char *name, const struct bytes *b,
@@ -95,7 +96,8 @@ enum df_err report_seal_run(struct job *j)
 	return rc;
 }
 
-/* --- reading ----------------------------------------------------------------*/
+/* --- reading
+ * ----------------------------------------------------------------*/
 
 struct part {
 	enum df_record_type type;
@@ -117,9 +119,10 @@ static enum df_err read_part(struct source *s, const struct part *p,
 	*p->to = r.body;
 	*at = r.next;
 	if (r.frame.type != p->type || r.header.len)
-		return df_fail(why, DF_E_FORMAT,
-			       "record '%s' of a report is not where it must be",
-			       p->name);
+		return df_fail(
+			why, DF_E_FORMAT,
+			"record '%s' of a report is not where it must be",
+			p->name);
 	df_str_fmt(entry.name, sizeof entry.name, "%s", p->name);
 	df_sha256(&entry.digest, r.body.ptr, r.body.len);
 	return df_record_contents_add(got, &entry, why);
@@ -202,7 +205,8 @@ static enum df_err open_bundle(struct job *j, struct bundle *b)
 	return rc;
 }
 
-/* --- OPEN_REPORT ------------------------------------------------------------*/
+/* --- OPEN_REPORT
+ * ------------------------------------------------------------*/
 
 struct verdict {
 	unsigned number;
@@ -215,8 +219,7 @@ static void reject(struct verdict *v, const char *reason, const char *text)
 {
 	v->number = REJECTED;
 	v->reason = reason;
-	df_str_fmt(v->why, sizeof v->why, "%.*s", (int)sizeof v->why - 1,
-		   text);
+	df_str_fmt(v->why, sizeof v->why, "%.*s", (int)sizeof v->why - 1, text);
 }
 
 /* Does the body parse as what the statement says it is? */
@@ -263,7 +266,8 @@ static void check_signature(const struct bundle *b,
 	v->number = r.seal ? SEALED : SIGNED;
 	if (r.seal != (st->role == DF_ROLE_SEAL))
 		reject(v, "wrong-role",
-		       "the signer is not in the role that the statement names");
+		       "the signer is not in the role that the statement "
+		       "names");
 }
 
 static void judge(struct job *j, const struct bundle *b,
@@ -330,14 +334,15 @@ enum df_err report_open_run(struct job *j)
 	return rc;
 }
 
-/* --- REPORT_PART ------------------------------------------------------------*/
+/* --- REPORT_PART
+ * ------------------------------------------------------------*/
 
 static enum df_err show_text(struct job *j, const struct bundle *b,
 			     struct df_buf *out)
 {
 	struct df_statement st;
-	enum df_err rc = df_statement_decode(text_of(&b->statement), &st,
-					     &j->why);
+	enum df_err rc =
+		df_statement_decode(text_of(&b->statement), &st, &j->why);
 
 	if (rc != DF_OK)
 		return rc;

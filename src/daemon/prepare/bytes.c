@@ -12,10 +12,10 @@ enum df_err bytes_new(struct bytes *b, uint64_t len, uint64_t limit,
 {
 	*b = (struct bytes){0};
 	if (len > limit)
-		return df_fail(why, DF_E_LIMIT,
-			       "%llu bytes are more than a cell may hold (%llu)",
-			       (unsigned long long)len,
-			       (unsigned long long)limit);
+		return df_fail(
+			why, DF_E_LIMIT,
+			"%llu bytes are more than a cell may hold (%llu)",
+			(unsigned long long)len, (unsigned long long)limit);
 	b->ptr = malloc(len ? len : 1);
 	if (!b->ptr)
 		return df_fail(why, DF_E_NOMEM, "no memory for %llu bytes",

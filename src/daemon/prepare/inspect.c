@@ -74,9 +74,8 @@ static enum df_err see_contents(const struct record *r, const struct seen *seen,
 				struct df_why *why)
 {
 	struct df_record_contents said = {0};
-	enum df_err rc = df_record_contents_decode(&said, r->header,
-						   r->body.ptr, r->body.len,
-						   why);
+	enum df_err rc = df_record_contents_decode(
+		&said, r->header, r->body.ptr, r->body.len, why);
 	bool same = rc == DF_OK && said.count == seen->got.count;
 
 	for (size_t i = 0; same && i < said.count; i++) {

@@ -113,8 +113,7 @@ static bool serve(struct df_room *room, uint64_t limit)
 	struct job j;
 	enum df_err rc;
 
-	rc = df_room_wait(room,
-			  DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE), -1,
+	rc = df_room_wait(room, DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE), -1,
 			  &from, &m, fds, &n_fds, &why);
 	if (rc != DF_OK || m.type == DF_MSG_DRAIN)
 		return false;
@@ -124,8 +123,12 @@ static bool serve(struct df_room *room, uint64_t limit)
 		       DF_F_WORD("type", df_msg_name(m.type)));
 		return false;
 	}
-	j = (struct job){.queue = from, .m = &m, .fds = fds, .n_fds = n_fds,
-			 .limit_bytes = limit, .out_fd = -1};
+	j = (struct job){.queue = from,
+			 .m = &m,
+			 .fds = fds,
+			 .n_fds = n_fds,
+			 .limit_bytes = limit,
+			 .out_fd = -1};
 	run(w, &j, df_room_config(room)->prepare.job_s);
 	for (size_t i = 0; i < n_fds; i++)
 		df_fd_close(&fds[i]);

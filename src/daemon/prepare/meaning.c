@@ -132,9 +132,9 @@ enum df_err meaning_transcode(const struct instance *in, const char *wanted,
 	struct readable r;
 	struct df_walk walk;
 	struct df_buf to;
-	enum df_err rc = readable_open(&r, in->data.ptr, in->data.len,
-				       in->r.transfer_syntax, limit, &walk,
-				       why);
+	enum df_err rc =
+		readable_open(&r, in->data.ptr, in->data.len,
+			      in->r.transfer_syntax, limit, &walk, why);
 
 	df_buf_init(&to, limit);
 	if (rc == DF_OK && strcmp(r.o.transfer_syntax, wanted) == 0 &&
@@ -155,10 +155,9 @@ enum df_err meaning_transcode(const struct instance *in, const char *wanted,
 enum df_err meaning_part10(struct df_buf *out, const struct instance *in,
 			   const char *transfer_syntax, struct df_why *why)
 {
-	return df_object_part10(out, in->r.sop_class, in->r.sop_instance,
-				transfer_syntax,
-				in->r.calling_ae[0] ? in->r.calling_ae : NULL,
-				why);
+	return df_object_part10(
+		out, in->r.sop_class, in->r.sop_instance, transfer_syntax,
+		in->r.calling_ae[0] ? in->r.calling_ae : NULL, why);
 }
 
 static enum df_err add_view(struct df_buf *text,
@@ -173,10 +172,11 @@ static enum df_err add_view(struct df_buf *text,
 		return rc;
 	if (view->kind == DF_REPORT_SR)
 		return df_buf_add(text, view->body.ptr, view->body.len, why);
-	return df_buf_addf(text, why,
-			   "PDF 文件，%zu 字节；请导出后阅读\n"
-			   "a PDF document of %zu bytes; export it to read it\n",
-			   view->body.len, view->body.len);
+	return df_buf_addf(
+		text, why,
+		"PDF 文件，%zu 字节；请导出后阅读\n"
+		"a PDF document of %zu bytes; export it to read it\n",
+		view->body.len, view->body.len);
 }
 
 enum df_err meaning_report(const struct bytes *file, struct df_buf *text,

@@ -50,8 +50,8 @@ static enum df_err code(struct instance *in, enum df_coding how,
 	/* what the walker refuses was quarantined long ago; here it only
 	 * means that nothing is known of pixels */
 	rc = df_walk(&walk, in->data.ptr, in->data.len,
-		     df_walk_syntax_of(df_text_of(in->r.transfer_syntax)),
-		     NULL, NULL);
+		     df_walk_syntax_of(df_text_of(in->r.transfer_syntax)), NULL,
+		     NULL);
 	if (rc == DF_OK && walk.pixel == DF_WALK_PIXEL_NATIVE)
 		pixels = pixels_of(&walk);
 	rc = df_coded_encode(body, in->data.ptr, in->data.len, &pixels, how,
@@ -97,12 +97,11 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 	if (rc == DF_OK)
 		rc = df_record_instance_encode(&header, &in->r, &j->why);
 	if (rc == DF_OK)
-		rc = sink_record(to, DF_RECORD_INSTANCE, in->r.sop_instance,
-				 &in->r.digest,
-				 (struct df_text){(char *)header.ptr,
-						  header.len},
-				 (struct df_text){(char *)body.ptr, body.len},
-				 &j->why);
+		rc = sink_record(
+			to, DF_RECORD_INSTANCE, in->r.sop_instance,
+			&in->r.digest,
+			(struct df_text){(char *)header.ptr, header.len},
+			(struct df_text){(char *)body.ptr, body.len}, &j->why);
 	if (rc == DF_OK)
 		report(&j->done, in, record, body.len);
 	df_buf_release(&body);
@@ -146,8 +145,7 @@ static enum df_err pack_sources(struct job *j, struct sink *to)
 	size_t at = 0, i = 0;
 	enum df_err rc = DF_OK;
 
-	while (rc == DF_OK &&
-	       df_msg_next_item(j->m, DF_M_SOURCE, &at, &item)) {
+	while (rc == DF_OK && df_msg_next_item(j->m, DF_M_SOURCE, &at, &item)) {
 		struct instance in = {0};
 
 		rc = job_fds(j, i + 2);
@@ -191,7 +189,8 @@ enum df_err pack_run(struct job *j)
 	return rc;
 }
 
-/* --- RESTORE ----------------------------------------------------------------*/
+/* --- RESTORE
+ * ----------------------------------------------------------------*/
 
 static enum df_err restore(struct job *j, struct instance *in, bool part10)
 {
@@ -205,8 +204,7 @@ static enum df_err restore(struct job *j, struct instance *in, bool part10)
 	if (!df_msg_get_str(j->m, DF_M_TRANSFER_SYNTAX, ts, sizeof ts) || !*ts)
 		memcpy(ts, in->r.transfer_syntax, sizeof ts);
 	if (strcmp(ts, in->r.transfer_syntax) != 0) {
-		rc = meaning_transcode(in, ts, &other, j->limit_bytes,
-				       &j->why);
+		rc = meaning_transcode(in, ts, &other, j->limit_bytes, &j->why);
 		data = &other;
 	}
 	if (rc == DF_OK && part10)
@@ -219,8 +217,7 @@ static enum df_err restore(struct job *j, struct instance *in, bool part10)
 		df_msg_put_digest(&j->done, DF_M_DIGEST, &in->r.digest);
 		df_msg_put_str(&j->done, DF_M_TRANSFER_SYNTAX, ts);
 		df_msg_put_str(&j->done, DF_M_SOP_CLASS, in->r.sop_class);
-		df_msg_put_str(&j->done, DF_M_SOP_INSTANCE,
-			       in->r.sop_instance);
+		df_msg_put_str(&j->done, DF_M_SOP_INSTANCE, in->r.sop_instance);
 	}
 	bytes_release(&other);
 	df_buf_release(&head);

@@ -16,7 +16,7 @@
 #include "df/sealed.h"
 #include "df/walker.h"
 
-/* --- one job (main.c) ----------------------------------------------------- */
+/* --- one job (main.c) --- */
 struct job {
 	struct df_link *queue;
 	const struct df_msg *m;
@@ -24,7 +24,7 @@ struct job {
 	size_t n_fds;
 	uint64_t limit_bytes; /* one data set may have */
 	struct df_msg done;   /* JOB_DONE, filled by the job */
-	int out_fd;           /* goes with it, or -1 */
+	int out_fd;	      /* goes with it, or -1 */
 	struct df_why why;
 };
 typedef enum df_err job_fn(struct job *j);
@@ -39,7 +39,7 @@ DF_MUST_CHECK enum df_err job_u64(struct job *j, const struct df_msg *from,
 				  enum df_field f, uint64_t *v);
 DF_MUST_CHECK enum df_err job_fds(struct job *j, size_t want);
 
-/* --- memory (bytes.c) ----------------------------------------------------- */
+/* --- memory (bytes.c) --- */
 struct bytes { /* {0} is released */
 	uint8_t *ptr;
 	size_t len;
@@ -55,7 +55,7 @@ DF_MUST_CHECK enum df_err bytes_to_memfd(int *fd, const void *a, size_t a_len,
 					 const void *b, size_t b_len,
 					 struct df_why *why);
 
-/* --- reading a sealed file (source.c) -------------------------------------- */
+/* --- reading a sealed file (source.c) --- */
 struct source {
 	int fd; /* borrowed */
 	uint64_t length;
@@ -74,7 +74,7 @@ struct instance {
 	struct df_record_instance r;
 	struct bytes data;
 	uint64_t record; /* offset of the record; 0 for raw */
-	uint64_t next;   /* offset behind the record */
+	uint64_t next;	 /* offset behind the record */
 };
 void instance_release(struct instance *in);
 /* Content 3 with its trailer; digest and size are checked. */
@@ -96,11 +96,11 @@ DF_MUST_CHECK enum df_err source_record(struct source *s, uint64_t at,
 					struct record *r, uint64_t limit,
 					struct df_why *why);
 
-/* --- writing a sealed file (sink.c) ---------------------------------------- */
+/* --- writing a sealed file (sink.c) --- */
 struct sink {
-	int fd; /* borrowed */
+	int fd;		  /* borrowed */
 	uint64_t written; /* bytes of the file */
-	uint64_t plain;   /* bytes of plaintext so far */
+	uint64_t plain;	  /* bytes of plaintext so far */
 	struct df_sealer sealer;
 	struct df_record_contents contents;
 };
@@ -119,7 +119,7 @@ DF_MUST_CHECK enum df_err sink_close(struct sink *s, uint64_t *length,
 				     struct df_why *why);
 void sink_release(struct sink *s);
 
-/* --- meaning (meaning.c) ---------------------------------------------------- */
+/* --- meaning (meaning.c) --- */
 /* The walker, then DCMTK; a deflated data set is inflated within bounds. */
 DF_MUST_CHECK enum df_err meaning_of(const struct instance *in,
 				     struct df_walk *walk,

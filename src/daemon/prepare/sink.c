@@ -59,8 +59,8 @@ enum df_err sink_record(struct sink *s, enum df_record_type type,
 	};
 	struct df_record_entry entry = {.digest = *digest, .offset = s->plain};
 	uint8_t bytes[DF_RECORD_FRAME_LEN];
-	enum df_err rc = df_str_copy(entry.name, sizeof entry.name,
-				     df_text_of(name));
+	enum df_err rc =
+		df_str_copy(entry.name, sizeof entry.name, df_text_of(name));
 
 	if (rc != DF_OK)
 		return df_fail(why, DF_E_BUG, "record has an overlong name");

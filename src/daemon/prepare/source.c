@@ -45,8 +45,7 @@ static enum df_err read_head(struct source *s, struct df_why *why)
 			df_bug("header wants %zu bytes after %llu",
 			       s->head.need, (unsigned long long)want);
 		if (rc == DF_E_AGAIN && want == s->length)
-			return df_fail(why, DF_E_TRUNC,
-				       "sealed header is cut");
+			return df_fail(why, DF_E_TRUNC, "sealed header is cut");
 		want = s->head.need;
 	}
 	return rc;
@@ -188,8 +187,7 @@ enum df_err source_record(struct source *s, uint64_t at, struct record *r,
 
 	r->body = (struct bytes){0};
 	if (at > size || size - at < sizeof frame)
-		return df_fail(why, DF_E_FORMAT,
-			       "no record at offset %llu",
+		return df_fail(why, DF_E_FORMAT, "no record at offset %llu",
 			       (unsigned long long)at);
 	rc = df_reader_read(&s->reader, at, frame, sizeof frame, why);
 	if (rc == DF_OK)

@@ -47,10 +47,14 @@ struct job {
 const char *df_coding_name(enum df_coding c)
 {
 	switch (c) {
-	case DF_CODED_STORED: return "stored";
-	case DF_CODED_ZSTD: return "zstd";
-	case DF_CODED_JPEG_LS: return "jpeg-ls";
-	case DF_CODED_AUTO: return "auto";
+	case DF_CODED_STORED:
+		return "stored";
+	case DF_CODED_ZSTD:
+		return "zstd";
+	case DF_CODED_JPEG_LS:
+		return "jpeg-ls";
+	case DF_CODED_AUTO:
+		return "auto";
 	}
 	return "unknown";
 }
@@ -318,8 +322,12 @@ enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 			    struct df_why *why)
 {
 	struct df_coded_note unused;
-	struct job j = {.ptr = ptr, .len = len, .out = out, .start = out->len,
-			.note = note ? note : &unused, .why = why};
+	struct job j = {.ptr = ptr,
+			.len = len,
+			.out = out,
+			.start = out->len,
+			.note = note ? note : &unused,
+			.why = why};
 	bool pick = wanted == DF_CODED_AUTO;
 	enum df_err rc;
 

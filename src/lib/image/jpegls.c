@@ -101,9 +101,10 @@ static void unpack(const struct df_frame_shape *s, uint8_t *to,
 	size_t n = samples_in(s);
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned v = s->bits <= 8 ? p[i]
-					  : (unsigned)(p[2 * i] |
-						       (p[2 * i + 1] << 8));
+		unsigned v =
+			s->bits <= 8
+				? p[i]
+				: (unsigned)(p[2 * i] | (p[2 * i + 1] << 8));
 		uint16_t w = widen(s, v);
 
 		if (s->bytes == 1) {
@@ -182,7 +183,8 @@ enum df_err df_frame_encode(struct df_buf *out, const struct df_frame_shape *s,
 	if (!is_packed(s)) {
 		scratch = malloc(packed_size(s));
 		if (!scratch)
-			return df_fail(why, DF_E_NOMEM, "no memory for a frame");
+			return df_fail(why, DF_E_NOMEM,
+				       "no memory for a frame");
 		pack(s, scratch, p);
 		p = scratch;
 	}
@@ -263,8 +265,8 @@ enum df_err df_frame_decode(void *to, size_t len,
 			goto out;
 		}
 	}
-	crc = charls_jpegls_decoder_decode_to_buffer(
-		d, scratch ? scratch : to, packed_size(s), 0);
+	crc = charls_jpegls_decoder_decode_to_buffer(d, scratch ? scratch : to,
+						     packed_size(s), 0);
 	if (crc != CHARLS_JPEGLS_ERRC_SUCCESS)
 		rc = charls_failed(why, DF_E_FORMAT, "cannot decode jpeg-ls",
 				   crc);

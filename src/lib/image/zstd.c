@@ -172,16 +172,15 @@ enum df_err df_zstd_compare(const void *code, size_t code_len, const void *a,
 		ZSTD_outBuffer to = {piece, cap, 0};
 
 		zrc = ZSTD_decompressStream(d, &to, &from);
-		if (ZSTD_isError(zrc) || (!to.pos && from.pos == from.size &&
-					  zrc) ||
+		if (ZSTD_isError(zrc) ||
+		    (!to.pos && from.pos == from.size && zrc) ||
 		    !same(piece, to.pos, at, a, a_len, b, b_len))
 			rc = df_fail(why, DF_E_CORRUPT,
 				     "zstd decodes to something else");
 		at += to.pos;
 	}
 	if (rc == DF_OK && (at != a_len + b_len || from.pos != code_len))
-		rc = df_fail(why, DF_E_CORRUPT,
-			     "zstd decodes to another size");
+		rc = df_fail(why, DF_E_CORRUPT, "zstd decodes to another size");
 out:
 	free(piece);
 	ZSTD_freeDCtx(d);

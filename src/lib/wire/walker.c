@@ -58,8 +58,8 @@ struct element {
 };
 
 #define AT_FMT "element (%04X,%04X) at offset %llu"
-#define AT_ARG(e)                                                              \
-	(unsigned)((e)->tag >> 16), (unsigned)((e)->tag & 0xFFFFu),            \
+#define AT_ARG(e)                                                   \
+	(unsigned)((e)->tag >> 16), (unsigned)((e)->tag & 0xFFFFu), \
 		(unsigned long long)(e)->header
 
 enum df_walk_syntax df_walk_syntax_of(struct df_text ts)
@@ -87,8 +87,8 @@ static uint32_t get32(const uint8_t *p, enum df_walk_syntax syntax)
 {
 	if (syntax == DF_WALK_EXPLICIT_BE)
 		return df_get_u32(p);
-	return (uint32_t)p[0] | ((uint32_t)p[1] << 8) |
-	       ((uint32_t)p[2] << 16) | ((uint32_t)p[3] << 24);
+	return (uint32_t)p[0] | ((uint32_t)p[1] << 8) | ((uint32_t)p[2] << 16) |
+	       ((uint32_t)p[3] << 24);
 }
 
 static uint32_t get_tag(const uint8_t *p, enum df_walk_syntax syntax)
@@ -191,7 +191,7 @@ static void pop(struct state *s)
 		s->out->pixel_length = s->at - s->out->pixel_value;
 }
 
-/* --- what is noted at the top level ---------------------------------------- */
+/* --- what is noted at the top level --- */
 
 static void note_uid(struct state *s, const struct element *e,
 		     struct df_walk_uid *to)
@@ -257,33 +257,57 @@ static void note_pixel(struct state *s, const struct element *e,
 	memcpy(w->pixel_vr, e->vr, sizeof w->pixel_vr);
 }
 
-static void note(struct state *s, const struct element *e)
+/* The place of a plain number, or NULL. */
+static uint32_t *number_of(struct df_walk *w, uint32_t tag)
 {
-	struct df_walk *w = s->out;
-
-	switch (e->tag) {
-	case TAG(0x0008, 0x0016): note_uid(s, e, &w->sop_class); break;
-	case TAG(0x0008, 0x0018): note_uid(s, e, &w->sop_instance); break;
-	case TAG(0x0020, 0x000D): note_uid(s, e, &w->study); break;
-	case TAG(0x0020, 0x000E): note_uid(s, e, &w->series); break;
-	case TAG(0x0028, 0x0002): note_number(s, e, &w->samples); break;
-	case TAG(0x0028, 0x0004): note_photometric(s, e); break;
-	case TAG(0x0028, 0x0006): note_number(s, e, &w->planar); break;
-	case TAG(0x0028, 0x0008): note_frames(s, e); break;
-	case TAG(0x0028, 0x0010): note_number(s, e, &w->rows); break;
-	case TAG(0x0028, 0x0011): note_number(s, e, &w->columns); break;
-	case TAG(0x0028, 0x0100): note_number(s, e, &w->allocated); break;
-	case TAG(0x0028, 0x0101): note_number(s, e, &w->stored); break;
-	case TAG(0x0028, 0x0102): note_number(s, e, &w->high_bit); break;
-	case TAG(0x0028, 0x0103): note_number(s, e, &w->representation); break;
-	case TAG(0x7FE0, 0x0008):
-	case TAG(0x7FE0, 0x0009): note_pixel(s, e, DF_WALK_PIXEL_FLOAT); break;
-	case PIXEL_DATA: note_pixel(s, e, DF_WALK_PIXEL_NATIVE); break;
-	default: break;
+	switch (tag) {
+	case TAG(0x0028, 0x0002):
+		return &w->samples;
+	case TAG(0x0028, 0x0006):
+		return &w->planar;
+	case TAG(0x0028, 0x0010):
+		return &w->rows;
+	case TAG(0x0028, 0x0011):
+		return &w->columns;
+	case TAG(0x0028, 0x0100):
+		return &w->allocated;
+	case TAG(0x0028, 0x0101):
+		return &w->stored;
+	case TAG(0x0028, 0x0102):
+		return &w->high_bit;
+	case TAG(0x0028, 0x0103):
+		return &w->representation;
+	default:
+		return NULL;
 	}
 }
 
-/* --- one step in each kind of container ------------------------------------ */
+static void note(struct state *s, const struct element *e)
+{
+	struct df_walk *w = s->out;
+	uint32_t *number = number_of(w, e->tag);
+
+	if (number)
+		note_number(s, e, number);
+	else if (e->tag == TAG(0x0008, 0x0016))
+		note_uid(s, e, &w->sop_class);
+	else if (e->tag == TAG(0x0008, 0x0018))
+		note_uid(s, e, &w->sop_instance);
+	else if (e->tag == TAG(0x0020, 0x000D))
+		note_uid(s, e, &w->study);
+	else if (e->tag == TAG(0x0020, 0x000E))
+		note_uid(s, e, &w->series);
+	else if (e->tag == TAG(0x0028, 0x0004))
+		note_photometric(s, e);
+	else if (e->tag == TAG(0x0028, 0x0008))
+		note_frames(s, e);
+	else if (e->tag == PIXEL_DATA)
+		note_pixel(s, e, DF_WALK_PIXEL_NATIVE);
+	else if (e->tag == TAG(0x7FE0, 0x0008) || e->tag == TAG(0x7FE0, 0x0009))
+		note_pixel(s, e, DF_WALK_PIXEL_FLOAT);
+}
+
+/* --- one step in each kind of container --- */
 
 static enum df_err enter_undefined(struct state *s, const struct box *b,
 				   const struct element *e)
@@ -296,8 +320,7 @@ static enum df_err enter_undefined(struct state *s, const struct box *b,
 		return push(s, SEQUENCE, b->syntax, e);
 	if (b->syntax != DF_WALK_IMPLICIT_LE && vr_in(e->vr, "UN"))
 		return push(s, SEQUENCE, DF_WALK_IMPLICIT_LE, e); /* CP-246 */
-	if (b->syntax != DF_WALK_IMPLICIT_LE &&
-	    !vr_in(e->vr, "OBOWOLODOFOVOX"))
+	if (b->syntax != DF_WALK_IMPLICIT_LE && !vr_in(e->vr, "OBOWOLODOFOVOX"))
 		return df_fail(s->why, DF_E_FORMAT,
 			       AT_FMT " may not have undefined length",
 			       AT_ARG(e));
@@ -454,8 +477,8 @@ enum df_err df_walk(struct df_walk *walk, const void *ptr, size_t len,
 		return DF_OK;
 	if (len == 0)
 		return df_fail(why, DF_E_FORMAT, "data set is empty");
-	s.box[0] = (struct box){
-		.kind = DATA_SET, .syntax = syntax, .limit = len};
+	s.box[0] =
+		(struct box){.kind = DATA_SET, .syntax = syntax, .limit = len};
 	s.n = 1;
 	while (s.n > 0) {
 		enum df_err rc = step(&s);
