@@ -107,7 +107,6 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 	enum df_err rc;
 
 	df_id_new(&r->association);
-	receive_stock(r);
 	receive_sink(r, &sink);
 	rc = df_dimse_serve(fd, &scp, &sink, why);
 	df_log(rc == DF_OK ? DF_LOG_INFO : DF_LOG_WARN, "association.end",

@@ -16,7 +16,7 @@
 #include "df/sealed.h"
 
 #define COMMIT_MS 120000
-#define START_DISK_BYTES (1u << 20) /* then the disk may begin its work */
+#define START_DISK_BYTES (1u << 18) /* then the disk may begin its work */
 
 static enum df_err put(struct receive *r, const void *ptr, size_t len,
 		       struct df_why *why)
