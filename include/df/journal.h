@@ -108,6 +108,12 @@ void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				const char *reason);
 void df_journal_instance_indexed(struct df_journal *j, int64_t n);
 void df_journal_instance_reported(struct df_journal *j, int64_t n);
+/* Packed into a parcel that is not yet compared; its home does not change. */
+void df_journal_instance_in(struct df_journal *j, int64_t n, int64_t parcel,
+			    uint64_t record, const char *coding,
+			    uint64_t coded_bytes);
+/* That parcel is bad: its instances wait to be packed again. */
+void df_journal_parcel_undo(struct df_journal *j, int64_t parcel);
 /* Its home is now this parcel. */
 void df_journal_instance_packed(struct df_journal *j, int64_t n, int64_t parcel,
 				const struct df_id *object, uint64_t record,
@@ -115,6 +121,9 @@ void df_journal_instance_packed(struct df_journal *j, int64_t n, int64_t parcel,
 /* Its home is this raw object again. */
 void df_journal_instance_unpacked(struct df_journal *j, int64_t n,
 				  const struct df_id *object);
+/* Did this association bring an instance of the study? */
+bool df_journal_study_from(struct df_journal *j, int64_t study,
+			   const struct df_id *association);
 /* Oldest received_ms of what no cell has looked at; INT64_MAX when none. */
 int64_t df_journal_oldest_uninspected(struct df_journal *j);
 
@@ -300,6 +309,11 @@ struct df_row_manifest {
 	enum df_err err;
 	char why[200];
 };
+/* Adds all packed instances and ready parcels of the study to *m. */
+DF_MUST_CHECK enum df_err df_journal_manifest_fill(struct df_journal *j,
+						   int64_t study,
+						   struct df_manifest *m,
+						   struct df_why *why);
 /* Names all instances of the study as part of `version`. */
 void df_journal_manifest_add(struct df_journal *j,
 			     const struct df_row_manifest *m,
@@ -412,6 +426,15 @@ size_t df_journal_reports_open(struct df_journal *j, int64_t after,
 			       struct df_row_report *rows, size_t max);
 void df_journal_report_stored(struct df_journal *j, int64_t n,
 			      uint32_t verdict);
+
+/* --- how much of everything ------------------------------------------------ */
+#define DF_TOTALS_STATES 16
+struct df_totals {
+	uint64_t instances[DF_TOTALS_STATES];  /* by enum df_instance_state */
+	uint64_t deliveries[DF_TOTALS_STATES]; /* by enum df_delivery_state */
+	uint64_t studies;
+};
+void df_journal_totals(struct df_journal *j, struct df_totals *t);
 
 /* --- start ------------------------------------------------------------------ */
 struct df_recovery {
