@@ -33,8 +33,7 @@ static struct df_text text_of(const struct bytes *b)
 	return (struct df_text){(const char *)b->ptr, b->len};
 }
 
-/* --- SEAL_REPORT
- * ------------------------------------------------------------*/
+/* --- SEAL_REPORT --- */
 
 static enum df_err seal_part(struct sink *to, enum df_record_type type,
 			     const char *name, const struct bytes *b,
@@ -96,8 +95,7 @@ enum df_err report_seal_run(struct job *j)
 	return rc;
 }
 
-/* --- reading
- * ----------------------------------------------------------------*/
+/* --- reading --- */
 
 struct part {
 	enum df_record_type type;
@@ -132,9 +130,7 @@ static enum df_err read_contents(struct source *s,
 				 const struct df_record_contents *got,
 				 uint64_t at, struct df_why *why)
 {
-	struct df_record_contents said = {0};
 	struct record r;
-	bool same;
 	enum df_err rc = source_record(s, at, &r, DF_RECORD_CONTENTS_MAX, why);
 
 	if (rc != DF_OK)
@@ -144,20 +140,8 @@ static enum df_err read_contents(struct source *s,
 	else if (r.next != df_reader_size(&s->reader))
 		rc = df_fail(why, DF_E_TRAIL,
 			     "bytes follow the contents record");
-	if (rc == DF_OK)
-		rc = df_record_contents_decode(&said, r.header, r.body.ptr,
-					       r.body.len, why);
-	same = rc == DF_OK && said.count == got->count;
-	for (size_t i = 0; same && i < said.count; i++)
-		same = strcmp(said.entries[i].name, got->entries[i].name) ==
-			       0 &&
-		       said.entries[i].offset == got->entries[i].offset &&
-		       df_digest_same(&said.entries[i].digest,
-				      &got->entries[i].digest);
-	if (rc == DF_OK && !same)
-		rc = df_fail(why, DF_E_MANIFEST,
-			     "contents do not list the records there are");
-	df_record_contents_release(&said);
+	else
+		rc = contents_agree(&r, got, why);
 	bytes_release(&r.body);
 	return rc;
 }
@@ -205,8 +189,7 @@ static enum df_err open_bundle(struct job *j, struct bundle *b)
 	return rc;
 }
 
-/* --- OPEN_REPORT
- * ------------------------------------------------------------*/
+/* --- OPEN_REPORT --- */
 
 struct verdict {
 	unsigned number;
@@ -334,8 +317,7 @@ enum df_err report_open_run(struct job *j)
 	return rc;
 }
 
-/* --- REPORT_PART
- * ------------------------------------------------------------*/
+/* --- REPORT_PART --- */
 
 static enum df_err show_text(struct job *j, const struct bundle *b,
 			     struct df_buf *out)

@@ -70,29 +70,6 @@ static enum df_err see_instance(struct job *j, struct source *s, uint64_t at,
 	return rc;
 }
 
-static enum df_err see_contents(const struct record *r, const struct seen *seen,
-				struct df_why *why)
-{
-	struct df_record_contents said = {0};
-	enum df_err rc = df_record_contents_decode(
-		&said, r->header, r->body.ptr, r->body.len, why);
-	bool same = rc == DF_OK && said.count == seen->got.count;
-
-	for (size_t i = 0; same && i < said.count; i++) {
-		const struct df_record_entry *a = &said.entries[i];
-		const struct df_record_entry *b = &seen->got.entries[i];
-
-		same = strcmp(a->name, b->name) == 0 &&
-		       a->offset == b->offset &&
-		       df_digest_same(&a->digest, &b->digest);
-	}
-	if (rc == DF_OK && !same)
-		rc = df_fail(why, DF_E_MANIFEST,
-			     "contents do not list the records there are");
-	df_record_contents_release(&said);
-	return rc;
-}
-
 /* The type at `at`, without reading the body yet. */
 static enum df_err peek(struct source *s, uint64_t at,
 			struct df_record_frame *f, struct df_why *why)
@@ -126,7 +103,7 @@ static enum df_err see_record(struct job *j, struct source *s, uint64_t *at,
 			       (int)f.type);
 	rc = source_record(s, *at, &r, j->limit_bytes, &j->why);
 	if (rc == DF_OK && f.type == DF_RECORD_CONTENTS) {
-		rc = see_contents(&r, seen, &j->why);
+		rc = contents_agree(&r, &seen->got, &j->why);
 		seen->closed = true;
 	}
 	*at = r.next;

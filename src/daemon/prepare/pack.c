@@ -189,8 +189,7 @@ enum df_err pack_run(struct job *j)
 	return rc;
 }
 
-/* --- RESTORE
- * ----------------------------------------------------------------*/
+/* --- RESTORE --- */
 
 static enum df_err restore(struct job *j, struct instance *in, bool part10)
 {

@@ -96,6 +96,11 @@ DF_MUST_CHECK enum df_err source_record(struct source *s, uint64_t at,
 					struct record *r, uint64_t limit,
 					struct df_why *why);
 
+/* Does a contents record list exactly the records that were seen? */
+DF_MUST_CHECK enum df_err contents_agree(const struct record *r,
+					 const struct df_record_contents *seen,
+					 struct df_why *why);
+
 /* --- writing a sealed file (sink.c) --- */
 struct sink {
 	int fd;		  /* borrowed */

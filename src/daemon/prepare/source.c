@@ -265,3 +265,27 @@ enum df_err source_instance(struct source *s, uint64_t at, struct instance *in,
 	bytes_release(&r.body);
 	return rc;
 }
+
+enum df_err contents_agree(const struct record *r,
+			   const struct df_record_contents *seen,
+			   struct df_why *why)
+{
+	struct df_record_contents said = {0};
+	enum df_err rc = df_record_contents_decode(
+		&said, r->header, r->body.ptr, r->body.len, why);
+	bool same = rc == DF_OK && said.count == seen->count;
+
+	for (size_t i = 0; same && i < said.count; i++) {
+		const struct df_record_entry *a = &said.entries[i];
+		const struct df_record_entry *b = &seen->entries[i];
+
+		same = strcmp(a->name, b->name) == 0 &&
+		       a->offset == b->offset &&
+		       df_digest_same(&a->digest, &b->digest);
+	}
+	if (rc == DF_OK && !same)
+		rc = df_fail(why, DF_E_MANIFEST,
+			     "contents do not list the records there are");
+	df_record_contents_release(&said);
+	return rc;
+}
