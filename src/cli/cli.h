@@ -116,9 +116,9 @@ void df_cell(const char *text, int width);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
 
-/* --- dicom (send.c) -------------------------------------------------------- */
+/* --- the line (node_tls.c) ------------------------------------------------- */
 struct df_http_tls;
-/* TLS with the node's own key and certificate, the peer pinned (tls.c). */
+/* TLS with the node's own key and certificate, the peer pinned. */
 struct df_node_tls;
 DF_MUST_CHECK enum df_err df_node_tls_new(struct df_node_tls **tls,
 					  struct df_cli *cli, const char *pin,

@@ -1,5 +1,5 @@
 /*
- * route.c - which room answers which verb, and answers made of several.
+ * verbs.c - which room answers which verb, and answers made of several.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * tls.c - the command speaks to the centre as the node: its key, its
+ * node_tls.c - the command speaks to the centre as the node: its key, its
  * certificate, the centre pinned by fingerprint.
  */
 #include <inttypes.h>
