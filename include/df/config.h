@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define DF_CONFIG_MAX (1024 * 1024) /* bytes of text */
-#define DF_CONFIG_ITEMS 1024        /* sections of one kind */
+#define DF_CONFIG_ITEMS 1024	    /* sections of one kind */
 #define DF_AE_LEN 16
 #define DF_NAME_LEN 120 /* bytes of UTF-8: node, peer, destination */
 #define DF_HOST_LEN 120
@@ -42,7 +42,7 @@ enum df_coding_choice {
 /* HOST:PORT or [v6]:PORT; host "" = not configured. */
 struct df_endpoint {
 	char host[DF_HOST_LEN + 1]; /* name or number, no brackets */
-	uint16_t port;              /* 0 when listening = any free one */
+	uint16_t port;		    /* 0 when listening = any free one */
 };
 
 /* An address prefix; IPv4 stands as ::ffff:a.b.c.d with 96 more bits. */
@@ -60,17 +60,17 @@ struct df_modality {
 /* A PACS: exactly one of dicom and stow is given. */
 struct df_destination {
 	char name[DF_NAME_LEN + 1];
-	char ae[DF_AE_LEN + 1];    /* called AE title, dicom only */
-	struct df_endpoint dicom;  /* host "" = not DIMSE */
-	char stow[DF_URL_LEN + 1]; /* base URL, "" = not STOW-RS */
-	char stow_ca[DF_URL_LEN + 1]; /* PEM file under DIR, "" = system's */
+	char ae[DF_AE_LEN + 1];		/* called AE title, dicom only */
+	struct df_endpoint dicom;	/* host "" = not DIMSE */
+	char stow[DF_URL_LEN + 1];	/* base URL, "" = not STOW-RS */
+	char stow_ca[DF_URL_LEN + 1];	/* PEM file under DIR, "" = system's */
 	char calling_ae[DF_AE_LEN + 1]; /* "" = the node's own */
 };
 
 /* The node that we dial (the centre, seen from a clinic). */
 struct df_peer {
 	char name[DF_NAME_LEN + 1];
-	char url[DF_URL_LEN + 1];       /* https://host:port */
+	char url[DF_URL_LEN + 1];	  /* https://host:port */
 	char fingerprint[DF_HEX_LEN + 1]; /* hex SHA-256 of its public key */
 };
 
@@ -100,7 +100,7 @@ struct df_config {
 		int64_t coding; /* enum df_coding_choice */
 	} parcel;
 	struct {
-		int64_t reserve_bytes;   /* A700 when less is free ... */
+		int64_t reserve_bytes;	 /* A700 when less is free ... */
 		int64_t reserve_percent; /* ... or less than this share */
 	} spool;
 	struct {
@@ -148,9 +148,14 @@ const struct df_peer *df_config_peer(const struct df_config *cfg,
  * May this association be? AE titles with or without padding spaces; `addr` is
  * the numeric remote address. Our own AE title is allowed from loopback.
  */
-enum df_admit { DF_ADMIT_OK, DF_ADMIT_CALLED_UNKNOWN, DF_ADMIT_CALLING_UNKNOWN };
-enum df_admit df_config_admit(const struct df_config *cfg, struct df_text called,
-			      struct df_text calling, struct df_text addr);
+enum df_admit {
+	DF_ADMIT_OK,
+	DF_ADMIT_CALLED_UNKNOWN,
+	DF_ADMIT_CALLING_UNKNOWN
+};
+enum df_admit df_config_admit(const struct df_config *cfg,
+			      struct df_text called, struct df_text calling,
+			      struct df_text addr);
 
 /*
  * Parts, for callers that check what a person typed (DF_E_CONFIG).
@@ -174,12 +179,10 @@ bool df_cidr_holds(const struct df_cidr *c, struct df_text addr);
  * reaches the disk. `pairs` are key, value, key, value, ...; DF_E_EXISTS when
  * the section is there already.
  */
-DF_MUST_CHECK enum df_err df_config_append_section(struct df_buf *text,
-						   const char *kind,
-						   const char *name,
-						   const char *const *pairs,
-						   size_t n_pairs,
-						   struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_config_append_section(struct df_buf *text, const char *kind,
+			 const char *name, const char *const *pairs,
+			 size_t n_pairs, struct df_why *why);
 
 /* The commented sample file; with values, those of `cfg` (NULL: defaults). */
 DF_MUST_CHECK enum df_err df_config_sample(struct df_buf *to,

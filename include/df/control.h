@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define DF_CONTROL_NAME "control.sock"
-#define DF_CONTROL_FDS 8u                      /* with one line, at most */
+#define DF_CONTROL_FDS 8u		       /* with one line, at most */
 #define DF_CONTROL_REQUEST_MAX (1024u * 1024u) /* bytes of a request */
 #define DF_CONTROL_ANSWER_MAX (64u * 1024u * 1024u)
 
@@ -47,12 +47,10 @@ DF_MUST_CHECK enum df_err df_control_write(int fd, const void *ptr, size_t len,
  * and waits for the answer line (LF removed) and its descriptors, which are
  * the caller's also after a failure. DF_E_TIMEOUT after timeout_ms in all.
  */
-DF_MUST_CHECK enum df_err df_control_ask(int fd, struct df_text request,
-					 const int *out, size_t n_out,
-					 int64_t timeout_ms,
-					 struct df_buf *answer,
-					 int in[DF_CONTROL_FDS], size_t *n_in,
-					 struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_control_ask(int fd, struct df_text request, const int *out, size_t n_out,
+	       int64_t timeout_ms, struct df_buf *answer,
+	       int in[DF_CONTROL_FDS], size_t *n_in, struct df_why *why);
 
 /* The user at the other end, as the kernel knows it. */
 DF_MUST_CHECK enum df_err df_control_user(int fd, uid_t *uid,

@@ -38,7 +38,8 @@ static enum df_err answer_decode(const struct df_buf *line, cJSON **result,
 		const char *hint = df_json_text(o, "hint");
 
 		rc = df_fail(why, err_of(df_json_text(o, "error")), "%s%s%s",
-			     df_json_text(o, "text"), hint[0] ? "; " : "", hint);
+			     df_json_text(o, "text"), hint[0] ? "; " : "",
+			     hint);
 	}
 	cJSON_Delete(o);
 	return rc;

@@ -25,7 +25,7 @@ enum df_exit {
 };
 
 enum df_needs {
-	DF_NEEDS_DIR = 1 << 0,    /* the node's directory, opened */
+	DF_NEEDS_DIR = 1 << 0,	  /* the node's directory, opened */
 	DF_NEEDS_CONFIG = 1 << 1, /* and its configuration, parsed */
 	DF_NEEDS_DAEMON = 1 << 2, /* and the daemon, connected */
 };
@@ -68,17 +68,18 @@ const char *df_cli_option_at(const struct df_cli *cli, const char *name,
 			     size_t nth);
 enum df_exit df_cli_exit(enum df_err err);
 
-/* --- the node's directory (node.c) ----------------------------------------- */
+/* --- the node's directory (node.c) -----------------------------------------
+ */
 DF_MUST_CHECK enum df_err df_node_open(struct df_cli *cli, struct df_why *why);
-DF_MUST_CHECK enum df_err df_node_config(struct df_cli *cli, struct df_why *why);
+DF_MUST_CHECK enum df_err df_node_config(struct df_cli *cli,
+					 struct df_why *why);
 void df_node_release(struct df_cli *cli);
 /* Appends a section to config.ini, checked and durable; asks a running daemon
  * to take it up (says so on standard error). */
-DF_MUST_CHECK enum df_err df_node_add_section(struct df_cli *cli,
-					      const char *kind, const char *name,
-					      const char *const *pairs,
-					      size_t n_pairs,
-					      struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_node_add_section(struct df_cli *cli, const char *kind, const char *name,
+		    const char *const *pairs, size_t n_pairs,
+		    struct df_why *why);
 /* A running daemon parses its configuration anew; none running is fine. */
 void df_node_reload(struct df_cli *cli, const char *verb);
 /* A whole file of the caller's (any path) into b. */
@@ -89,7 +90,8 @@ DF_MUST_CHECK enum df_err df_user_file_read(const char *path, size_t max,
 DF_MUST_CHECK enum df_err df_memfd_of(int *fd, const void *ptr, size_t len,
 				      struct df_why *why);
 
-/* --- the daemon (ask.c) ---------------------------------------------------- */
+/* --- the daemon (ask.c) ----------------------------------------------------
+ */
 #define DF_ASK_MS 10000
 #define DF_ASK_SLOW_MS 65000
 /*
@@ -103,7 +105,8 @@ DF_MUST_CHECK enum df_err df_ask(struct df_cli *cli, const char *verb,
 /* {"key": value} for args. */
 cJSON *df_args1(const char *key, const char *value);
 
-/* --- output (output.c) ----------------------------------------------------- */
+/* --- output (output.c) -----------------------------------------------------
+ */
 /* One line of JSON on standard output. */
 void df_print_json(const cJSON *json);
 const char *df_json_text(const cJSON *o, const char *key);
@@ -116,7 +119,8 @@ void df_cell(const char *text, int width);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
 
-/* --- the line (node_tls.c) ------------------------------------------------- */
+/* --- the line (node_tls.c) -------------------------------------------------
+ */
 struct df_http_tls;
 /* TLS with the node's own key and certificate, the peer pinned. */
 struct df_node_tls;
@@ -126,8 +130,8 @@ DF_MUST_CHECK enum df_err df_node_tls_new(struct df_node_tls **tls,
 const struct df_http_tls *df_node_tls_http(const struct df_node_tls *tls);
 void df_node_tls_free(struct df_node_tls *tls);
 /* GET /peer/v1/hello as this node; prints one line when `say`. */
-DF_MUST_CHECK enum df_err df_peer_hello_test(struct df_cli *cli, const char *url,
-					     const char *pin, bool say,
-					     struct df_why *why);
+DF_MUST_CHECK enum df_err df_peer_hello_test(struct df_cli *cli,
+					     const char *url, const char *pin,
+					     bool say, struct df_why *why);
 
 #endif

@@ -107,13 +107,15 @@ static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
 		pairs[2 * n + 1] = from;
 		n++;
 	}
-	return df_node_add_section(cli, "modality", cli->args[0], pairs, n, why);
+	return df_node_add_section(cli, "modality", cli->args[0], pairs, n,
+				   why);
 }
 
 const struct df_cmd df_cmd_modality_add = {
 	.path = "modality add",
 	.args = "AET [--from CIDR]...",
-	.help = "allow a calling AE title, from anywhere or from these addresses",
+	.help = "allow a calling AE title, from anywhere or from these "
+		"addresses",
 	.options = "from=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
@@ -161,8 +163,9 @@ static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
 
 	if ((df_cli_option(cli, "dicom") == NULL) ==
 	    (df_cli_option(cli, "stow") == NULL))
-		return df_fail(why, DF_E_USAGE,
-			       "say one of --dicom AET@HOST:PORT and --stow URL");
+		return df_fail(
+			why, DF_E_USAGE,
+			"say one of --dicom AET@HOST:PORT and --stow URL");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		const char *value = df_cli_option(cli, keys[i]);
 
@@ -230,9 +233,9 @@ static enum df_err destination_test(struct df_cli *cli, struct df_why *why)
 {
 	cJSON *result = NULL;
 	char *text;
-	enum df_err rc = df_ask(cli, "destination test",
-				df_args1("name", cli->args[0]), NULL, 0,
-				DF_ASK_SLOW_MS, &result, NULL, why);
+	enum df_err rc =
+		df_ask(cli, "destination test", df_args1("name", cli->args[0]),
+		       NULL, 0, DF_ASK_SLOW_MS, &result, NULL, why);
 
 	if (rc == DF_OK && cli->json) {
 		df_print_json(result);

@@ -23,7 +23,8 @@ struct doctor {
 	unsigned bad;
 };
 
-static void note(struct doctor *d, bool good, const char *what, const char *text)
+static void note(struct doctor *d, bool good, const char *what,
+		 const char *text)
 {
 	cJSON *o = df_args1("check", what);
 
@@ -60,8 +61,8 @@ static void look_disk(struct doctor *d)
 		       (uint64_t)d->cli->cfg.spool.reserve_percent;
 	df_bytes_text(a, (int64_t)left);
 	df_bytes_text(b, (int64_t)want);
-	df_str_fmt(text, sizeof text, "%s free, images are refused below %s%s", a,
-		   b, left > want ? "" : ": make room");
+	df_str_fmt(text, sizeof text, "%s free, images are refused below %s%s",
+		   a, b, left > want ? "" : ": make room");
 	note(d, left > want, "disk", text);
 }
 
@@ -70,8 +71,9 @@ static void look_modes(struct doctor *d)
 	struct stat st;
 
 	if (fstatat(d->cli->dir, DF_KEYS_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		note(d, false, "keys", "missing: this node cannot open what it "
-				       "holds; restore a backup");
+		note(d, false, "keys",
+		     "missing: this node cannot open what it "
+		     "holds; restore a backup");
 	else if (st.st_mode & 077)
 		note(d, false, "keys", "others may read them: chmod 700 keys");
 	else
@@ -128,7 +130,8 @@ static void look_daemon(struct doctor *d)
 {
 	struct df_why why = {0};
 	cJSON *all = NULL;
-	enum df_err rc = df_control_connect(&d->cli->control, d->cli->dir, &why);
+	enum df_err rc =
+		df_control_connect(&d->cli->control, d->cli->dir, &why);
 
 	if (rc == DF_OK)
 		rc = df_ask(d->cli, "status", NULL, NULL, 0, DF_ASK_MS, &all,
@@ -169,7 +172,8 @@ static enum df_err doctor_run(struct df_cli *cli, struct df_why *why)
 	look_daemon(&d);
 	look_peers(&d);
 	if (d.bad > 0)
-		rc = df_fail(why, DF_E_CONFIG, "%u of the checks are bad", d.bad);
+		rc = df_fail(why, DF_E_CONFIG, "%u of the checks are bad",
+			     d.bad);
 	if (cli->json) {
 		cJSON *o = cJSON_CreateObject();
 

@@ -39,7 +39,8 @@ static enum df_err config_make(const struct df_cli *cli, struct df_buf *to,
 	for (size_t i = 0; i < sizeof keys / sizeof *keys && rc == DF_OK; i++)
 		rc = add(&text, keys[i], df_cli_option(cli, keys[i]), why);
 	if (rc == DF_OK)
-		rc = df_config_parse((const char *)text.ptr, text.len, cfg, why);
+		rc = df_config_parse((const char *)text.ptr, text.len, cfg,
+				     why);
 	if (rc == DF_OK)
 		rc = df_config_sample(to, cfg, why);
 	df_buf_release(&text);
@@ -109,8 +110,8 @@ static enum df_err init_run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK)
 		rc = keys_write(cli->dir, &cli->cfg, &fp, why);
 	if (rc == DF_OK)
-		rc = df_file_write_durable(cli->dir, "config.ini", 0600, ini.ptr,
-					   ini.len, why);
+		rc = df_file_write_durable(cli->dir, "config.ini", 0600,
+					   ini.ptr, ini.len, why);
 	df_buf_release(&ini);
 	if (rc == DF_OK && cli->json) {
 		cJSON *o = df_args1("fingerprint", df_digest_hex(&fp).s);

@@ -82,9 +82,12 @@ static enum df_err exchange(struct join *j, struct df_why *why)
 		"Content-Type: " DF_PEER_TYPE_JSON};
 	const struct df_http_tls tls = {.pin = j->pin};
 	char url[DF_URL_LEN + 32];
-	struct df_http_request rq = {.method = "POST", .url = url,
-				     .headers = headers, .n_headers = 1,
-				     .tls = &tls, .total_ms = 60000,
+	struct df_http_request rq = {.method = "POST",
+				     .url = url,
+				     .headers = headers,
+				     .n_headers = 1,
+				     .tls = &tls,
+				     .total_ms = 60000,
 				     .max_response = DF_PEER_JSON_MAX};
 	struct df_http_result got = {0};
 	struct df_buf body;
@@ -148,7 +151,8 @@ static enum df_err check(struct df_cli *cli, const struct join *j,
 	if (rc == DF_OK) {
 		df_cert_fingerprint(node, &a);
 		if (!df_digest_same(&a, &j->invite.centre))
-			rc = df_fail(why, DF_E_SENDER, "the centre is not the "
+			rc = df_fail(why, DF_E_SENDER,
+				     "the centre is not the "
 				     "one that made the code");
 	}
 	df_cert_free(own);
@@ -201,7 +205,8 @@ static enum df_err keep(struct df_cli *cli, struct join *j, struct df_why *why)
 		rc = df_file_write_durable(cli->dir, DF_KEYS_NODE_CRT, 0600,
 					   j->got.certificate.ptr,
 					   j->got.certificate.len, why);
-	if (rc == DF_OK && df_config_peer(&cli->cfg, df_text_of(j->pin)) == NULL)
+	if (rc == DF_OK &&
+	    df_config_peer(&cli->cfg, df_text_of(j->pin)) == NULL)
 		rc = df_node_add_section(cli, "peer", j->got.centre_name, pairs,
 					 2, why);
 	else if (rc == DF_OK)
@@ -220,7 +225,8 @@ static enum df_err url_take(struct join *j, const char *url, struct df_why *why)
 	if (strncmp(url, "https://", 8) != 0)
 		return df_fail(why, DF_E_USAGE,
 			       "the centre's address is https://HOST:PORT");
-	if (df_str_copy(j->url, sizeof j->url, (struct df_text){url, len}) != DF_OK)
+	if (df_str_copy(j->url, sizeof j->url, (struct df_text){url, len}) !=
+	    DF_OK)
 		return df_fail(why, DF_E_USAGE, "the address is too long");
 	return DF_OK;
 }
@@ -235,7 +241,8 @@ static enum df_err join_run(struct df_cli *cli, struct df_why *why)
 		rc = df_fail(why, DF_E_USAGE,
 			     "join needs --code: ask the centre for one");
 	if (rc == DF_OK && cli->cfg.node.role != DF_NODE_CLINIC)
-		rc = df_fail(why, DF_E_REFUSED, "a centre does not join; its "
+		rc = df_fail(why, DF_E_REFUSED,
+			     "a centre does not join; its "
 			     "certificates come from its own CA");
 	if (rc == DF_OK)
 		rc = df_invite_decode(&j.invite, df_text_of(code), why);
@@ -243,7 +250,8 @@ static enum df_err join_run(struct df_cli *cli, struct df_why *why)
 		return rc;
 	df_hex_encode(j.id, j.invite.id, sizeof j.invite.id);
 	df_str_fmt(j.pending, sizeof j.pending, PENDING, j.id);
-	df_str_fmt(j.pin, sizeof j.pin, "%s", df_digest_hex(&j.invite.centre).s);
+	df_str_fmt(j.pin, sizeof j.pin, "%s",
+		   df_digest_hex(&j.invite.centre).s);
 	rc = request_make(cli, &j, why);
 	if (rc == DF_OK)
 		rc = exchange(&j, why);

@@ -12,8 +12,9 @@ static enum df_err invite_run(struct df_cli *cli, struct df_why *why)
 	enum df_err rc;
 
 	if (cli->cfg.node.role != DF_NODE_CENTRE)
-		return df_fail(why, DF_E_REFUSED,
-			       "only a centre invites; on the clinic: peer join");
+		return df_fail(
+			why, DF_E_REFUSED,
+			"only a centre invites; on the clinic: peer join");
 	if (cli->cfg.node.listen_https.host[0] == '\0')
 		return df_fail(why, DF_E_CONFIG,
 			       "the centre has no listen-https in config.ini; "
@@ -50,7 +51,7 @@ static cJSON *dialled(const struct df_cli *cli)
 		cJSON *o = df_args1("name", p->name);
 
 		(void)cJSON_AddStringToObject(o, "fingerprint",
-					      p->fingerprint); /* no memory */
+					      p->fingerprint);	 /* no memory */
 		(void)cJSON_AddStringToObject(o, "url", p->url); /* the same */
 		(void)cJSON_AddItemToArray(list, o);
 	}
@@ -66,7 +67,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 
 	if (rc != DF_OK)
 		return rc;
-	(void)cJSON_AddItemToObject(result, "dialled", dialled(cli)); /* memory */
+	(void)cJSON_AddItemToObject(result, "dialled",
+				    dialled(cli)); /* memory */
 	if (cli->json) {
 		df_print_json(result);
 	} else {
@@ -98,9 +100,9 @@ const struct df_cmd df_cmd_peer_list = {
 static enum df_err revoke_run(struct df_cli *cli, struct df_why *why)
 {
 	cJSON *result = NULL;
-	enum df_err rc = df_ask(cli, "peer revoke",
-				df_args1("peer", cli->args[0]), NULL, 0,
-				DF_ASK_MS, &result, NULL, why);
+	enum df_err rc =
+		df_ask(cli, "peer revoke", df_args1("peer", cli->args[0]), NULL,
+		       0, DF_ASK_MS, &result, NULL, why);
 
 	if (rc == DF_OK && cli->json)
 		df_print_json(result);
@@ -127,7 +129,8 @@ static enum df_err test_run(struct df_cli *cli, struct df_why *why)
 	else if (cli->n_args == 1)
 		p = df_config_peer(&cli->cfg, df_text_of(cli->args[0]));
 	if (p == NULL)
-		return df_fail(why, DF_E_NOTFOUND, "no such peer in config.ini");
+		return df_fail(why, DF_E_NOTFOUND,
+			       "no such peer in config.ini");
 	return df_peer_hello_test(cli, p->url, p->fingerprint, true, why);
 }
 

@@ -22,7 +22,8 @@
 
 #define BODY_MAX (512u * 1024u * 1024u)
 
-/* --- words ------------------------------------------------------------------*/
+/* --- words
+ * ------------------------------------------------------------------*/
 
 static const char *verdict_text(const char *word)
 {
@@ -60,8 +61,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 	cJSON *result = NULL;
 	const char *study = df_cli_option(cli, "study");
 	enum df_err rc = df_ask(cli, "report list",
-				study ? df_args1("study", study) : NULL, NULL, 0,
-				DF_ASK_MS, &result, NULL, why);
+				study ? df_args1("study", study) : NULL, NULL,
+				0, DF_ASK_MS, &result, NULL, why);
 
 	if (rc == DF_OK && cli->json)
 		df_print_json(result);
@@ -80,11 +81,13 @@ const struct df_cmd df_cmd_report_list = {
 	.run = list_run,
 };
 
-/* --- parts from the daemon --------------------------------------------------*/
+/* --- parts from the daemon
+ * --------------------------------------------------*/
 
 /* form: "text", "body", "statement", "cms"; b is the caller's. */
-static enum df_err part_get(struct df_cli *cli, const char *form, const char *id,
-			    struct df_buf *b, struct df_why *why)
+static enum df_err part_get(struct df_cli *cli, const char *form,
+			    const char *id, struct df_buf *b,
+			    struct df_why *why)
 {
 	cJSON *result = NULL;
 	char verb[32];
@@ -122,7 +125,7 @@ static void head_print(const cJSON *r)
 		(void)puts("*** PRELIMINARY 初步报告 ***"); /* main checks */
 	(void)printf("report   %s, version %lld, %s\n",
 		     df_json_text(r, "report_id"),
-		     (long long)df_json_num(r, "version"), status); /* same */
+		     (long long)df_json_num(r, "version"), status);  /* same */
 	(void)printf("study    %s\n", df_json_text(r, "study_uid")); /* same */
 	(void)printf("patient  "); /* the same */
 	df_cell(df_json_text(r, "patient_name"), 1);
@@ -132,7 +135,8 @@ static void head_print(const cJSON *r)
 	if (df_json_text(r, "signed_by")[0] != '\0') {
 		(void)printf("by       "); /* the same */
 		df_cell(df_json_text(r, "signed_by"), 1);
-		(void)printf("at %s\n", df_json_text(r, "signed_at")); /* same */
+		(void)printf("at %s\n",
+			     df_json_text(r, "signed_at")); /* same */
 	}
 	(void)printf("         revocation %s, time stamp %s\n",
 		     df_json_text(r, "revocation"),
@@ -143,7 +147,7 @@ static void head_print(const cJSON *r)
 	if (df_json_text(r, "note_text")[0] != '\0')
 		(void)printf("note     %s %s\n", df_json_text(r, "note_text"),
 			     df_json_text(r, "note_text_zh")); /* the same */
-	(void)putchar('\n'); /* the same */
+	(void)putchar('\n');				       /* the same */
 }
 
 static bool shown(const cJSON *r)
@@ -166,7 +170,8 @@ static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK && shown(r))
 		rc = part_get(cli, "text", cli->args[0], &text, why);
 	else if (rc == DF_OK)
-		rc = df_fail(why, DF_E_REFUSED, "this report could not be "
+		rc = df_fail(why, DF_E_REFUSED,
+			     "this report could not be "
 			     "verified; its text is not shown");
 	if (rc == DF_OK && cli->json) {
 		text.ptr[text.len] = '\0'; /* part_get left room */
@@ -192,7 +197,8 @@ const struct df_cmd df_cmd_report_show = {
 	.run = show_run,
 };
 
-/* --- files ------------------------------------------------------------------*/
+/* --- files
+ * ------------------------------------------------------------------*/
 
 /* A new file of the caller's; never over an old one. */
 static enum df_err file_make(const char *path, const struct df_buf *b,
@@ -202,12 +208,12 @@ static enum df_err file_make(const char *path, const struct df_buf *b,
 	bool ok;
 
 	if (f == NULL)
-		return df_fail_sys(why,
-				   errno == EEXIST ? DF_E_EXISTS : DF_E_IO,
+		return df_fail_sys(why, errno == EEXIST ? DF_E_EXISTS : DF_E_IO,
 				   "cannot make '%s'", path);
 	ok = b->len == 0 || fwrite(b->ptr, 1, b->len, f) == b->len;
 	ok = fclose(f) == 0 && ok;
-	return ok ? DF_OK : df_fail_sys(why, DF_E_IO, "cannot write '%s'", path);
+	return ok ? DF_OK
+		  : df_fail_sys(why, DF_E_IO, "cannot write '%s'", path);
 }
 
 static const char *const bundle_parts[] = {"statement", "cms", "body"};
@@ -218,8 +224,7 @@ static enum df_err bundle_make(struct df_cli *cli, const char *dir,
 	enum df_err rc = DF_OK;
 
 	if (mkdir(dir, 0700) < 0)
-		return df_fail_sys(why,
-				   errno == EEXIST ? DF_E_EXISTS : DF_E_IO,
+		return df_fail_sys(why, errno == EEXIST ? DF_E_EXISTS : DF_E_IO,
 				   "cannot make '%s'", dir);
 	for (size_t i = 0; i < 3 && rc == DF_OK; i++) {
 		struct df_buf b;
@@ -227,8 +232,8 @@ static enum df_err bundle_make(struct df_cli *cli, const char *dir,
 
 		rc = part_get(cli, bundle_parts[i], cli->args[0], &b, why);
 		if (rc == DF_OK &&
-		    snprintf(path, sizeof path, "%s/%s", dir, bundle_parts[i]) >=
-			    (int)sizeof path)
+		    snprintf(path, sizeof path, "%s/%s", dir,
+			     bundle_parts[i]) >= (int)sizeof path)
 			rc = df_fail(why, DF_E_USAGE, "the path is too long");
 		if (rc == DF_OK)
 			rc = file_make(path, &b, why);
@@ -269,7 +274,8 @@ const struct df_cmd df_cmd_report_export = {
 	.run = export_run,
 };
 
-/* --- verify -----------------------------------------------------------------*/
+/* --- verify
+ * -----------------------------------------------------------------*/
 
 /* All PEM files of report-trust, physicians' and seals' apart. */
 static enum df_err trust_read(struct df_cli *cli, struct df_buf *signers,
@@ -340,7 +346,8 @@ static enum df_err bundle_check(struct df_cli *cli, const struct df_buf part[3],
 }
 
 static enum df_err verify_say(struct df_cli *cli, const struct df_statement *s,
-			      const struct df_sign_result *r, struct df_why *why)
+			      const struct df_sign_result *r,
+			      struct df_why *why)
 {
 	const bool good = r->verdict == DF_SIGN_GOOD;
 	const char *word = !good ? "rejected" : r->seal ? "sealed" : "signed";
@@ -348,8 +355,8 @@ static enum df_err verify_say(struct df_cli *cli, const struct df_statement *s,
 	if (cli->json) {
 		cJSON *o = df_args1("verification", word);
 
-		(void)cJSON_AddStringToObject(o, "reason",
-					      good ? "" : df_sign_word(r->verdict));
+		(void)cJSON_AddStringToObject(
+			o, "reason", good ? "" : df_sign_word(r->verdict));
 		(void)cJSON_AddStringToObject(o, "signed_by", r->signer);
 		(void)cJSON_AddStringToObject(o, "study_uid", s->study_uid);
 		df_print_json(o);
@@ -384,7 +391,8 @@ static enum df_err verify_run(struct df_cli *cli, struct df_why *why)
 		else if (dir)
 			rc = df_user_file_read(path, BODY_MAX, &part[i], why);
 		else
-			rc = part_get(cli, bundle_parts[i], what, &part[i], why);
+			rc = part_get(cli, bundle_parts[i], what, &part[i],
+				      why);
 	}
 	if (rc == DF_OK)
 		rc = bundle_check(cli, part, &s, &result, why);
@@ -406,7 +414,8 @@ const struct df_cmd df_cmd_report_verify = {
 	.run = verify_run,
 };
 
-/* --- trust ------------------------------------------------------------------*/
+/* --- trust
+ * ------------------------------------------------------------------*/
 
 static enum df_err trust_add(struct df_cli *cli, struct df_why *why)
 {
@@ -422,7 +431,8 @@ static enum df_err trust_add(struct df_cli *cli, struct df_why *why)
 		rc = df_cert_from_pem(&cert, text_of(&pem), why);
 	df_buf_release(&pem);
 	if (rc == DF_OK && !df_cert_is_ca(cert))
-		rc = df_fail(why, DF_E_REFUSED, "this certificate is not a CA's; "
+		rc = df_fail(why, DF_E_REFUSED,
+			     "this certificate is not a CA's; "
 			     "trust the CA that issues the physicians' ones");
 	if (rc == DF_OK && df_cert_not_after_ms(cert) < df_clock_wall_ms())
 		rc = df_fail(why, DF_E_REFUSED, "this certificate expired");

@@ -68,7 +68,8 @@ static enum df_err list_take(struct list *l, const char *path, unsigned depth,
 	enum df_err rc = DF_OK;
 
 	if (lstat(path, &st) < 0)
-		return df_fail_sys(why, DF_E_NOTFOUND, "cannot read '%s'", path);
+		return df_fail_sys(why, DF_E_NOTFOUND, "cannot read '%s'",
+				   path);
 	if (l->n >= FILES_MAX || depth > 16)
 		return df_fail(why, DF_E_LIMIT, "too many files");
 	if (!S_ISDIR(st.st_mode)) {
@@ -169,10 +170,12 @@ static void target_set(struct df_dimse_target *to, const struct df_config *cfg)
 
 	if (strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0)
 		host = "127.0.0.1";
-	*to = (struct df_dimse_target){
-		.host = host, .port = cfg->node.listen_dicom.port,
-		.calling = cfg->node.ae, .called = cfg->node.ae,
-		.connect_ms = 10000, .progress_ms = 30000};
+	*to = (struct df_dimse_target){.host = host,
+				       .port = cfg->node.listen_dicom.port,
+				       .calling = cfg->node.ae,
+				       .called = cfg->node.ae,
+				       .connect_ms = 10000,
+				       .progress_ms = 30000};
 }
 
 static void progress(const struct tally *t, size_t all, bool end)
@@ -195,8 +198,8 @@ static void progress(const struct tally *t, size_t all, bool end)
 		(void)fputc('\n', stderr); /* terminal */
 }
 
-static void item_send(struct df_dimse *d, const struct item *it, struct tally *t,
-		      bool *alive)
+static void item_send(struct df_dimse *d, const struct item *it,
+		      struct tally *t, bool *alive)
 {
 	struct df_store_rq rq = {0};
 	struct df_store_rsp rsp;
@@ -222,7 +225,8 @@ static void item_send(struct df_dimse *d, const struct item *it, struct tally *t
 	file_unmap(ptr, len);
 	if (rc == DF_OK && df_store_status_err(rsp.status) != DF_OK)
 		rc = df_fail(&why, DF_E_REFUSED, "refused with status %04X%s%s",
-			     rsp.status, rsp.comment[0] ? ": " : "", rsp.comment);
+			     rsp.status, rsp.comment[0] ? ": " : "",
+			     rsp.comment);
 	if (rc != DF_OK) {
 		item_fail(it, t, why.text);
 		return;
@@ -323,8 +327,9 @@ static enum df_err send_run(struct df_cli *cli, struct df_why *why)
 		return rc;
 	say(cli, &t);
 	if (t.failed > 0)
-		return df_fail(why, DF_E_REFUSED, "%zu of %zu files were not sent",
-			       t.failed, t.failed + t.sent);
+		return df_fail(why, DF_E_REFUSED,
+			       "%zu of %zu files were not sent", t.failed,
+			       t.failed + t.sent);
 	return DF_OK;
 }
 
@@ -370,8 +375,9 @@ static enum df_err echo_run(struct df_cli *cli, struct df_why *why)
 	else
 		df_dimse_abort(d);
 	if (rc == DF_OK && !cli->json)
-		(void)printf("%s answers in %lld ms\n", target.called,
-			     (long long)(df_clock_mono_ms() - began)); /* main */
+		(void)printf(
+			"%s answers in %lld ms\n", target.called,
+			(long long)(df_clock_mono_ms() - began)); /* main */
 	else if (rc == DF_OK)
 		(void)puts("{\"ok\":true}"); /* main checks stdout */
 	return rc;

@@ -29,7 +29,8 @@ static enum df_err serve_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_serve = {
 	.path = "serve",
 	.args = "",
-	.help = "run the node in the foreground; SIGTERM drains, SIGHUP reloads",
+	.help = "run the node in the foreground; SIGTERM drains, SIGHUP "
+		"reloads",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = serve_run,
 };
@@ -38,7 +39,8 @@ static void status_rooms(const cJSON *all)
 {
 	const cJSON *r;
 
-	(void)puts("room              state       pid      restarts"); /* main */
+	(void)puts(
+		"room              state       pid      restarts"); /* main */
 	cJSON_ArrayForEach(r, df_json_at(all, "rooms"))
 	{
 		char name[40];
@@ -65,13 +67,14 @@ static void status_print(const cJSON *all)
 				     : "not ready"); /* main checks stdout */
 	status_rooms(all);
 	(void)puts("\nqueue"); /* the same */
-	cJSON_ArrayForEach(v, df_json_at(all, "queue"))
-		if (cJSON_IsNumber(v) || cJSON_IsString(v)) {
-			char *text = cJSON_PrintUnformatted(v);
+	cJSON_ArrayForEach(v, df_json_at(all, "queue")) if (cJSON_IsNumber(v) ||
+							    cJSON_IsString(v))
+	{
+		char *text = cJSON_PrintUnformatted(v);
 
-			(void)printf("  %-24s %s\n", v->string, text); /* same */
-			cJSON_free(text);
-		}
+		(void)printf("  %-24s %s\n", v->string, text); /* same */
+		cJSON_free(text);
+	}
 	(void)puts("\npeers"); /* the same */
 	cJSON_ArrayForEach(v, df_json_at(all, "peers"))
 	{
@@ -80,9 +83,9 @@ static void status_print(const cJSON *all)
 		df_cell(df_json_text(v, "fingerprint"), 64);
 		(void)puts(df_json_text(v, "state")); /* the same */
 	}
-	cJSON_ArrayForEach(v, df_json_at(all, "silent"))
-		(void)printf("\n%s does not answer\n",
-			     cJSON_GetStringValue(v)); /* the same */
+	cJSON_ArrayForEach(v, df_json_at(all, "silent"))(void)
+		printf("\n%s does not answer\n",
+		       cJSON_GetStringValue(v)); /* the same */
 }
 
 static enum df_err status_run(struct df_cli *cli, struct df_why *why)

@@ -41,7 +41,8 @@ static void say(const struct df_cli *cli, const struct df_recovery *r)
 		{"objects", r->objects, "objects"},
 		{"adopted", r->adopted, "objects without a row"},
 		{"lost", r->lost, "rows without their object (ALARM)"},
-		{"bad", r->bad, "objects whose envelope is not readable (ALARM)"},
+		{"bad", r->bad,
+		 "objects whose envelope is not readable (ALARM)"},
 		{"dropped", r->dropped, "objects that another form replaced"},
 		{"staging", r->swept, "files in staging, never acknowledged"},
 		{"strangers", r->strangers, "files that are not ours"},
@@ -88,9 +89,11 @@ static enum df_err recover(struct df_cli *cli, bool change, struct df_why *why)
 	if (rc == DF_OK)
 		say(cli, &r);
 	if (rc == DF_OK && (r.lost > 0 || r.bad > 0))
-		rc = df_fail(why, DF_E_CORRUPT, "%" PRIu64 " objects are lost and "
+		rc = df_fail(why, DF_E_CORRUPT,
+			     "%" PRIu64 " objects are lost and "
 			     "%" PRIu64 " are damaged: look at the disk, ask "
-			     "the modality to send again", r.lost, r.bad);
+			     "the modality to send again",
+			     r.lost, r.bad);
 	df_journal_close(j);
 	df_spool_close(&spool);
 	return rc;

@@ -11,8 +11,8 @@ static enum df_err ask_print(struct df_cli *cli, const char *verb, cJSON *args,
 			     void (*human)(const cJSON *), struct df_why *why)
 {
 	cJSON *result = NULL;
-	enum df_err rc = df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result,
-				NULL, why);
+	enum df_err rc =
+		df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result, NULL, why);
 
 	if (rc == DF_OK && cli->json)
 		df_print_json(result);
@@ -136,7 +136,8 @@ const struct df_cmd df_cmd_study_send = {
 	.run = send_run,
 };
 
-/* --- queue ------------------------------------------------------------------*/
+/* --- queue
+ * ------------------------------------------------------------------*/
 
 static void queue_print(const cJSON *all)
 {
@@ -151,8 +152,8 @@ static void queue_print(const cJSON *all)
 		const cJSON *id = df_json_at(d, "id");
 
 		if (cJSON_IsNumber(id))
-			(void)printf("%-10lld ",
-				     (long long)df_json_num(d, "id")); /* main */
+			(void)printf("%-10lld ", (long long)df_json_num(
+							 d, "id")); /* main */
 		else
 			df_cell(df_json_text(d, "id"), 10);
 		df_cell(df_json_text(d, "destination"), 20);
@@ -246,9 +247,11 @@ static enum df_err queue_retry(struct df_cli *cli, struct df_why *why)
 	uint64_t n;
 
 	if (df_text_u64(df_text_of(cli->args[0]), &n))
-		(void)cJSON_AddNumberToObject(args, "id", (double)n); /* memory */
+		(void)cJSON_AddNumberToObject(args, "id",
+					      (double)n); /* memory */
 	else
-		(void)cJSON_AddStringToObject(args, "id", cli->args[0]); /* same */
+		(void)cJSON_AddStringToObject(args, "id",
+					      cli->args[0]); /* same */
 	return ask_print(cli, "queue retry", args, NULL, why);
 }
 

@@ -46,10 +46,11 @@ static enum df_err text_set(char field[DF_STATEMENT_TEXT_MAX + 1],
 			    const cJSON *facts, const char *key,
 			    struct df_why *why)
 {
-	if (df_statement_set_text(field, df_text_of(df_json_text(facts, key))) !=
-	    DF_OK)
+	if (df_statement_set_text(
+		    field, df_text_of(df_json_text(facts, key))) != DF_OK)
 		return df_fail(why, DF_E_FORMAT,
-			       "the study's %s cannot stand in a statement", key);
+			       "the study's %s cannot stand in a statement",
+			       key);
 	return DF_OK;
 }
 
@@ -69,9 +70,9 @@ static enum df_err facts_set(struct df_cli *cli, struct df_statement *st,
 {
 	static const char mine[] = "the study did not come from a clinic";
 	const char *name;
-	enum df_err rc = df_ask(cli, "study facts",
-				df_args1("study", st->study_uid), NULL, 0,
-				DF_ASK_MS, facts, NULL, why);
+	enum df_err rc =
+		df_ask(cli, "study facts", df_args1("study", st->study_uid),
+		       NULL, 0, DF_ASK_MS, facts, NULL, why);
 
 	if (rc == DF_OK)
 		rc = text_set(st->accession, *facts, "accession", why);
@@ -102,9 +103,9 @@ static enum df_err images_set(struct df_cli *cli, struct df_statement *st,
 {
 	cJSON *show = NULL;
 	const cJSON *m;
-	enum df_err rc = df_ask(cli, "study show",
-				df_args1("study", st->study_uid), NULL, 0,
-				DF_ASK_MS, &show, NULL, why);
+	enum df_err rc =
+		df_ask(cli, "study show", df_args1("study", st->study_uid),
+		       NULL, 0, DF_ASK_MS, &show, NULL, why);
 
 	cJSON_ArrayForEach(m, df_json_at(show, "manifests"))
 	{
@@ -135,13 +136,14 @@ static enum df_err amends_set(const cJSON *facts, struct df_statement *st,
 		    version < (int64_t)st->version - 1)
 			continue;
 		st->version = (uint32_t)version + 1;
-		if (!df_digest_decode(&st->previous,
-				      df_text_of(df_json_text(
-					      r, "statement_sha256"))))
+		if (!df_digest_decode(
+			    &st->previous,
+			    df_text_of(df_json_text(r, "statement_sha256"))))
 			return df_fail(why, DF_E_BUG, "no digest of a version");
 	}
 	if (st->version == 1)
-		return df_fail(why, DF_E_NOTFOUND, "no report '%s' of this study "
+		return df_fail(why, DF_E_NOTFOUND,
+			       "no report '%s' of this study "
 			       "is known here; give --version and --previous",
 			       report);
 	return DF_OK;
@@ -159,8 +161,7 @@ static enum df_err version_set(const struct df_cli *cli, const cJSON *facts,
 	df_id_new(&st->report_id);
 	if (report == NULL && version == NULL && previous == NULL)
 		return DF_OK;
-	if (report == NULL ||
-	    !df_id_decode(&st->report_id, df_text_of(report)))
+	if (report == NULL || !df_id_decode(&st->report_id, df_text_of(report)))
 		return df_fail(why, DF_E_USAGE,
 			       "--report-id is the id of the first version");
 	if (version == NULL)
@@ -193,7 +194,8 @@ static enum df_err passphrase_get(const struct df_cli *cli, struct df_buf *to,
 
 		rc = df_user_file_read(path, sizeof line, &raw, why);
 		rest = (struct df_text){(const char *)raw.ptr, raw.len};
-		(void)df_text_line(&rest, &first); /* empty file: empty phrase */
+		(void)df_text_line(&rest,
+				   &first); /* empty file: empty phrase */
 		if (rc == DF_OK)
 			rc = df_buf_add(to, first.ptr, first.len, why);
 		df_buf_wipe(&raw);
@@ -207,7 +209,7 @@ static enum df_err passphrase_get(const struct df_cli *cli, struct df_buf *to,
 	(void)tcsetattr(0, TCSAFLUSH, &quiet); /* else it is shown */
 	ok = fgets(line, sizeof line, stdin) != NULL;
 	(void)tcsetattr(0, TCSAFLUSH, &old); /* nothing more can be done */
-	(void)fputc('\n', stderr);           /* terminal */
+	(void)fputc('\n', stderr);	     /* terminal */
 	line[ok ? strcspn(line, "\n") : 0] = '\0';
 	rc = df_buf_add(to, line, strlen(line) + 1, why);
 	df_wipe(line, sizeof line);
@@ -222,7 +224,8 @@ static enum df_err sign(const struct df_cli *cli, struct submit *s,
 
 	if (rc != DF_OK)
 		return rc;
-	rc = df_user_file_read(df_cli_option(cli, "signer"), P12_MAX, &p12, why);
+	rc = df_user_file_read(df_cli_option(cli, "signer"), P12_MAX, &p12,
+			       why);
 	if (rc != DF_OK)
 		return rc;
 	rc = passphrase_get(cli, &pass, why);
@@ -263,7 +266,8 @@ static void say(const struct df_cli *cli, const struct submit *s, cJSON *result)
 		cJSON *o = result ? result : cJSON_CreateObject();
 
 		(void)cJSON_DeleteItemFromObjectCaseSensitive(o, "report_id");
-		(void)cJSON_AddStringToObject(o, "report_id", s->st.report_id.s);
+		(void)cJSON_AddStringToObject(o, "report_id",
+					      s->st.report_id.s);
 		(void)cJSON_AddNumberToObject(o, "version", s->st.version);
 		(void)cJSON_AddStringToObject(o, "statement_sha256",
 					      df_digest_hex(&d).s);
@@ -290,7 +294,8 @@ static enum df_err statement_fill(struct df_cli *cli, struct submit *s,
 	s->st.role = DF_ROLE_REPORTING;
 	if (status != NULL &&
 	    !df_report_status_from(df_text_of(status), &s->st.status))
-		return df_fail(why, DF_E_USAGE, "--status is final, preliminary, "
+		return df_fail(why, DF_E_USAGE,
+			       "--status is final, preliminary, "
 			       "amended, addendum or retracted");
 	if (role != NULL && strcmp(role, "verifying") == 0)
 		s->st.role = DF_ROLE_VERIFYING;

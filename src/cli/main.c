@@ -10,42 +10,42 @@
 #include "cli.h"
 #include "df/file.h"
 
-#define DF_CMD_MAP(X)                                                          \
-	X(init)                                                                \
-	X(serve)                                                               \
-	X(status)                                                              \
-	X(doctor)                                                              \
-	X(config_check)                                                        \
-	X(config_show)                                                         \
-	X(config_sample)                                                       \
-	X(reload)                                                              \
-	X(modality_add)                                                        \
-	X(modality_list)                                                       \
-	X(destination_add)                                                     \
-	X(destination_list)                                                    \
-	X(destination_test)                                                    \
-	X(peer_invite)                                                         \
-	X(peer_join)                                                           \
-	X(peer_list)                                                           \
-	X(peer_revoke)                                                         \
-	X(peer_test)                                                           \
-	X(study_list)                                                          \
-	X(study_show)                                                          \
-	X(study_why)                                                           \
-	X(study_send)                                                          \
-	X(queue_list)                                                          \
-	X(queue_hold)                                                          \
-	X(queue_release)                                                       \
-	X(queue_retry)                                                         \
-	X(report_submit)                                                       \
-	X(report_trust_add)                                                    \
-	X(report_list)                                                         \
-	X(report_show)                                                         \
-	X(report_verify)                                                       \
-	X(report_export)                                                       \
-	X(spool_check)                                                         \
-	X(spool_rebuild)                                                       \
-	X(send)                                                                \
+#define DF_CMD_MAP(X)       \
+	X(init)             \
+	X(serve)            \
+	X(status)           \
+	X(doctor)           \
+	X(config_check)     \
+	X(config_show)      \
+	X(config_sample)    \
+	X(reload)           \
+	X(modality_add)     \
+	X(modality_list)    \
+	X(destination_add)  \
+	X(destination_list) \
+	X(destination_test) \
+	X(peer_invite)      \
+	X(peer_join)        \
+	X(peer_list)        \
+	X(peer_revoke)      \
+	X(peer_test)        \
+	X(study_list)       \
+	X(study_show)       \
+	X(study_why)        \
+	X(study_send)       \
+	X(queue_list)       \
+	X(queue_hold)       \
+	X(queue_release)    \
+	X(queue_retry)      \
+	X(report_submit)    \
+	X(report_trust_add) \
+	X(report_list)      \
+	X(report_show)      \
+	X(report_verify)    \
+	X(report_export)    \
+	X(spool_check)      \
+	X(spool_rebuild)    \
+	X(send)             \
 	X(echo)
 
 #define X(name) extern const struct df_cmd df_cmd_##name;
@@ -117,19 +117,24 @@ const char *df_cli_option(const struct df_cli *cli, const char *name)
 
 static void usage_one(FILE *to, const struct df_cmd *c)
 {
-	(void)fprintf(to, "  %s%s%s\n      %s\n", c->path, c->args[0] ? " " : "",
-		      c->args, c->help); /* to a terminal */
+	(void)fprintf(to, "  %s%s%s\n      %s\n", c->path,
+		      c->args[0] ? " " : "", c->args,
+		      c->help); /* to a terminal */
 }
 
 static void usage(FILE *to)
 {
-	(void)fprintf(to, "dcm-forward " DF_VERSION
+	(void)fprintf(
+		to,
+		"dcm-forward " DF_VERSION
 		" - DICOM images over a bad line, signed reports back\n\n"
 		"usage: dcm-forward [-C DIR] <command> [arguments] [--json]\n\n"
 		"-C DIR, or DCM_FORWARD_DIR, is the node's directory.\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		usage_one(to, commands[i]);
-	(void)fprintf(to, "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 the "
+	(void)fprintf(
+		to,
+		"\nexit status: 0 done, 1 failed, 2 wrong usage, 3 the "
 		"daemon is not running,\n4 not found, 5 refused, 6 no answer "
 		"in time\n");
 }
@@ -210,13 +215,16 @@ static enum df_err parse_rest(struct df_cli *cli, int argc, char **argv, int at,
 			if (!option_take(cli, argc, argv, &i))
 				return df_fail(why, DF_E_USAGE,
 					       "unknown or incomplete option "
-					       "'%s'", argv[i]);
+					       "'%s'",
+					       argv[i]);
 		} else {
 			cli->args[cli->n_args++] = argv[i];
 		}
 	}
-	if (cli->n_args < cli->cmd->min_args || cli->n_args > cli->cmd->max_args)
-		return df_fail(why, DF_E_USAGE, "usage: dcm-forward [-C DIR] %s %s",
+	if (cli->n_args < cli->cmd->min_args ||
+	    cli->n_args > cli->cmd->max_args)
+		return df_fail(why, DF_E_USAGE,
+			       "usage: dcm-forward [-C DIR] %s %s",
 			       cli->cmd->path, cli->cmd->args);
 	return DF_OK;
 }
@@ -247,7 +255,8 @@ static const struct df_cmd *find(int argc, char **argv, int *at)
 	size_t most = 0;
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		const size_t n = words_match(commands[i]->path, argc, argv, *at);
+		const size_t n =
+			words_match(commands[i]->path, argc, argv, *at);
 
 		if (n > most) {
 			most = n;
@@ -278,14 +287,15 @@ static enum df_err run(struct df_cli *cli, struct df_why *why)
 static void complain(const struct df_cli *cli, const struct df_why *why,
 		     bool no_daemon)
 {
-	const char *hint = no_daemon ? "start it: dcm-forward -C DIR serve"
-				     : NULL;
+	const char *hint =
+		no_daemon ? "start it: dcm-forward -C DIR serve" : NULL;
 
 	if (cli->json) {
 		cJSON *o = cJSON_CreateObject();
 
 		(void)cJSON_AddFalseToObject(o, "ok"); /* NULL: no memory */
-		(void)cJSON_AddStringToObject(o, "error", df_err_name(why->err));
+		(void)cJSON_AddStringToObject(o, "error",
+					      df_err_name(why->err));
 		(void)cJSON_AddStringToObject(o, "text", why->text);
 		if (hint != NULL)
 			(void)cJSON_AddStringToObject(o, "hint", hint);
@@ -320,13 +330,16 @@ int main(int argc, char **argv)
 		return at >= argc ? DF_EXIT_USAGE : DF_EXIT_OK;
 	}
 	if (strcmp(argv[at], "--version") == 0) {
-		(void)printf("dcm-forward " DF_VERSION "\n"); /* checked below */
+		(void)printf("dcm-forward " DF_VERSION
+			     "\n"); /* checked below */
 		return fflush(stdout) == 0 ? DF_EXIT_OK : DF_EXIT_FAILED;
 	}
 	cli.cmd = find(argc, argv, &at);
 	if (cli.cmd == NULL) {
-		(void)fprintf(stderr, "dcm-forward: unknown command '%s'; see "
-			      "dcm-forward --help\n", argv[at]); /* terminal */
+		(void)fprintf(stderr,
+			      "dcm-forward: unknown command '%s'; see "
+			      "dcm-forward --help\n",
+			      argv[at]); /* terminal */
 		return DF_EXIT_USAGE;
 	}
 	if (at < argc && strcmp(argv[at], "--help") == 0) {

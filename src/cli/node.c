@@ -56,7 +56,8 @@ void df_node_reload(struct df_cli *cli, const char *verb)
 		return; /* not running: it reads the file when it starts */
 	rc = df_ask(cli, verb, NULL, NULL, 0, DF_ASK_MS, &result, NULL, &why);
 	if (rc != DF_OK)
-		(void)fprintf(stderr, "dcm-forward: the running daemon did not "
+		(void)fprintf(stderr,
+			      "dcm-forward: the running daemon did not "
 			      "take the change up: %s\n  restart it\n",
 			      why.text); /* terminal */
 	cJSON_Delete(result);
@@ -103,13 +104,15 @@ enum df_err df_user_file_read(const char *path, size_t max, struct df_buf *b,
 		rc = df_fail_sys(why, DF_E_IO, "cannot read '%s'", path);
 	(void)fclose(f); /* only read */
 	if (rc == DF_E_LIMIT)
-		rc = df_fail(why, rc, "'%s' is larger than %zu bytes", path, max);
+		rc = df_fail(why, rc, "'%s' is larger than %zu bytes", path,
+			     max);
 	if (rc != DF_OK)
 		df_buf_release(b);
 	return rc;
 }
 
-enum df_err df_memfd_of(int *fd, const void *ptr, size_t len, struct df_why *why)
+enum df_err df_memfd_of(int *fd, const void *ptr, size_t len,
+			struct df_why *why)
 {
 	enum df_err rc = df_memfd_new(fd, "request", why);
 

@@ -34,10 +34,10 @@ static bool use_identity(void *ssl_ctx, void *ctx)
 {
 	struct df_node_tls *t = ctx;
 
-	return df_tls_use(ssl_ctx,
-			  (struct df_text){(const char *)t->cert.ptr,
-					   t->cert.len},
-			  sign_here, t, NULL) == DF_OK;
+	return df_tls_use(
+		       ssl_ctx,
+		       (struct df_text){(const char *)t->cert.ptr, t->cert.len},
+		       sign_here, t, NULL) == DF_OK;
 }
 
 enum df_err df_node_tls_new(struct df_node_tls **out, struct df_cli *cli,
@@ -51,9 +51,9 @@ enum df_err df_node_tls_new(struct df_node_tls **out, struct df_cli *cli,
 	df_buf_init(&t->cert, DF_PEM_MAX);
 	rc = df_file_read(cli->dir, DF_KEYS_NODE_KEY, DF_PEM_MAX, &key, why);
 	if (rc == DF_OK)
-		rc = df_key_from_pem(&t->key,
-				     (struct df_text){(const char *)key.ptr,
-						      key.len}, why);
+		rc = df_key_from_pem(
+			&t->key,
+			(struct df_text){(const char *)key.ptr, key.len}, why);
 	if (rc == DF_OK)
 		rc = df_file_read(cli->dir, DF_KEYS_NODE_CRT, DF_PEM_MAX,
 				  &t->cert, why);
@@ -63,8 +63,8 @@ enum df_err df_node_tls_new(struct df_node_tls **out, struct df_cli *cli,
 		return rc;
 	}
 	df_str_fmt(t->pin, sizeof t->pin, "%s", pin);
-	t->http = (struct df_http_tls){.pin = t->pin, .ssl_ctx = use_identity,
-				       .ctx = t};
+	t->http = (struct df_http_tls){
+		.pin = t->pin, .ssl_ctx = use_identity, .ctx = t};
 	*out = t;
 	return DF_OK;
 }
@@ -99,10 +99,12 @@ static void hello_say(const struct df_cli *cli, const struct df_peer_hello *h,
 		return;
 	}
 	(void)printf("the line to \"%s\" works: %" PRId64 " ms, its clock is "
-		     "%+.1f s from ours\n", h->name, elapsed_ms,
+		     "%+.1f s from ours\n",
+		     h->name, elapsed_ms,
 		     (double)ahead_ms / 1000); /* main checks stdout */
 	if (ahead_ms > 300000 || ahead_ms < -300000)
-		(void)fprintf(stderr, "dcm-forward: the clocks differ by more "
+		(void)fprintf(stderr,
+			      "dcm-forward: the clocks differ by more "
 			      "than 5 minutes; set the time\n"); /* terminal */
 }
 
@@ -113,7 +115,8 @@ enum df_err df_peer_hello_test(struct df_cli *cli, const char *url,
 	struct df_http_result got = {0};
 	struct df_peer_hello h;
 	char full[DF_URL_LEN + 32];
-	struct df_http_request rq = {.method = "GET", .url = full,
+	struct df_http_request rq = {.method = "GET",
+				     .url = full,
 				     .max_response = DF_PEER_JSON_MAX,
 				     .total_ms = 30000};
 	struct df_text body;

@@ -56,8 +56,8 @@ void df_print_clean(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		const unsigned char c = (unsigned char)text[i];
-		const bool control = (c < 0x20 && c != '\n' && c != '\t') ||
-				     c == 0x7f;
+		const bool control =
+			(c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
 
 		(void)putchar(control ? '?' : c); /* main checks stdout */
 	}
@@ -77,5 +77,5 @@ void df_cell(const char *text, int width)
 	}
 	for (; columns < width; columns++)
 		(void)putchar(' '); /* the same */
-	(void)putchar(' ');         /* the same */
+	(void)putchar(' ');	    /* the same */
 }

@@ -67,9 +67,10 @@ static bool client_flush(struct client *c)
 	while (c->out_done < c->out.len) {
 		size_t done;
 		const bool first = c->out_done == 0 && c->out_fd >= 0;
-		const enum df_err rc = df_control_write(
-			c->fd, c->out.ptr + c->out_done, c->out.len - c->out_done,
-			&c->out_fd, first ? 1 : 0, &done, NULL);
+		const enum df_err rc =
+			df_control_write(c->fd, c->out.ptr + c->out_done,
+					 c->out.len - c->out_done, &c->out_fd,
+					 first ? 1 : 0, &done, NULL);
 
 		if (rc == DF_E_AGAIN) {
 			df_loop_modify(df_room_loop(c->room), c->fd,
@@ -113,7 +114,8 @@ static void client_finish(struct client *c, cJSON *answer)
 	     df_buf_add(&c->out, "\n", 1, NULL) == DF_OK;
 	free(text);
 	if (ok)
-		(void)client_flush(c); /* what does not fit waits for the loop */
+		(void)client_flush(
+			c); /* what does not fit waits for the loop */
 	else
 		client_gone(c);
 }
@@ -165,9 +167,9 @@ static void client_request(struct client *c, const char *line, size_t len)
 	struct df_why why = {0};
 
 	if (route == NULL) {
-		const enum df_err err = df_fail(&why, DF_E_USAGE,
-						verb ? "unknown verb"
-						     : "not a request");
+		const enum df_err err =
+			df_fail(&why, DF_E_USAGE,
+				verb ? "unknown verb" : "not a request");
 
 		client_fail(c, err, &why);
 	} else {

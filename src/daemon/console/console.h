@@ -26,10 +26,10 @@ struct client {
 	int out_fd; /* goes with the answer, or -1 */
 	/* the request under way */
 	const struct route *route; /* NULL: none */
-	cJSON *args;               /* owned */
-	cJSON *result;             /* owned, grows while rooms answer */
-	unsigned pending;          /* questions without an answer yet */
-	unsigned held;             /* callbacks that still look at it */
+	cJSON *args;		   /* owned */
+	cJSON *result;		   /* owned, grows while rooms answer */
+	unsigned pending;	   /* questions without an answer yet */
+	unsigned held;		   /* callbacks that still look at it */
 };
 
 /* The answer of a room: err, or json (give it to keep it), or a file. */

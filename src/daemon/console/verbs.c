@@ -34,8 +34,8 @@ static cJSON *json_read(int fd)
 	    size <= DF_CONTROL_ANSWER_MAX &&
 	    df_buf_reserve(&b, (size_t)size, NULL) == DF_OK &&
 	    df_pread_all(fd, b.ptr, (size_t)size, 0, NULL) == DF_OK)
-		json = json_of((struct df_text){(const char *)b.ptr,
-						(size_t)size});
+		json = json_of(
+			(struct df_text){(const char *)b.ptr, (size_t)size});
 	df_buf_release(&b);
 	return json;
 }
@@ -71,8 +71,8 @@ static void on_reply(void *ctx, struct df_reply *r)
 	client_let_go(c);
 }
 
-void question(struct client *c, enum df_role role, const char *verb, cJSON *args,
-	      bool give_fds, int64_t timeout_ms, answer_fn *fn)
+void question(struct client *c, enum df_role role, const char *verb,
+	      cJSON *args, bool give_fds, int64_t timeout_ms, answer_fn *fn)
 {
 	struct ask *ask = df_xmalloc(sizeof *ask);
 	char *text = args ? cJSON_PrintUnformatted(args) : NULL;
@@ -103,7 +103,8 @@ static cJSON *args_take(struct client *c)
 	return args;
 }
 
-/* --- the plain case -------------------------------------------------------- */
+/* --- the plain case --------------------------------------------------------
+ */
 
 static void pass_back(struct answer *a)
 {
@@ -123,7 +124,8 @@ static void pass_back(struct answer *a)
 	client_answer(c, result, a->fd);
 }
 
-/* --- status: everybody at once, and who is silent ---------------------------*/
+/* --- status: everybody at once, and who is silent
+ * ---------------------------*/
 
 static void status_add(struct answer *a, const char *what, const char *member)
 {
@@ -131,8 +133,8 @@ static void status_add(struct answer *a, const char *what, const char *member)
 	cJSON *part;
 
 	if (a->err != DF_OK) {
-		cJSON *silent = cJSON_GetObjectItemCaseSensitive(c->result,
-								 "silent");
+		cJSON *silent =
+			cJSON_GetObjectItemCaseSensitive(c->result, "silent");
 
 		(void)cJSON_AddItemToArray(silent, cJSON_CreateString(what));
 	}
@@ -149,10 +151,10 @@ static void status_add(struct answer *a, const char *what, const char *member)
 	part = c->result;
 	c->result = NULL;
 	/* ready is ready only when everybody answers */
-	if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(part,
-								"silent")) > 0)
-		(void)cJSON_ReplaceItemInObjectCaseSensitive(part, "ready",
-							     cJSON_CreateFalse());
+	if (cJSON_GetArraySize(
+		    cJSON_GetObjectItemCaseSensitive(part, "silent")) > 0)
+		(void)cJSON_ReplaceItemInObjectCaseSensitive(
+			part, "ready", cJSON_CreateFalse());
 	client_answer(c, part, NULL);
 }
 
@@ -170,8 +172,8 @@ static void status_rooms(struct answer *a)
 			(void)cJSON_AddItemToObject(all, more[i], v);
 	}
 	if (cJSON_IsTrue(ready))
-		(void)cJSON_ReplaceItemInObjectCaseSensitive(all, "ready",
-							     cJSON_CreateTrue());
+		(void)cJSON_ReplaceItemInObjectCaseSensitive(
+			all, "ready", cJSON_CreateTrue());
 	status_add(a, "rooms", "rooms");
 }
 
@@ -193,18 +195,20 @@ static void run_status(struct client *c)
 	c->pending++; /* until all are asked */
 	question(c, DF_ROLE_SUPERVISE, "status", NULL, false, QUICK_MS,
 		 status_rooms);
-	question(c, DF_ROLE_QUEUE, "status", NULL, false, QUICK_MS, status_queue);
+	question(c, DF_ROLE_QUEUE, "status", NULL, false, QUICK_MS,
+		 status_queue);
 	c->pending--;
 	question(c, DF_ROLE_KEYS, "peer list", NULL, false, QUICK_MS,
 		 status_peers);
 }
 
-/* --- studies: the queue's states, the index's patients ----------------------*/
+/* --- studies: the queue's states, the index's patients
+ * ----------------------*/
 
 static const char *text_of(const cJSON *o, const char *key)
 {
-	const char *s = cJSON_GetStringValue(
-		cJSON_GetObjectItemCaseSensitive(o, key));
+	const char *s =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
 
 	return s ? s : "";
 }
@@ -299,7 +303,8 @@ static void run_study_list(struct client *c)
 		 studies_states);
 }
 
-/* --- reports: never a body from an unverified one ---------------------------*/
+/* --- reports: never a body from an unverified one
+ * ---------------------------*/
 
 static void report_part(struct answer *a)
 {
@@ -322,7 +327,8 @@ static void report_part(struct answer *a)
 		return;
 	}
 	args = cJSON_CreateObject();
-	(void)cJSON_AddStringToObject(args, "object", text_of(a->json, "object"));
+	(void)cJSON_AddStringToObject(args, "object",
+				      text_of(a->json, "object"));
 	question(c, DF_ROLE_QUEUE, c->route->verb, args, false, SLOW_MS,
 		 pass_back);
 }
@@ -333,7 +339,8 @@ static void run_report_part(struct client *c)
 		 report_part);
 }
 
-/* --- the table --------------------------------------------------------------*/
+/* --- the table
+ * --------------------------------------------------------------*/
 
 static const struct route routes[] = {
 	{"status", DF_ROLE_NONE, 0, run_status},

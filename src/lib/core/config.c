@@ -13,7 +13,7 @@
 
 #define AT(member) offsetof(struct df_config, member)
 #define OF(type, member) offsetof(struct type, member)
-#define DF_KEY(section, key, type, at, value, min, max, unit, help)            \
+#define DF_KEY(section, key, type, at, value, min, max, unit, help) \
 	{section, key, DF_KEY_##type, at, value, min, max, unit, help},
 const struct df_config_key df_config_keys[] = {
 #include "config_keys.def"
@@ -30,7 +30,7 @@ struct parse {
 	enum df_err rc;
 	uint32_t line;
 	char section[32]; /* kind, "" before the first */
-	void *base;       /* where its keys go, NULL before the first */
+	void *base;	  /* where its keys go, NULL before the first */
 	bool seen[N_KEYS];
 };
 
@@ -58,7 +58,8 @@ static struct df_text trimmed(struct df_text t)
 		t.ptr++;
 		t.len--;
 	}
-	while (t.len > 0 && (t.ptr[t.len - 1] == ' ' || t.ptr[t.len - 1] == '\0'))
+	while (t.len > 0 &&
+	       (t.ptr[t.len - 1] == ' ' || t.ptr[t.len - 1] == '\0'))
 		t.len--;
 	return t;
 }
@@ -167,7 +168,8 @@ static void begin_section(struct parse *p, struct df_text line)
 		}
 	}
 	if (s >= end || *s != ']') {
-		note(p, DF_E_CONFIG, "section is not [kind] or [kind \"name\"]");
+		note(p, DF_E_CONFIG,
+		     "section is not [kind] or [kind \"name\"]");
 		return;
 	}
 	for (s++; s < end && (*s == ' ' || *s == '\t'); s++)
@@ -178,7 +180,8 @@ static void begin_section(struct parse *p, struct df_text line)
 	}
 	if (df_config_is_named(p->section)) {
 		if (p->cfg->n_modalities + p->cfg->n_destinations +
-			    p->cfg->n_peers >= DF_CONFIG_ITEMS) {
+			    p->cfg->n_peers >=
+		    DF_CONFIG_ITEMS) {
 			note(p, DF_E_CONFIG, "too many sections");
 			return;
 		}
@@ -250,8 +253,9 @@ static int pair(void *user, const char *section, const char *name,
 	(void)section; /* inih never sees one */
 	if (p->rc != DF_OK)
 		return 1;
-	while (i < N_KEYS && (strcmp(df_config_keys[i].section, p->section) != 0 ||
-			      strcmp(df_config_keys[i].key, name) != 0))
+	while (i < N_KEYS &&
+	       (strcmp(df_config_keys[i].section, p->section) != 0 ||
+		strcmp(df_config_keys[i].key, name) != 0))
 		i++;
 	if (i == N_KEYS || p->base == NULL) {
 		note(p, DF_E_CONFIG, "unknown key");
@@ -262,7 +266,8 @@ static int pair(void *user, const char *section, const char *name,
 		return 1;
 	}
 	p->seen[i] = true;
-	rc = df_config_set(&df_config_keys[i], p->base, df_text_of(value), &why);
+	rc = df_config_set(&df_config_keys[i], p->base, df_text_of(value),
+			   &why);
 	if (rc != DF_OK)
 		note(p, DF_E_CONFIG, why.text);
 	else if (p->base == p->cfg)
@@ -276,9 +281,11 @@ static enum df_err check_items(const struct df_config *c, struct df_why *why)
 		const struct df_destination *d = &c->destinations[i];
 
 		if ((d->dicom.host[0] != '\0') == (d->stow[0] != '\0'))
-			return df_fail(why, DF_E_CONFIG,
-				       "destination \"%s\" needs one of 'dicom' "
-				       "and 'stow'", d->name);
+			return df_fail(
+				why, DF_E_CONFIG,
+				"destination \"%s\" needs one of 'dicom' "
+				"and 'stow'",
+				d->name);
 	}
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct df_peer *p = &c->peers[i];
@@ -286,9 +293,11 @@ static enum df_err check_items(const struct df_config *c, struct df_why *why)
 		if (p->url[0] == '\0' || p->fingerprint[0] == '\0')
 			return df_fail(why, DF_E_CONFIG,
 				       "peer \"%s\" needs 'url' and "
-				       "'fingerprint'", p->name);
+				       "'fingerprint'",
+				       p->name);
 		for (size_t k = 0; k < i; k++)
-			if (strcmp(c->peers[k].fingerprint, p->fingerprint) == 0)
+			if (strcmp(c->peers[k].fingerprint, p->fingerprint) ==
+			    0)
 				return df_fail(why, DF_E_CONFIG,
 					       "peer \"%s\" is there twice",
 					       p->name);
@@ -381,8 +390,9 @@ static bool is_loopback(struct df_text addr)
 	return df_cidr_holds(&v4, addr) || df_cidr_holds(&v6, addr);
 }
 
-enum df_admit df_config_admit(const struct df_config *cfg, struct df_text called,
-			      struct df_text calling, struct df_text addr)
+enum df_admit df_config_admit(const struct df_config *cfg,
+			      struct df_text called, struct df_text calling,
+			      struct df_text addr)
 {
 	const struct df_modality *m;
 

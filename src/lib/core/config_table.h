@@ -25,7 +25,7 @@ struct df_config_key {
 	const char *section;
 	const char *key;
 	enum df_key_type type;
-	size_t offset; /* in struct df_config, or in the section's struct */
+	size_t offset;	   /* in struct df_config, or in the section's struct */
 	const char *value; /* default, NULL = none */
 	int64_t min;
 	int64_t max;
@@ -40,8 +40,9 @@ extern const size_t df_config_n_keys;
 bool df_config_is_named(const char *section);
 
 /* Text to value in the struct at `base`, bounds checked. */
-DF_MUST_CHECK enum df_err df_config_set(const struct df_config_key *k, void *base,
-					struct df_text value, struct df_why *why);
+DF_MUST_CHECK enum df_err df_config_set(const struct df_config_key *k,
+					void *base, struct df_text value,
+					struct df_why *why);
 /* Value to text as the parser takes it; "" = not set. */
 DF_MUST_CHECK enum df_err df_config_get(const struct df_config_key *k,
 					const void *base, struct df_buf *to,

@@ -84,12 +84,13 @@ enum df_err df_config_sample(struct df_buf *to, const struct df_config *cfg,
 			return rc;
 		cfg = &own;
 	}
-	rc = df_buf_addf(to, why,
-			 "# dcm-forward configuration. A line that starts with # "
-			 "is a comment;\n"
-			 "# a key that stands in one has the value shown. After a "
-			 "change:\n"
-			 "# dcm-forward -C DIR config check, then restart.\n");
+	rc = df_buf_addf(
+		to, why,
+		"# dcm-forward configuration. A line that starts with # "
+		"is a comment;\n"
+		"# a key that stands in one has the value shown. After a "
+		"change:\n"
+		"# dcm-forward -C DIR config check, then restart.\n");
 	if (rc == DF_OK)
 		rc = singles_write(to, cfg, why);
 	if (rc == DF_OK)
@@ -150,10 +151,11 @@ enum df_err df_config_show(struct df_buf *to, const struct df_config *cfg,
 		rc = show_key(to, k, k->section, NULL, cfg, origin, why);
 	}
 	for (size_t i = 0; i < cfg->n_modalities && rc == DF_OK; i++)
-		rc = df_buf_addf(to, why, "modality \"%s\".from = %s  # %zu set\n",
-				 cfg->modalities[i].ae,
-				 cfg->modalities[i].n_from ? "listed" : "anywhere",
-				 cfg->modalities[i].n_from);
+		rc = df_buf_addf(
+			to, why, "modality \"%s\".from = %s  # %zu set\n",
+			cfg->modalities[i].ae,
+			cfg->modalities[i].n_from ? "listed" : "anywhere",
+			cfg->modalities[i].n_from);
 	for (size_t i = 0; i < cfg->n_destinations && rc == DF_OK; i++)
 		rc = show_named(to, "destination", &cfg->destinations[i], why);
 	for (size_t i = 0; i < cfg->n_peers && rc == DF_OK; i++)
@@ -180,7 +182,8 @@ static bool section_exists(const struct df_config *c, const char *kind,
 static bool plain(const char *text)
 {
 	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == '"' || *text == 0x7f)
+		if ((unsigned char)*text < 0x20 || *text == '"' ||
+		    *text == 0x7f)
 			return false;
 	return true;
 }
@@ -211,7 +214,8 @@ enum df_err df_config_append_section(struct df_buf *text, const char *kind,
 	enum df_err rc;
 
 	if (!plain(name))
-		return df_fail(why, DF_E_CONFIG, "name holds quotes or controls");
+		return df_fail(why, DF_E_CONFIG,
+			       "name holds quotes or controls");
 	for (size_t i = 0; i < 2 * n_pairs; i++)
 		if (!plain(pairs[i]))
 			return df_fail(why, DF_E_CONFIG,

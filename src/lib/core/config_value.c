@@ -11,7 +11,10 @@ static bool in_utf8(const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len;) {
 		const uint8_t c = p[i];
-		const size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+		const size_t more = c < 0x80   ? 0
+				    : c < 0xe0 ? 1
+				    : c < 0xf0 ? 2
+					       : 3;
 
 		if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || more >= len - i)
 			return false;
@@ -36,7 +39,8 @@ bool df_config_name_valid(struct df_text t)
 	return in_utf8((const uint8_t *)t.ptr, t.len);
 }
 
-static enum df_err port_decode(uint16_t *to, struct df_text t, struct df_why *why)
+static enum df_err port_decode(uint16_t *to, struct df_text t,
+			       struct df_why *why)
 {
 	uint64_t v;
 
@@ -57,7 +61,8 @@ enum df_err df_endpoint_decode(struct df_endpoint *to, struct df_text t,
 		return df_fail(why, DF_E_CONFIG, "address is not HOST:PORT");
 	host = (struct df_text){t.ptr, (size_t)(colon - t.ptr)};
 	port = (struct df_text){colon + 1, t.len - host.len - 1};
-	if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+	if (host.len >= 2 && host.ptr[0] == '[' &&
+	    host.ptr[host.len - 1] == ']')
 		host = (struct df_text){host.ptr + 1, host.len - 2};
 	else if (memchr(host.ptr, ':', host.len) != NULL)
 		return df_fail(why, DF_E_CONFIG,
@@ -66,30 +71,35 @@ enum df_err df_endpoint_decode(struct df_endpoint *to, struct df_text t,
 		host = df_text_of("::");
 	for (size_t i = 0; i < host.len; i++)
 		if (host.ptr[i] <= ' ' || strchr("/@\"\\", host.ptr[i]) != NULL)
-			return df_fail(why, DF_E_CONFIG, "host name is malformed");
+			return df_fail(why, DF_E_CONFIG,
+				       "host name is malformed");
 	if (df_str_copy(to->host, sizeof to->host, host) != DF_OK)
 		return df_fail(why, DF_E_CONFIG, "host name is too long");
 	return port_decode(&to->port, port, why);
 }
 
-enum df_err df_dicom_address_decode(char ae[DF_AE_LEN + 1], struct df_endpoint *to,
-				    struct df_text t, struct df_why *why)
+enum df_err df_dicom_address_decode(char ae[DF_AE_LEN + 1],
+				    struct df_endpoint *to, struct df_text t,
+				    struct df_why *why)
 {
 	const char *at = memchr(t.ptr ? t.ptr : "", '@', t.len);
 	struct df_text title, rest;
 	enum df_err rc;
 
 	if (at == NULL)
-		return df_fail(why, DF_E_CONFIG, "address is not AET@HOST:PORT");
+		return df_fail(why, DF_E_CONFIG,
+			       "address is not AET@HOST:PORT");
 	title = (struct df_text){t.ptr, (size_t)(at - t.ptr)};
 	rest = (struct df_text){at + 1, t.len - title.len - 1};
 	if (!df_ae_valid(title))
-		return df_fail(why, DF_E_CONFIG, "AE title is not 1-16 characters");
+		return df_fail(why, DF_E_CONFIG,
+			       "AE title is not 1-16 characters");
 	rc = df_endpoint_decode(to, rest, why);
 	if (rc != DF_OK)
 		return rc;
 	if (to->port == 0 || rest.ptr[0] == ':' || rest.ptr[0] == '*')
-		return df_fail(why, DF_E_CONFIG, "address needs a host and a port");
+		return df_fail(why, DF_E_CONFIG,
+			       "address needs a host and a port");
 	return df_str_copy(ae, DF_AE_LEN + 1, title);
 }
 
@@ -99,7 +109,8 @@ static bool addr_decode(uint8_t to[16], struct df_text t, bool *v4)
 	char text[INET6_ADDRSTRLEN];
 	struct in_addr in4;
 	struct in6_addr in6;
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,   0,
+					   0, 0, 0, 0, 255, 255};
 
 	if (df_str_copy(text, sizeof text, t) != DF_OK)
 		return false;
@@ -157,7 +168,8 @@ bool df_cidr_holds(const struct df_cidr *c, struct df_text addr)
 static const struct unit {
 	const char *name;
 	unsigned shift;
-} units[] = {{"", 0}, {"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+} units[] = {{"", 0},	  {"B", 0},    {"KiB", 10},
+	     {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
 
 static enum df_err num_set(const struct df_config_key *k, int64_t *to,
 			   struct df_text t, struct df_why *why)
@@ -171,7 +183,8 @@ static enum df_err num_set(const struct df_config_key *k, int64_t *to,
 	while (n < t.len && t.ptr[n] >= '0' && t.ptr[n] <= '9')
 		n++;
 	if (!df_text_u64((struct df_text){t.ptr, n}, &v))
-		return df_fail(why, DF_E_CONFIG, "'%s' is not a number", k->key);
+		return df_fail(why, DF_E_CONFIG, "'%s' is not a number",
+			       k->key);
 	unit = (struct df_text){t.ptr + n, t.len - n};
 	while (unit.len > 0 && unit.ptr[0] == ' ') {
 		unit.ptr++;
@@ -333,7 +346,8 @@ enum df_err df_config_set(const struct df_config_key *k, void *base,
 	case DF_KEY_FILE:
 		return file_set(k, at, t, why);
 	case DF_KEY_LISTEN:
-		return df_endpoint_decode((struct df_endpoint *)(void *)at, t, why);
+		return df_endpoint_decode((struct df_endpoint *)(void *)at, t,
+					  why);
 	case DF_KEY_DIAL: {
 		struct df_destination *d = base;
 
@@ -396,8 +410,9 @@ enum df_err df_config_get(const struct df_config_key *k, const void *base,
 	case DF_KEY_FILE:
 		return df_buf_addf(to, why, "%s", at);
 	case DF_KEY_LISTEN:
-		return endpoint_get((const struct df_endpoint *)(const void *)at,
-				    "", to, why);
+		return endpoint_get(
+			(const struct df_endpoint *)(const void *)at, "", to,
+			why);
 	case DF_KEY_DIAL: {
 		const struct df_destination *d = base;
 

@@ -66,7 +66,8 @@ enum df_err df_control_read(int fd, struct df_buf *buf, int *fds, size_t *n,
 		struct cmsghdr align;
 	} ctl;
 	struct iovec iov;
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
 			    .msg_control = ctl.space,
 			    .msg_controllen = sizeof ctl.space};
 	size_t step = READ_STEP;

@@ -31,7 +31,8 @@ static void defaults_and_values(void **state)
 				    "listen-dicom = *:104 ; door\n"
 				    "  [parcel]  # indented\n"
 				    "\tsize = 8 MiB\n\tcoding = jpeg-ls\n",
-			       &c, &why), DF_OK);
+			       &c, &why),
+			 DF_OK);
 	assert_int_equal(c.node.role, DF_NODE_CENTRE);
 	assert_string_equal(c.node.name, "县医院");
 	assert_string_equal(c.node.listen_https.host, "::1");
@@ -54,15 +55,17 @@ static void named_sections(void **state)
 
 	(void)state;
 	(void)snprintf(text, sizeof text,
-		       NODE "[modality \"CT 1\"]\n"
-			    "from = 10.0.0.0/8\nfrom = 2001:db8::/32\n"
-			    "[modality \"ANY\"]\n"
-			    "[destination \"a very long name of a reading PACS "
-			    "that is longer than fifty bytes\"]\n"
-			    "dicom = PACS@pacs.example:104\n"
-			    "[destination \"web\"]\nstow = http://h:1/dicom-web/\n"
-			    "[peer \"centre\"]\nurl = https://h:8443\n"
-			    "fingerprint = %s\n", FP);
+		       NODE
+		       "[modality \"CT 1\"]\n"
+		       "from = 10.0.0.0/8\nfrom = 2001:db8::/32\n"
+		       "[modality \"ANY\"]\n"
+		       "[destination \"a very long name of a reading PACS "
+		       "that is longer than fifty bytes\"]\n"
+		       "dicom = PACS@pacs.example:104\n"
+		       "[destination \"web\"]\nstow = http://h:1/dicom-web/\n"
+		       "[peer \"centre\"]\nurl = https://h:8443\n"
+		       "fingerprint = %s\n",
+		       FP);
 	assert_int_equal(parse(text, &c, &why), DF_OK);
 	assert_int_equal(c.n_modalities, 2);
 	assert_int_equal(c.modalities[0].n_from, 2);
@@ -89,19 +92,26 @@ static void refusals(void **state)
 		{NODE "[colour]\n", "line 5: unknown section"},
 		{NODE "[node \"x\"]\n", "line 5: unknown section"},
 		{NODE "role = clinic\n", "line 5: key is there twice"},
-		{NODE "listen-dicom = 104\n", "line 5: address is not HOST:PORT"},
+		{NODE "listen-dicom = 104\n",
+		 "line 5: address is not HOST:PORT"},
 		{NODE "listen-dicom = ::1:104\n", "brackets"},
 		{NODE "listen-dicom = h:70000\n", "port"},
-		{NODE "[study]\nquiet = soon\n", "line 6: 'quiet' is not a number"},
-		{NODE "[study]\nquiet = 0\n", "line 6: 'quiet' is not within 1..86400"},
-		{NODE "[study]\nquiet = 99999999999999999999\n", "not a number"},
+		{NODE "[study]\nquiet = soon\n",
+		 "line 6: 'quiet' is not a number"},
+		{NODE "[study]\nquiet = 0\n",
+		 "line 6: 'quiet' is not within 1..86400"},
+		{NODE "[study]\nquiet = 99999999999999999999\n",
+		 "not a number"},
 		{NODE "[parcel]\nsize = 4 MB\n", "KiB, MiB, GiB"},
 		{NODE "[parcel]\nsize = 99999999 TiB\n", "not within"},
-		{NODE "[parcel]\ncoding = zip\n", "one of auto|stored|zstd|jpeg-ls"},
+		{NODE "[parcel]\ncoding = zip\n",
+		 "one of auto|stored|zstd|jpeg-ls"},
 		{NODE "[receive]\nunknown-sop-classes = maybe\n", "yes or no"},
-		{NODE "[retry]\nmin = 90\nmax = 5\n", "'min' is more than 'max'"},
+		{NODE "[retry]\nmin = 90\nmax = 5\n",
+		 "'min' is more than 'max'"},
 		{NODE "[modality]\n", "line 5: modality is not an AE title"},
-		{NODE "[modality \"A\"]\n[modality \"A\"]\n", "line 6: modality"},
+		{NODE "[modality \"A\"]\n[modality \"A\"]\n",
+		 "line 6: modality"},
 		{NODE "[modality \"A\"]\nfrom = here\n", "line 6: 'from'"},
 		{NODE "[modality \"A\"]\nfrom = 1.2.3.4/33\n", "0..32"},
 		{NODE "[modality \"A\"\n", "line 5: section is not"},
@@ -126,8 +136,8 @@ static void refusals(void **state)
 
 		assert_int_equal(parse(rows[i].text, &c, &why), DF_E_CONFIG);
 		if (strstr(why.text, rows[i].want) == NULL)
-			fail_msg("row %zu: '%s' does not hold '%s'", i, why.text,
-				 rows[i].want);
+			fail_msg("row %zu: '%s' does not hold '%s'", i,
+				 why.text, rows[i].want);
 		assert_null(c.lines); /* released */
 	}
 }
@@ -179,7 +189,8 @@ static void admission(void **state)
 	assert_int_equal(parse(NODE "[modality \"CT1\"]\nfrom = 10.0.0.0/8\n"
 				    "[modality \"ANY\"]\n"
 				    "[modality \"V6\"]\nfrom = 2001:db8::/57\n",
-			       &c, &why), DF_OK);
+			       &c, &why),
+			 DF_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_int_equal(df_config_admit(&c, df_text_of(rows[i].called),
 						 df_text_of(rows[i].calling),
@@ -201,19 +212,25 @@ static void appending(void **state)
 	(void)state;
 	df_buf_init(&b, 1 << 16);
 	assert_int_equal(df_buf_addf(&b, NULL, "# mine\n" NODE "# end"), DF_OK);
-	assert_int_equal(df_config_append_section(&b, "destination", "p", pairs, 1,
-						  &why), DF_OK);
-	assert_int_equal(df_config_append_section(&b, "destination", "p", pairs, 1,
-						  &why), DF_E_EXISTS);
-	assert_int_equal(df_config_append_section(&b, "modality", "CT", NULL, 0,
-						  &why), DF_OK);
+	assert_int_equal(df_config_append_section(&b, "destination", "p", pairs,
+						  1, &why),
+			 DF_OK);
+	assert_int_equal(df_config_append_section(&b, "destination", "p", pairs,
+						  1, &why),
+			 DF_E_EXISTS);
+	assert_int_equal(
+		df_config_append_section(&b, "modality", "CT", NULL, 0, &why),
+		DF_OK);
 	before = b.len;
-	assert_int_equal(df_config_append_section(&b, "destination", "q", bad, 1,
-						  &why), DF_E_CONFIG);
-	assert_int_equal(df_config_append_section(&b, "destination", "q", line, 1,
-						  &why), DF_E_CONFIG);
+	assert_int_equal(
+		df_config_append_section(&b, "destination", "q", bad, 1, &why),
+		DF_E_CONFIG);
+	assert_int_equal(
+		df_config_append_section(&b, "destination", "q", line, 1, &why),
+		DF_E_CONFIG);
 	assert_int_equal(b.len, before);
-	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why), DF_OK);
+	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why),
+			 DF_OK);
 	assert_int_equal(c.n_destinations, 1);
 	assert_int_equal(c.n_modalities, 1);
 	assert_memory_equal(b.ptr, "# mine\n", 7);
@@ -234,7 +251,8 @@ static void sample(void **state)
 	(void)state;
 	df_buf_init(&b, 1 << 16);
 	assert_int_equal(df_config_sample(&b, NULL, &why), DF_OK);
-	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why), DF_OK);
+	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why),
+			 DF_OK);
 	f = fopen(DF_TESTDATA "/../config/dcm-forward.ini", "r");
 	assert_non_null(f);
 	n = fread(file, 1, sizeof file, f);
@@ -245,17 +263,20 @@ static void sample(void **state)
 	df_config_release(&c);
 	df_buf_clear(&b);
 
-	assert_int_equal(parse(NODE "listen-dicom = *:1\n[parcel]\nsize=1536 KiB\n",
-			       &a, &why), DF_OK);
+	assert_int_equal(parse(NODE
+			       "listen-dicom = *:1\n[parcel]\nsize=1536 KiB\n",
+			       &a, &why),
+			 DF_OK);
 	assert_int_equal(df_config_sample(&b, &a, &why), DF_OK);
-	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why), DF_OK);
+	assert_int_equal(df_config_parse((char *)b.ptr, b.len, &c, &why),
+			 DF_OK);
 	assert_memory_equal(&a, &c, offsetof(struct df_config, modalities));
 	df_buf_init(&show, 1 << 16);
 	assert_int_equal(df_config_show(&show, &c, &why), DF_OK);
-	assert_non_null(memmem(show.ptr, show.len, "parcel.size = 1536 KiB  # line",
-			       30));
-	assert_non_null(memmem(show.ptr, show.len, "study.quiet = 60  # default",
-			       27));
+	assert_non_null(memmem(show.ptr, show.len,
+			       "parcel.size = 1536 KiB  # line", 30));
+	assert_non_null(
+		memmem(show.ptr, show.len, "study.quiet = 60  # default", 27));
 	df_config_release(&a);
 	df_config_release(&c);
 	df_buf_release(&b);

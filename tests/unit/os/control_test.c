@@ -25,7 +25,8 @@ static void line_with_descriptors(void **state)
 
 	(void)state;
 	df_buf_init(&b, 16);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s),
+			 0);
 	assert_int_equal(pipe(p), 0);
 	assert_int_equal(df_control_read(s[1], &b, fds, &n, &why), DF_E_AGAIN);
 	assert_int_equal(df_control_write(s[0], "{}\n", 3, p, 2, &done, &why),
@@ -38,7 +39,8 @@ static void line_with_descriptors(void **state)
 	assert_int_equal(uid, getuid());
 	/* a line longer than the buffer's maximum is refused */
 	assert_int_equal(df_control_write(s[0], "0123456789abcdef", 16, NULL, 0,
-					  &done, &why), DF_OK);
+					  &done, &why),
+			 DF_OK);
 	assert_int_equal(df_control_read(s[1], &b, fds, &n, &why), DF_OK);
 	assert_int_equal(df_control_read(s[1], &b, fds, &n, &why), DF_E_LIMIT);
 	close(s[0]);
@@ -79,11 +81,13 @@ static void a_stuck_daemon(void **state)
 	(void)state;
 	df_buf_init(&b, 1024);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
-	assert_int_equal(df_control_ask(s[0], df_text_of("{}"), NULL, 0, 20, &b, in,
-					&n, &why), DF_E_TIMEOUT);
+	assert_int_equal(df_control_ask(s[0], df_text_of("{}"), NULL, 0, 20, &b,
+					in, &n, &why),
+			 DF_E_TIMEOUT);
 	assert_int_equal(write(s[1], "{\"ok\":true}\n", 12), 12);
-	assert_int_equal(df_control_ask(s[0], df_text_of("{}"), NULL, 0, 5000, &b,
-					in, &n, &why), DF_OK);
+	assert_int_equal(df_control_ask(s[0], df_text_of("{}"), NULL, 0, 5000,
+					&b, in, &n, &why),
+			 DF_OK);
 	assert_int_equal(b.len, 11);
 	close(s[0]);
 	close(s[1]);
