@@ -215,7 +215,7 @@ static void idle_look(void *ctx)
 	conn_end(c);
 }
 
-/* --- pumping: each step says whether a byte (or an end) moved --------------- */
+/* --- pumping: each step says whether a byte or an end moved -------------- */
 
 enum step { STEP_STILL, STEP_MOVED, STEP_BROKEN };
 

@@ -140,14 +140,14 @@ static enum df_err start_send(struct cell *c, struct df_why *why)
 
 static enum df_err process_start(struct cell *c, struct df_why *why)
 {
-	char path[BUILD_DIR_MAX + 32], name[32];
-	const char *argv[] = {name, NULL};
+	char path[BUILD_DIR_MAX + 32];
+	const char *argv[] = {path, NULL};
 	struct df_spawn spec = {.path = path, .argv = argv, .n_fds = 1};
 	int fds[2], given[2];
 	enum df_err err;
 
-	df_str_fmt(name, sizeof name, "df-%s", df_role_name(c->role));
-	df_str_fmt(path, sizeof path, "%s/%s", c->s->bin_dir, name);
+	df_str_fmt(path, sizeof path, "%s/df-%s", c->s->bin_dir,
+		   df_role_name(c->role));
 	err = df_channel_pair(fds, why);
 	if (err != DF_OK)
 		return err;

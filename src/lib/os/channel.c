@@ -119,7 +119,7 @@ static enum df_err put(int fd, const void *ptr, size_t len, const int *fds,
 	if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
 		return DF_E_AGAIN;
 	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
-		return df_fail_sys(why, DF_E_PEER, "room at the other end left");
+		return df_fail_sys(why, DF_E_PEER, "other room has left");
 	return df_fail_sys(why, DF_E_IO, "cannot send to a room");
 }
 

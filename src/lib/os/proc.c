@@ -49,8 +49,8 @@ static enum df_err spawn(pid_t *pid, const struct df_spawn *spec,
 	if (rc == 0)
 		rc = posix_spawnattr_setsigdefault(&attr, &all);
 	if (rc == 0)
-		rc = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-							     POSIX_SPAWN_SETSIGDEF);
+		rc = posix_spawnattr_setflags(
+			&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (rc == 0)
 		rc = posix_spawn(pid, spec->path, &acts, &attr, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&acts); /* cannot fail */
@@ -120,7 +120,7 @@ enum df_err df_proc_self_dir(char *to, size_t cap, struct df_why *why)
 	char *slash;
 
 	if (n < 0)
-		return df_fail_sys(why, DF_E_IO, "cannot read /proc/self/exe");
+		return df_fail_sys(why, DF_E_IO, "cannot find the program");
 	if ((size_t)n >= cap)
 		return df_fail(why, DF_E_LIMIT, "path of the program too long");
 	to[n] = '\0';

@@ -139,9 +139,11 @@ static enum df_err wait_step(struct df_room *room, unsigned roles,
 	if (err != DF_OK)
 		return err;
 	err = df_msg_decode(m, room->in, len, why);
-	if (err != DF_OK || !is_for_caller(room, l, roles, m, len, fds, n_fds)) {
+	if (err == DF_OK && !is_for_caller(room, l, roles, m, len, fds, n_fds))
+		err = DF_E_AGAIN;
+	if (err != DF_OK) {
 		fds_close(fds, *n_fds);
-		return err != DF_OK ? err : DF_E_AGAIN;
+		return err;
 	}
 	*from = &l->face;
 	return DF_OK;
