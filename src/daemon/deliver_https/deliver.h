@@ -42,8 +42,7 @@ struct deliver {
 };
 extern struct deliver self;
 
-/* --- main.c
- * ---------------------------------------------------------------------- */
+/* --- main.c ------------------------------------------------------------- */
 /* The line to a peer of the configuration. DF_E_CONFIG when there is none,
  * DF_E_AGAIN while keys has not said who we are. */
 DF_MUST_CHECK enum df_err line_get(struct df_room *room, struct df_text name,
@@ -61,8 +60,7 @@ void job_done(struct df_room *room, uint32_t tag, enum df_err err,
 enum df_err http_outcome(const struct df_http_result *r, int wanted,
 			 struct df_why *why);
 
-/* --- the jobs: handlers of messages from queue
- * --------------------------------------- */
+/* --- the jobs: handlers of messages from queue -------------------------- */
 #define DELIVER_HANDLER(name)                                 \
 	void name(struct df_room *room, struct df_link *from, \
 		  const struct df_msg *m, int *fds, size_t n_fds)

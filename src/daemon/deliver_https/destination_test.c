@@ -58,20 +58,14 @@ static void describe_peer(cJSON *root, const struct df_http_result *r,
 static void describe_stow(cJSON *root, const struct df_http_result *r,
 			  enum df_err *rc, struct df_why *why)
 {
-	struct df_text allow;
-	char text[128] = "";
-
 	*rc = r->err;
 	if (r->err != DF_OK) {
 		*why = r->why;
 		return;
 	}
 	cJSON_AddNumberToObject(root, "status", r->status);
-	if (df_http_result_header(r, "Allow", &allow) &&
-	    df_str_copy(text, sizeof text, allow) == DF_OK)
-		cJSON_AddStringToObject(root, "allow", text);
-	/* many servers do not know OPTIONS: an answer is what counts, but a
-	 * refusal to talk to us or a wrong path is none */
+	/* some take STOW-RS only: that they know the resource is what counts,
+	 * a refusal to talk to us or a wrong path is none */
 	if (r->status == 401 || r->status == 403)
 		*rc = df_fail(why, DF_E_DENIED, "server answered %d",
 			      r->status);
@@ -105,6 +99,17 @@ static void tested(void *ctx, struct df_http_result *r)
 	free(t);
 }
 
+/* QIDO-RS answers with patients: not for us to keep. */
+static enum df_err drop(void *ctx, const void *ptr, size_t len,
+			struct df_why *why)
+{
+	(void)ctx;
+	(void)ptr;
+	(void)len;
+	(void)why;
+	return DF_OK;
+}
+
 static enum df_err start_test(struct testing *t, struct df_text name,
 			      struct df_why *why)
 {
@@ -115,6 +120,8 @@ static enum df_err start_test(struct testing *t, struct df_text name,
 				     .total_ms = 20000,
 				     .done = tested,
 				     .ctx = t};
+	static const char *const ACCEPT[] = {"Accept: application/dicom+json"};
+	char url[sizeof t->target.url + 16];
 	struct line *line;
 	enum df_err rc;
 
@@ -123,8 +130,11 @@ static enum df_err start_test(struct testing *t, struct df_text name,
 		rc = stow_target_init(&t->target, d, why);
 		if (rc != DF_OK)
 			return rc;
-		rq.method = "OPTIONS";
-		rq.url = t->target.url;
+		df_str_fmt(url, sizeof url, "%s?limit=1", t->target.url);
+		rq.url = url;
+		rq.headers = ACCEPT;
+		rq.n_headers = 1;
+		rq.sink = drop;
 		rq.tls = &t->target.tls;
 		return df_http_client_start(self.client, &rq, NULL, why);
 	}

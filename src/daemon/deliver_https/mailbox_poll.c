@@ -17,8 +17,7 @@
 #define AGAIN_MAX_MS 30000
 #define TELL_EVERY (1u << 20) /* bytes pulled between two PULL_PART */
 
-/* --- polling
- * ------------------------------------------------------------------------ */
+/* --- polling ------------------------------------------------------------ */
 
 struct mailbox {
 	struct line *line;
@@ -191,8 +190,7 @@ DELIVER_HANDLER(mailbox_open)
 	open_line(o);
 }
 
-/* --- pulling
- * ------------------------------------------------------------------------- */
+/* --- pulling ------------------------------------------------------------ */
 
 struct pulling {
 	struct df_room *room;

@@ -16,8 +16,7 @@
 
 struct deliver self;
 
-/* --- who we are
- * -------------------------------------------------------------------- */
+/* --- who we are --------------------------------------------------------- */
 
 static enum df_err sign(void *ctx, const void *digest, size_t len,
 			uint8_t sig[DF_RAW_SIGNATURE_MAX], size_t *sig_len)
@@ -71,41 +70,43 @@ static void keep_pem(struct df_buf *to, const struct df_msg *m,
 		to->len--; /* the end stays behind it */
 }
 
-static void identified(void *ctx, struct df_reply *reply)
+/* Blocks: without it no handshake is possible, and keys answers at once. */
+static void identify(struct df_room *room, struct df_link *keys)
 {
-	(void)ctx;
-	if (reply->err != DF_OK) {
-		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&reply->why));
+	struct df_why why = {0};
+	struct df_msg m, reply = {0};
+
+	df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
+	if (df_room_ask(room, keys, &m, NULL, 0, SIGN_MS, &reply, NULL, NULL,
+			&why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&why));
 		return;
 	}
-	keep_pem(&self.cert_pem, reply->msg, DF_M_CERT);
-	keep_pem(&self.ca_pem, reply->msg, DF_M_CA);
+	keep_pem(&self.cert_pem, &reply, DF_M_CERT);
+	keep_pem(&self.ca_pem, &reply, DF_M_CA);
 	self.identified = true;
 }
 
 static void link_up(struct df_room *room, struct df_link *link)
 {
-	struct df_msg m;
-
-	if (link->role != DF_ROLE_KEYS)
-		return;
-	df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
-	(void)df_room_call(room, link, &m, NULL, 0, DF_MSG_TLS_IDENTITY, 0,
-			   identified, room); /* never cancelled */
+	if (link->role == DF_ROLE_KEYS)
+		identify(room, link);
 }
 
-/* --- lines
- * ------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------- */
 
 enum df_err line_get(struct df_room *room, struct df_text name,
 		     struct line **out, struct df_why *why)
 {
 	const struct df_peer *peer = df_config_peer(df_room_config(room), name);
+	struct df_link *keys = df_room_link(room, DF_ROLE_KEYS, DF_ANY_NUMBER);
 	struct line *line = self.lines;
 
 	*out = NULL;
 	if (peer == NULL)
 		return df_fail(why, DF_E_CONFIG, "no such peer configured");
+	if (!self.identified && keys != NULL)
+		identify(room, keys);
 	if (!self.identified)
 		return df_fail(why, DF_E_AGAIN, "keys has not answered yet");
 	if (self.cert_pem.len == 0 || self.ca_pem.len == 0)
@@ -117,7 +118,6 @@ enum df_err line_get(struct df_room *room, struct df_text name,
 		line->room = room;
 		line->peer = peer;
 		line->tls = (struct df_http_tls){
-			.ca_pem = (const char *)self.ca_pem.ptr,
 			.pin = peer->fingerprint,
 			.ssl_ctx = use_identity,
 			.ctx = room,
@@ -140,6 +140,7 @@ enum df_err line_start(struct line *line, struct df_http_request *rq,
 		base--;
 	df_str_fmt(url, sizeof url, "%.*s%s", (int)base, line->peer->url, path);
 	rq->url = url;
+	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
 	return df_http_client_start(self.client, rq, call, why);
 }
@@ -175,8 +176,7 @@ enum df_err http_outcome(const struct df_http_result *r, int wanted,
 		(struct df_text){(const char *)r->body.ptr, r->body.len}, why);
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------ */
+/* --- the loop ----------------------------------------------------------- */
 
 static void arm(struct df_room *room);
 

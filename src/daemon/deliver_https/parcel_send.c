@@ -95,8 +95,7 @@ static void stumble_line(struct parcel *p, const struct df_why *why)
 	}
 }
 
-/* --- offers
- * ------------------------------------------------------------------------ */
+/* --- offers ------------------------------------------------------------- */
 
 static struct parcel *take_batch(struct offer *o)
 {
@@ -140,6 +139,8 @@ static void offer_answered(struct offer *o, const struct df_http_result *r)
 		} else {
 			p->offset = got[i].offset;
 			p->state = READY;
+			if (p->offset == p->size) /* all there already */
+				end_parcel(p, DF_OK, NULL);
 		}
 	}
 	if (line_failed(rc))
@@ -201,8 +202,7 @@ static void send_offer(struct line *line)
 	free(o);
 }
 
-/* --- parts
- * ------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------- */
 
 static void learn_rate(struct line *line, const struct parcel *p,
 		       int64_t elapsed_ms)
@@ -285,7 +285,7 @@ static void part_done(void *ctx, struct df_http_result *r)
 			p->state = READY;
 	} else if (r->status == 404 && ++p->stumbles <= STUMBLES_MAX) {
 		p->state = NEW; /* it lost the offer */
-	} else if (line_failed(rc) && r->status == 0) {
+	} else if (line_failed(rc)) {
 		stumble_line(p, &why);
 	} else {
 		end_parcel(p, rc, &why);

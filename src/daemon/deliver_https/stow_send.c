@@ -25,6 +25,7 @@ struct stow_instance {
 	uint64_t key;
 	char sop_instance[65];
 	char transfer_syntax[65];
+	bool alone; /* refused together with others: once more by itself */
 };
 
 struct batch {
@@ -43,7 +44,9 @@ struct stow_job {
 	struct stow_target target;
 	struct stow_instance *list;
 	size_t n;
-	size_t next; /* to be fetched */
+	size_t *order; /* of fetching; room for each instance twice */
+	size_t n_order;
+	size_t next; /* in order, to be fetched */
 	bool fetching;
 	struct batch open; /* being gathered */
 	struct batch sent; /* under way, body -1 = none */
@@ -53,8 +56,7 @@ struct stow_job {
 
 static void go_on(struct stow_job *job);
 
-/* --- the server
- * -------------------------------------------------------------------- */
+/* --- the server --------------------------------------------------------- */
 
 enum df_err stow_target_init(struct stow_target *t,
 			     const struct df_destination *d, struct df_why *why)
@@ -85,8 +87,7 @@ void stow_target_release(struct stow_target *t)
 	df_buf_release(&t->ca);
 }
 
-/* --- one request
- * ------------------------------------------------------------------- */
+/* --- one request -------------------------------------------------------- */
 
 static void tell_result(struct stow_job *job, size_t i, enum df_err err,
 			const struct df_why *why, int status)
@@ -162,6 +163,18 @@ static void fail_batch(struct batch *b, enum df_err err,
 	df_fd_close(&b->body);
 }
 
+/* One bad instance may have spoilt the request: find out which. */
+static void split_batch(struct batch *b)
+{
+	struct stow_job *job = b->job;
+
+	for (size_t k = 0; k < b->n; k++) {
+		job->list[b->index[k]].alone = true;
+		job->order[job->n_order++] = b->index[k];
+	}
+	df_fd_close(&b->body);
+}
+
 static void read_answer(struct batch *b, const struct df_http_result *r)
 {
 	static struct df_stow_item items[DF_STOW_ITEMS_MAX]; /* one thread */
@@ -172,6 +185,13 @@ static void read_answer(struct batch *b, const struct df_http_result *r)
 
 	/* unreadable: nothing is known, so nothing counts as stored */
 	(void)!df_stow_decode(json, items, &n, NULL);
+	/* Orthanc answers 400 and names what it stored all the same: asking
+	 * once more is safer than believing either half */
+	if (b->n > 1 && (n == 0 || r->status != 409) &&
+	    df_stow_outcome(r->status, items, 0, "", NULL) == DF_E_REFUSED) {
+		split_batch(b);
+		return;
+	}
 	for (size_t k = 0; k < b->n; k++) {
 		struct stow_instance *in = &job->list[b->index[k]];
 		enum df_err rc;
@@ -239,8 +259,7 @@ static void post_batch(struct stow_job *job)
 	fail_batch(b, rc, &why, 0);
 }
 
-/* --- gathering
- * --------------------------------------------------------------------- */
+/* --- gathering ---------------------------------------------------------- */
 
 static void end_job(struct stow_job *job)
 {
@@ -252,13 +271,14 @@ static void end_job(struct stow_job *job)
 		job_done(job->room, job->tag, DF_OK, NULL);
 	stow_target_release(&job->target);
 	free(job->list);
+	free(job->order);
 	free(job);
 }
 
 static void fetched(void *ctx, struct df_reply *reply)
 {
 	struct stow_job *job = ctx;
-	size_t i = job->next++;
+	size_t i = job->order[job->next++];
 	struct df_why why = reply->why;
 	enum df_err rc = reply->err;
 
@@ -294,7 +314,8 @@ static void fetch_next(struct stow_job *job)
 	job->fetching = true;
 	df_msg_init(&m, DF_MSG_FETCH, 0);
 	df_msg_put_u64(&m, DF_M_JOB, job->tag);
-	df_msg_put_u64(&m, DF_M_KEY_NUMBER, job->list[job->next].key);
+	df_msg_put_u64(&m, DF_M_KEY_NUMBER,
+		       job->list[job->order[job->next]].key);
 	df_msg_put_str(&m, DF_M_FORM, "part10");
 	/* not cancelled: the job lives until it is answered; without queue
 	 * the room ends */
@@ -304,21 +325,30 @@ static void fetch_next(struct stow_job *job)
 		0, DF_MSG_FETCHED, FETCH_MS, fetched, job);
 }
 
+static bool batch_full(const struct stow_job *job)
+{
+	const struct batch *b = &job->open;
+
+	if (b->body < 0 || b->n == 0)
+		return false;
+	return b->n == BATCH_COUNT || b->bytes >= BATCH_BYTES ||
+	       job->list[b->index[0]].alone ||
+	       (job->next < job->n_order &&
+		job->list[job->order[job->next]].alone);
+}
+
 static void go_on(struct stow_job *job)
 {
-	bool more = job->next < job->n && !job->dead;
-	bool full = job->open.body >= 0 && (job->open.n == BATCH_COUNT ||
-					    job->open.bytes >= BATCH_BYTES);
+	bool more;
 
 	if (job->fetching)
 		return; /* comes back here */
+	more = job->next < job->n_order && !job->dead;
 	if (job->open.body >= 0 && job->sent.body < 0 && !job->dead &&
-	    (full || !more)) {
+	    (batch_full(job) || !more))
 		post_batch(job);
-		full = false;
-		more = more && !job->dead;
-	}
-	if (more && !full)
+	more = job->next < job->n_order && !job->dead;
+	if (more && !batch_full(job))
 		fetch_next(job);
 	else if (!more && job->sent.body < 0)
 		end_job(job);
@@ -332,18 +362,21 @@ static void take_list(struct stow_job *job, const struct df_msg *m)
 	while (df_msg_next_item(m, DF_M_INSTANCE, &at, &item))
 		n++;
 	job->list = df_xcalloc(n + 1, sizeof *job->list);
+	job->order = df_xcalloc(2 * n + 1, sizeof *job->order);
 	at = 0;
 	while (df_msg_next_item(m, DF_M_INSTANCE, &at, &item)) {
 		struct stow_instance *in = &job->list[job->n++];
 
-		if (!df_msg_get_u64(&item, DF_M_KEY_NUMBER, &in->key) ||
-		    !df_msg_get_str(&item, DF_M_SOP_INSTANCE, in->sop_instance,
-				    sizeof in->sop_instance))
+		if (!df_msg_get_u64(&item, DF_M_KEY_NUMBER, &in->key))
 			df_bug("SEND is not whole");
-		/* absent: not told back */
+		/* a UID that is none is answered for by no server; without
+		 * transfer syntax none is told back */
+		(void)df_msg_get_str(&item, DF_M_SOP_INSTANCE, in->sop_instance,
+				     sizeof in->sop_instance);
 		(void)df_msg_get_str(&item, DF_M_TRANSFER_SYNTAX,
 				     in->transfer_syntax,
 				     sizeof in->transfer_syntax);
+		job->order[job->n_order++] = job->n - 1;
 	}
 }
 

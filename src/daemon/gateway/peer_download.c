@@ -23,8 +23,7 @@ void hello_begin(struct request *rq)
 	request_json(rq, 200, &json, rc);
 }
 
-/* --- mailbox
- * --------------------------------------------------------------------- */
+/* --- mailbox ------------------------------------------------------------ */
 
 static void mail_came(void *ctx, struct df_reply *reply)
 {
@@ -80,8 +79,7 @@ void mailbox_begin(struct request *rq)
 		    (int64_t)wait_s * 1000 + 5000, mail_came);
 }
 
-/* --- one parcel of the mailbox
- * ------------------------------------------------------ */
+/* --- one parcel of the mailbox ------------------------------------------ */
 
 static void parcel_opened(void *ctx, struct df_reply *reply)
 {

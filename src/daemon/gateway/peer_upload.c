@@ -5,8 +5,7 @@
 #include "df/log.h"
 #include "gateway.h"
 
-/* --- offers
- * ------------------------------------------------------------------- */
+/* --- offers ------------------------------------------------------------- */
 
 void offers_begin(struct request *rq)
 {
@@ -84,8 +83,7 @@ void offers_whole(struct request *rq)
 	request_ask(rq, DF_ROLE_QUEUE, &m, NULL, 0, GATEWAY_QUEUE_MS, offered);
 }
 
-/* --- parts
- * ------------------------------------------------------------------------ */
+/* --- parts -------------------------------------------------------------- */
 
 static void put_parcel(struct df_msg *m, const struct request *rq)
 {
@@ -206,8 +204,7 @@ void part_whole(struct request *rq)
 		    part_durable);
 }
 
-/* --- manifests
- * ---------------------------------------------------------------------- */
+/* --- manifests ---------------------------------------------------------- */
 
 void manifest_begin(struct request *rq)
 {

@@ -173,8 +173,7 @@ void df_http_stream(struct df_http_exchange *x)
 		wake(x);
 }
 
-/* --- what was asked
- * ------------------------------------------------------------ */
+/* --- what was asked ----------------------------------------------------- */
 
 const char *df_http_method(const struct df_http_exchange *x)
 {
@@ -242,8 +241,7 @@ enum df_err df_http_body_err(const struct df_http_exchange *x,
 	return x->body_err;
 }
 
-/* --- one request through libmicrohttpd
- * ------------------------------------------ */
+/* --- one request through libmicrohttpd ---------------------------------- */
 
 static enum MHD_Result count_length(void *ctx, enum MHD_ValueKind kind,
 				    const char *name, const char *value)
@@ -432,8 +430,7 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **mine,
 	free(x);
 }
 
-/* --- connections
- * ------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------- */
 
 static void on_connection(void *ctx, struct MHD_Connection *mhd, void **mine,
 			  enum MHD_ConnectionNotificationCode code)

@@ -9,8 +9,7 @@
 #define INTEGER_MAX 9007199254740992.0 /* 2^53 */
 #define PEM_MAX (64u << 10)
 
-/* --- reading
- * --------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 /* cJSON recurses: count the brackets before it does. */
 static bool too_deep(struct df_text json)
@@ -177,8 +176,7 @@ enum df_err df_json_get_array(const cJSON *from, const char *name, size_t max,
 	return DF_OK;
 }
 
-/* --- writing
- * --------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 cJSON *df_json_object(void)
 {

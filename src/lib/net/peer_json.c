@@ -3,8 +3,7 @@
 
 #include "json.h"
 
-/* --- offers
- * ------------------------------------------------------------------------ */
+/* --- offers ------------------------------------------------------------- */
 
 enum df_err df_peer_offers_encode(struct df_buf *out,
 				  const struct df_peer_offer *o, size_t n,
@@ -124,8 +123,7 @@ enum df_err df_peer_offered_decode(struct df_text json,
 	return rc;
 }
 
-/* --- mailbox
- * ------------------------------------------------------------------------- */
+/* --- mailbox ------------------------------------------------------------ */
 
 enum df_err df_peer_mail_encode(struct df_buf *out, uint64_t cursor,
 				const struct df_peer_mail *m, size_t n,
@@ -172,8 +170,7 @@ enum df_err df_peer_mail_decode(struct df_text json, uint64_t *cursor,
 	return rc;
 }
 
-/* --- what a manifest misses
- * ------------------------------------------------------------ */
+/* --- what a manifest misses --------------------------------------------- */
 
 enum df_err df_peer_missing_encode(struct df_buf *out,
 				   const struct df_parcel_id *ids, size_t n,
@@ -217,8 +214,7 @@ enum df_err df_peer_missing_decode(struct df_text json,
 	return rc;
 }
 
-/* --- errors
- * -------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------- */
 
 enum df_err df_peer_error_encode(struct df_buf *out, enum df_err err,
 				 const char *text)
@@ -279,8 +275,7 @@ enum df_err df_peer_error_decode(unsigned status, struct df_text json,
 		       n > 0 ? ": " : "", clean);
 }
 
-/* --- hello, enrolment
- * ------------------------------------------------------------------ */
+/* --- hello, enrolment --------------------------------------------------- */
 
 enum df_err df_peer_hello_encode(struct df_buf *out,
 				 const struct df_peer_hello *h,

@@ -69,8 +69,7 @@ enum df_err df_peer_signed_decode(struct df_text body, struct df_text *text,
 	return DF_OK;
 }
 
-/* --- header fields
- * ------------------------------------------------------------- */
+/* --- header fields ------------------------------------------------------ */
 
 void df_content_digest_encode(char to[64], const struct df_digest *d)
 {
@@ -162,8 +161,7 @@ bool df_range_decode(struct df_text value, uint64_t *first, uint64_t *last)
 	return *first <= *last;
 }
 
-/* --- errors
- * ---------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------- */
 
 unsigned df_http_status(enum df_err err)
 {

@@ -64,15 +64,19 @@ enum df_err df_stow_decode(struct df_text json,
 	return rc;
 }
 
+/* Only what speaks of the content is the instance's fault; a wrong URL or a
+ * missing permission is the server's, and passes when somebody mends it. */
 static enum df_err status_outcome(int status, struct df_why *why)
 {
 	if (status == 507)
 		return df_fail(why, DF_E_NOSPACE, "server answered 507");
-	if (status == 408 || status == 425 || status == 429 || status >= 500)
-		return df_fail(why, DF_E_PEER, "server answered %d", status);
-	if (status == 401 || status == 403)
-		return df_fail(why, DF_E_DENIED, "server answered %d", status);
-	return df_fail(why, DF_E_REFUSED, "server answered %d", status);
+	if (status == 400 || status == 406 || status == 413 || status == 415 ||
+	    status == 422)
+		return df_fail(why, DF_E_REFUSED, "server answered %d", status);
+	if (status == 404)
+		return df_fail(why, DF_E_PEER,
+			       "server answered 404: is the URL right?");
+	return df_fail(why, DF_E_PEER, "server answered %d", status);
 }
 
 enum df_err df_stow_outcome(int status, const struct df_stow_item *items,

@@ -43,7 +43,7 @@ struct reply {
 	enum df_err sink_err;
 };
 
-/* --- the server's side ---------------------------------------------------- */
+/* --- the server's side -------------------------------------------------- */
 
 static void head(struct df_http_exchange *x, void *ctx)
 {
@@ -107,7 +107,7 @@ static void closed(struct df_http_exchange *x, void *ctx)
 	t.closes++;
 }
 
-/* --- the client's side ---------------------------------------------------- */
+/* --- the client's side -------------------------------------------------- */
 
 static void done(void *ctx, struct df_http_result *r)
 {

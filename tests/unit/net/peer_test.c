@@ -344,9 +344,10 @@ static void stow_answers(void **state)
 		{200, "1.2.6", DF_E_PEER}, /* not a word on it: not stored */
 		{409, "1.2.4", DF_E_REFUSED},
 		{409, "1.2.3", DF_E_PEER},
-		{204, "1.2.3", DF_E_REFUSED},
+		{204, "1.2.3", DF_E_PEER},
 		{400, "1.2.3", DF_E_REFUSED},
-		{401, "1.2.3", DF_E_DENIED},
+		{401, "1.2.3", DF_E_PEER},
+		{404, "1.2.3", DF_E_PEER},
 		{503, "1.2.3", DF_E_PEER},
 		{429, "1.2.3", DF_E_PEER},
 		{507, "1.2.3", DF_E_NOSPACE},
