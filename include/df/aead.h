@@ -29,7 +29,8 @@ DF_MUST_CHECK enum df_err df_aead_open(struct df_buf *out,
 				       struct df_text aad, const void *ptr,
 				       size_t len, struct df_why *why);
 
-/* `field` is a constant name of ours: one value in two fields does not match. */
+/* `field` is a constant name of ours: one value in two fields does not match.
+ */
 void df_blind_index(struct df_digest *d, const uint8_t key[DF_AEAD_KEY_LEN],
 		    const char *field, struct df_text value);
 

@@ -19,10 +19,10 @@ extern "C" {
 #define DF_CMS_SIGNATURE_MAX 16384u
 
 /* Appends DER. DF_E_UNSUPPORTED: a recipient's key is of another kind. */
-DF_MUST_CHECK enum df_err
-df_cms_wrap(struct df_buf *der, const struct df_cek *cek,
-	    const struct df_cert *const *recipients, size_t n,
-	    struct df_why *why);
+DF_MUST_CHECK enum df_err df_cms_wrap(struct df_buf *der,
+				      const struct df_cek *cek,
+				      const struct df_cert *const *recipients,
+				      size_t n, struct df_why *why);
 /* DF_E_KEY: malformed, or not for this key, or not authentic. */
 DF_MUST_CHECK enum df_err df_cms_unwrap(struct df_cek *cek, const void *der,
 					size_t der_len,

@@ -31,9 +31,8 @@ void df_invite_new(struct df_invite *i, const struct df_digest *centre);
 void df_invite_encode(char code[DF_INVITE_CODE_LEN + 1],
 		      const struct df_invite *i);
 /* DF_E_FORMAT: not a code, or mistyped. */
-DF_MUST_CHECK enum df_err df_invite_decode(struct df_invite *i,
-					   struct df_text code,
-					   struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_invite_decode(struct df_invite *i, struct df_text code, struct df_why *why);
 void df_invite_proof(struct df_digest *proof,
 		     const uint8_t secret[DF_INVITE_SECRET_LEN],
 		     const void *csr, size_t csr_len);

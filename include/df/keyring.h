@@ -2,11 +2,10 @@
  * keyring.h - the files of keys/ and what a new node puts there.
  *
  *   node.key node.crt      the node: signs, TLS, opens parcels (PEM)
- *   ca.crt                 centre: its own CA; clinic: the centre's, once joined
- *   ca.key                 centre only
- *   seal.key seal.crt      centre only: seals reports
- *   kek                    32 bytes: wraps the keys of objects at rest
- *   peers/<fp>.pem         an enrolled node's certificate; <fp> = 64 hex
+ *   ca.crt                 centre: its own CA; clinic: the centre's, once
+ * joined ca.key                 centre only seal.key seal.crt      centre only:
+ * seals reports kek                    32 bytes: wraps the keys of objects at
+ * rest peers/<fp>.pem         an enrolled node's certificate; <fp> = 64 hex
  *   peers/<fp>.revoked     present: that node is refused
  *   invites/<id>           one invitation, text (df/enrol.h)
  *   report-trust/<fp>.pem      a CA whose certificates may sign reports
@@ -52,9 +51,9 @@ struct df_keyring_new {
  * A complete new key set in memory: the caller makes keys/ and its three
  * directories, writes each file (0600, O_EXCL), syncs, and releases.
  */
-DF_MUST_CHECK enum df_err df_keyring_make(struct df_keyring_new *k,
-					  bool centre, struct df_text name,
-					  int64_t now_ms, struct df_why *why);
+DF_MUST_CHECK enum df_err df_keyring_make(struct df_keyring_new *k, bool centre,
+					  struct df_text name, int64_t now_ms,
+					  struct df_why *why);
 void df_keyring_release(struct df_keyring_new *k); /* wipes */
 
 #ifdef __cplusplus

@@ -18,8 +18,8 @@ extern "C" {
 #endif
 
 #define DF_RECORD_FRAME_LEN 16u
-#define DF_RECORD_HEADER_MAX 4096u       /* hlen */
-#define DF_RECORD_BODY_MAX (1ull << 40)  /* blen */
+#define DF_RECORD_HEADER_MAX 4096u	  /* hlen */
+#define DF_RECORD_BODY_MAX (1ull << 40)	  /* blen */
 #define DF_RECORD_CONTENTS_MAX (1u << 20) /* blen of contents */
 #define DF_RECORD_ENTRIES_MAX 4096u
 
@@ -28,8 +28,8 @@ enum df_record_type {
 	DF_RECORD_NOTE = 2, /* ignored by readers */
 	DF_RECORD_CONTENTS = 3,
 	DF_RECORD_STATEMENT = 4, /* report statement text, no header */
-	DF_RECORD_CMS = 5,       /* its detached CMS, DER, no header */
-	DF_RECORD_BODY = 6,      /* the report's bytes, no header */
+	DF_RECORD_CMS = 5,	 /* its detached CMS, DER, no header */
+	DF_RECORD_BODY = 6,	 /* the report's bytes, no header */
 };
 
 struct df_record_frame {
@@ -51,12 +51,12 @@ struct df_record_instance {
 	char sop_class[65];
 	char sop_instance[65];
 	char transfer_syntax[65]; /* of the original data set */
-	char coding[16];          /* [a-z0-9-]: "stored", "zstd", "jpeg-ls" */
-	uint64_t size_bytes;      /* of the original data set */
+	char coding[16];	  /* [a-z0-9-]: "stored", "zstd", "jpeg-ls" */
+	uint64_t size_bytes;	  /* of the original data set */
 	struct df_digest digest;  /* SHA-256 of the original data set */
 	struct df_digest body_digest; /* SHA-256 of the record's body */
-	int64_t received_ms;          /* wall clock at the first node */
-	char called_ae[17];           /* "" when unknown */
+	int64_t received_ms;	      /* wall clock at the first node */
+	char called_ae[17];	      /* "" when unknown */
 	char calling_ae[17];
 	struct df_id association; /* "" when unknown */
 };
@@ -73,9 +73,9 @@ df_record_instance_decode(struct df_record_instance *r, struct df_text text,
 /* The contents record: one entry a record before it (notes excepted), in
  * order. Header "count: N\nbody-digest: <hex>\n", body one line an entry. */
 struct df_record_entry {
-	char name[65];           /* SOP instance UID, or statement|cms|body */
+	char name[65];		 /* SOP instance UID, or statement|cms|body */
 	struct df_digest digest; /* instance: original data set; else: body */
-	uint64_t offset;         /* of the record's frame in the plaintext */
+	uint64_t offset;	 /* of the record's frame in the plaintext */
 };
 struct df_record_contents {
 	struct df_record_entry *entries; /* owned */

@@ -71,7 +71,7 @@ struct df_sealer {
 	uint8_t *plain;
 	uint8_t *out;
 	size_t chunk;
-	size_t have;    /* bytes in plain */
+	size_t have;	/* bytes in plain */
 	uint32_t index; /* of the next chunk */
 	df_chunk_emit *emit;
 	void *ctx;
@@ -135,7 +135,7 @@ struct df_reader {
 	size_t chunk;
 	uint64_t payload_len;
 	uint64_t plain_len;
-	uint64_t last;    /* index of the last chunk */
+	uint64_t last;	  /* index of the last chunk */
 	uint64_t current; /* chunk in plain, or UINT64_MAX */
 	df_payload_read *read;
 	void *ctx;
@@ -144,12 +144,10 @@ struct df_reader {
  * payload_len: bytes after the header. Opens the last chunk at once, so that a
  * cut or lengthened file is refused here: DF_E_TRUNC, DF_E_CHUNK.
  */
-DF_MUST_CHECK enum df_err df_reader_init(struct df_reader *r,
-					 const uint8_t core[DF_CORE_LEN],
-					 const struct df_cek *cek,
-					 uint64_t payload_len,
-					 df_payload_read *read, void *ctx,
-					 struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_reader_init(struct df_reader *r, const uint8_t core[DF_CORE_LEN],
+	       const struct df_cek *cek, uint64_t payload_len,
+	       df_payload_read *read, void *ctx, struct df_why *why);
 uint64_t df_reader_size(const struct df_reader *r); /* plaintext bytes */
 /* Exactly len bytes of plaintext at offset; past the end is DF_E_TRUNC. */
 DF_MUST_CHECK enum df_err df_reader_read(struct df_reader *r, uint64_t offset,

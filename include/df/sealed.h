@@ -25,10 +25,10 @@ extern "C" {
 #define DF_SEALED_WRAPPED_LEN 40u
 #define DF_SEALED_RECIPIENTS_MAX 65536u
 #define DF_SEALED_SIGNATURE_MAX 16384u
-#define DF_SEALED_REST_LEN                                                     \
+#define DF_SEALED_REST_LEN \
 	(DF_SEALED_CORE_LEN + 4u + DF_SEALED_WRAPPED_LEN + DF_SEALED_MAC_LEN)
-#define DF_SEALED_HEAD_MAX                                                     \
-	(DF_SEALED_CORE_LEN + 4u + DF_SEALED_RECIPIENTS_MAX +                  \
+#define DF_SEALED_HEAD_MAX                                    \
+	(DF_SEALED_CORE_LEN + 4u + DF_SEALED_RECIPIENTS_MAX + \
 	 DF_SEALED_MAC_LEN + 4u + DF_SEALED_SIGNATURE_MAX)
 #define DF_SEALED_CHUNK_LOG2_MIN 16
 #define DF_SEALED_CHUNK_LOG2 18 /* 256 KiB, the default */
@@ -45,29 +45,30 @@ enum df_sealed_content {
 
 struct df_sealed_core {
 	enum df_sealed_content content;
-	uint16_t suite;     /* DF_SUITE_AES256GCM */
-	uint8_t chunk_log2; /* 16..20; 0 on encode = the default */
+	uint16_t suite;		      /* DF_SUITE_AES256GCM */
+	uint8_t chunk_log2;	      /* 16..20; 0 on encode = the default */
 	uint8_t id[DF_SEALED_ID_LEN]; /* random, names the parcel on the line */
 	uint64_t epoch;
-	uint64_t sequence;          /* from 1 within (epoch, stream); 0 at rest */
-	int64_t created_ms;         /* wall clock */
-	struct df_digest sender;    /* fingerprint of the signing certificate */
-	struct df_digest previous;  /* H0 of the one before, zero for the first */
+	uint64_t sequence;	 /* from 1 within (epoch, stream); 0 at rest */
+	int64_t created_ms;	 /* wall clock */
+	struct df_digest sender; /* fingerprint of the signing certificate */
+	struct df_digest
+		previous; /* H0 of the one before, zero for the first */
 	struct df_digest commitment; /* written by df/seal.h */
 };
 
 /* A whole header, borrowed from the bytes it was decoded from. */
 struct df_sealed_head {
 	struct df_sealed_core core;
-	struct df_digest h0;       /* SHA-256 of CORE: the parcel's identity */
+	struct df_digest h0;	   /* SHA-256 of CORE: the parcel's identity */
 	const uint8_t *core_bytes; /* DF_SEALED_CORE_LEN */
 	const uint8_t *recipients;
 	size_t recipients_len;
-	const uint8_t *mac;        /* DF_SEALED_MAC_LEN */
-	const uint8_t *signature;  /* NULL at rest */
+	const uint8_t *mac;	  /* DF_SEALED_MAC_LEN */
+	const uint8_t *signature; /* NULL at rest */
 	size_t signature_len;
-	size_t head_len;           /* payload starts here */
-	size_t need;               /* after DF_E_AGAIN: bytes wanted in all */
+	size_t head_len; /* payload starts here */
+	size_t need;	 /* after DF_E_AGAIN: bytes wanted in all */
 };
 
 /* Writes CORE; an impossible field is a bug of the caller. The commitment is

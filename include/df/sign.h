@@ -18,10 +18,11 @@ extern "C" {
 #define DF_SIGN_CMS_MAX (256u << 10)
 
 /* Signs with a key and certificate held in memory (the centre's seal). */
-DF_MUST_CHECK enum df_err
-df_report_sign(struct df_buf *der, const struct df_key *key,
-	       const struct df_cert *cert, const void *statement, size_t len,
-	       struct df_why *why);
+DF_MUST_CHECK enum df_err df_report_sign(struct df_buf *der,
+					 const struct df_key *key,
+					 const struct df_cert *cert,
+					 const void *statement, size_t len,
+					 struct df_why *why);
 /*
  * Signs with a PKCS#12 (key, certificate, chain). DF_E_DENIED: wrong
  * passphrase; DF_E_FORMAT: not a PKCS#12 or no key in it; DF_E_UNSUPPORTED: a
@@ -34,23 +35,23 @@ df_report_sign_p12(struct df_buf *der, const void *p12, size_t p12_len,
 		   struct df_why *why);
 
 /* Numbers are part of room messages and of index.db: only append. */
-#define DF_SIGN_MAP(X)                                                         \
-	X(GOOD, "good", "signature verified")                                  \
-	X(CONTENT, "content-changed",                                          \
-	  "the signed text was changed after signing")                         \
-	X(MALFORMED, "malformed", "the signature cannot be read")              \
-	X(UNSIGNED, "unsigned", "there is no signature")                       \
-	X(SIGNER, "unknown-signer",                                            \
-	  "the signer's certificate leads to no trusted report signer")        \
-	X(EXPIRED, "certificate-expired", "the signer's certificate expired")  \
-	X(NOT_YET, "certificate-not-yet-valid",                                \
-	  "the signer's certificate is not valid yet")                         \
-	X(USAGE, "wrong-key-usage",                                            \
-	  "the signer's certificate may not sign documents")                   \
-	X(ALGORITHM, "weak-algorithm",                                         \
-	  "the signature uses a key or digest that is too weak")               \
-	X(FUTURE, "signed-in-the-future",                                      \
-	  "the time of signing lies in the future")                            \
+#define DF_SIGN_MAP(X)                                                        \
+	X(GOOD, "good", "signature verified")                                 \
+	X(CONTENT, "content-changed",                                         \
+	  "the signed text was changed after signing")                        \
+	X(MALFORMED, "malformed", "the signature cannot be read")             \
+	X(UNSIGNED, "unsigned", "there is no signature")                      \
+	X(SIGNER, "unknown-signer",                                           \
+	  "the signer's certificate leads to no trusted report signer")       \
+	X(EXPIRED, "certificate-expired", "the signer's certificate expired") \
+	X(NOT_YET, "certificate-not-yet-valid",                               \
+	  "the signer's certificate is not valid yet")                        \
+	X(USAGE, "wrong-key-usage",                                           \
+	  "the signer's certificate may not sign documents")                  \
+	X(ALGORITHM, "weak-algorithm",                                        \
+	  "the signature uses a key or digest that is too weak")              \
+	X(FUTURE, "signed-in-the-future",                                     \
+	  "the time of signing lies in the future")                           \
 	X(CHAIN, "bad-chain", "the certificate chain is not valid")
 enum df_sign_verdict {
 #define X(name, word, text) DF_SIGN_##name,
@@ -70,9 +71,9 @@ struct df_sign_result {
 	enum df_sign_verdict verdict;
 	bool seal; /* good, and by a centre's seal, not by a person */
 	char signer[DF_NODE_NAME_MAX + 1]; /* common name, "" unless known */
-	struct df_digest signer_key;       /* fingerprint, zero unless known */
-	int64_t not_after_ms;              /* of the signer's certificate */
-	char detail[160];                  /* one line more, for staff */
+	struct df_digest signer_key;	   /* fingerprint, zero unless known */
+	int64_t not_after_ms;		   /* of the signer's certificate */
+	char detail[160];		   /* one line more, for staff */
 };
 
 /*

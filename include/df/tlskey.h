@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 struct ssl_ctx_st; /* SSL_CTX */
-struct ssl_st;     /* SSL */
+struct ssl_st;	   /* SSL */
 
 /*
  * Signs a ready digest (32 bytes: P-256 with SHA-256) and writes the DER
@@ -39,8 +39,9 @@ DF_MUST_CHECK enum df_err df_tls_server_new(struct ssl_ctx_st **ssl_ctx,
 					    struct df_text ca_pem,
 					    df_tls_sign *sign, void *ctx,
 					    struct df_why *why);
-/* For a client, also inside curl's SSL_CTX callback. Replaces chain checks by: the server's key has this fingerprint, its
- * certificate is in time. *pin must outlive ssl_ctx. */
+/* For a client, also inside curl's SSL_CTX callback. Replaces chain checks by:
+ * the server's key has this fingerprint, its certificate is in time. *pin must
+ * outlive ssl_ctx. */
 void df_tls_pin(struct ssl_ctx_st *ssl_ctx, const struct df_digest *pin);
 /* Fingerprint of the peer's certificate; false when it showed none. */
 bool df_tls_peer(const struct ssl_st *ssl, struct df_digest *fingerprint);

@@ -17,19 +17,17 @@ extern "C" {
 #define DF_NODE_NAME_MAX 192 /* bytes of UTF-8, at most 64 characters */
 #define DF_PEM_MAX (64u << 10)
 
-struct df_key;  /* a private key */
+struct df_key;	/* a private key */
 struct df_cert; /* a certificate */
 
 /* --- private keys -------------------------------------------------------- */
 DF_MUST_CHECK enum df_err df_key_new(struct df_key **key, struct df_why *why);
 void df_key_free(struct df_key *key); /* NULL is fine */
 /* PKCS#8, not encrypted. */
-DF_MUST_CHECK enum df_err df_key_to_pem(struct df_buf *out,
-					const struct df_key *key,
-					struct df_why *why);
-DF_MUST_CHECK enum df_err df_key_from_pem(struct df_key **key,
-					  struct df_text pem,
-					  struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_key_to_pem(struct df_buf *out, const struct df_key *key, struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_key_from_pem(struct df_key **key, struct df_text pem, struct df_why *why);
 void df_key_fingerprint(const struct df_key *key, struct df_digest *d);
 /* ECDSA over a digest already made; DER signature. For TLS by message. */
 #define DF_RAW_SIGNATURE_MAX 80
@@ -39,9 +37,8 @@ DF_MUST_CHECK enum df_err df_key_sign_raw(const struct df_key *key,
 					  size_t *sig_len, struct df_why *why);
 
 /* --- certificates -------------------------------------------------------- */
-DF_MUST_CHECK enum df_err df_cert_from_pem(struct df_cert **cert,
-					   struct df_text pem,
-					   struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_cert_from_pem(struct df_cert **cert, struct df_text pem, struct df_why *why);
 DF_MUST_CHECK enum df_err df_cert_from_der(struct df_cert **cert,
 					   const void *ptr, size_t len,
 					   struct df_why *why);
@@ -87,19 +84,15 @@ DF_MUST_CHECK enum df_err df_csr_check(const void *der, size_t len,
 				       struct df_why *why);
 /* A node certificate, 2 years, TLS client and server; `name` is the CA's
  * choice, the request's own name is not used. */
-DF_MUST_CHECK enum df_err df_node_issue(struct df_cert **cert,
-					const struct df_key *ca_key,
-					const struct df_cert *ca,
-					const void *csr, size_t csr_len,
-					struct df_text name, int64_t now_ms,
-					struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_node_issue(struct df_cert **cert, const struct df_key *ca_key,
+	      const struct df_cert *ca, const void *csr, size_t csr_len,
+	      struct df_text name, int64_t now_ms, struct df_why *why);
 /* The centre's report seal, 2 years, signs reports only. */
-DF_MUST_CHECK enum df_err df_seal_issue(struct df_cert **cert,
-					const struct df_key *ca_key,
-					const struct df_cert *ca,
-					const struct df_key *seal_key,
-					struct df_text name, int64_t now_ms,
-					struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_seal_issue(struct df_cert **cert, const struct df_key *ca_key,
+	      const struct df_cert *ca, const struct df_key *seal_key,
+	      struct df_text name, int64_t now_ms, struct df_why *why);
 
 #ifdef __cplusplus
 }

@@ -55,9 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (df_record_frame_decode(&f, data + at, &why) != DF_OK ||
 		    f.header_len > left || f.body_len > left - f.header_len)
 			return 0;
-		header = (struct df_text){
-			(const char *)data + at + DF_RECORD_FRAME_LEN,
-			f.header_len};
+		header = (struct df_text){(const char *)data + at +
+						  DF_RECORD_FRAME_LEN,
+					  f.header_len};
 		if (f.type == DF_RECORD_INSTANCE)
 			instance(header);
 		else if (f.type == DF_RECORD_CONTENTS)

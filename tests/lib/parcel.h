@@ -16,10 +16,10 @@
 
 #define NOW_MS 1795312800000LL /* 2026-11-22T02:00:00Z */
 
-#define must(x)                                                                \
-	do {                                                                   \
-		struct df_why w_ = {0};                                        \
-		must_(x, &w_, #x, __LINE__);                                   \
+#define must(x)                              \
+	do {                                 \
+		struct df_why w_ = {0};      \
+		must_(x, &w_, #x, __LINE__); \
 	} while (0)
 static inline void must_(enum df_err rc, const struct df_why *w,
 			 const char *what, int line)
@@ -164,9 +164,8 @@ static inline void parcel_records(struct df_buf *out, const void *body,
 
 /* As the recipient with this key, from the given sender: appends to plain
  * whatever bytes are released, also when it fails in the end. */
-static inline enum df_err parcel_open(struct df_buf *plain,
-				      const uint8_t *ptr, size_t len,
-				      const struct df_key *key,
+static inline enum df_err parcel_open(struct df_buf *plain, const uint8_t *ptr,
+				      size_t len, const struct df_key *key,
 				      const struct df_cert *cert,
 				      const struct df_digest *sender,
 				      const struct df_cert *ca,

@@ -277,11 +277,11 @@ static enum df_err enrol(struct keys *k, struct invite *i, struct request *r,
 	if (rc == DF_OK && !i->used)
 		rc = issue(k, i, r, df_clock_wall_ms(), why);
 	if (rc == DF_OK)
-		rc = df_cert_from_pem(&cert,
-				      (struct df_text){
-					      (const char *)i->cert.ptr,
-					      i->cert.len},
-				      why);
+		rc = df_cert_from_pem(
+			&cert,
+			(struct df_text){(const char *)i->cert.ptr,
+					 i->cert.len},
+			why);
 	if (rc == DF_OK)
 		rc = peers_enrol(k, cert, why);
 	df_cert_free(cert);

@@ -1,9 +1,9 @@
 /*
  * keys.h - the room of the private keys: its state and its parts.
  *
- * ring.c reads keys/; peers.c who is enrolled; sealing.c CEKs and headers;
- * signing.c signatures, TLS, anchors; enrolment.c invitations; query.c what
- * people ask. Nothing here is ever written to a log but fingerprints, ids,
+ * ring.c reads keys/; enrolled.c who is a peer; sealing.c CEKs and headers;
+ * signing.c signatures, TLS, anchors; enrolment.c invitations; keys_query.c
+ * what people ask. Nothing here is ever written to a log but fingerprints, ids,
  * names of uses and counts.
  */
 #ifndef KEYS_H
@@ -26,25 +26,25 @@ struct peer {
 };
 
 enum use { /* counted, told at the end */
-	USE_ASSOCIATION,
-	USE_UNWRAP,
-	USE_SEAL,
-	USE_OPEN,
-	USE_SIGN,
-	USE_CHECK,
-	USE_TLS,
-	USE_ENROL,
-	USE_COUNT
+	   USE_ASSOCIATION,
+	   USE_UNWRAP,
+	   USE_SEAL,
+	   USE_OPEN,
+	   USE_SIGN,
+	   USE_CHECK,
+	   USE_TLS,
+	   USE_ENROL,
+	   USE_COUNT
 };
 
 struct keys {
-	struct df_key *node;       /* owned, as all below */
+	struct df_key *node; /* owned, as all below */
 	struct df_cert *node_crt;
-	struct df_hex fp;          /* of the node */
+	struct df_hex fp; /* of the node */
 	char name[DF_NODE_NAME_MAX + 1];
-	struct df_cert *ca;        /* NULL at a clinic that has not joined */
-	struct df_key *ca_key;     /* centre only */
-	struct df_key *seal;       /* centre only */
+	struct df_cert *ca;    /* NULL at a clinic that has not joined */
+	struct df_key *ca_key; /* centre only */
+	struct df_key *seal;   /* centre only */
 	struct df_cert *seal_crt;
 	uint8_t kek[DF_KEK_LEN];
 	struct peer *peers;
@@ -62,37 +62,33 @@ static inline struct keys *keys_of(struct df_room *room)
 DF_MUST_CHECK enum df_err ring_load(struct keys *k, struct df_why *why);
 void ring_release(struct keys *k);
 /* Calls each(ctx, name) for every regular name in a directory of keys/. */
-DF_MUST_CHECK enum df_err ring_names(const char *dir,
-				     enum df_err (*each)(void *ctx,
-							 const char *name,
-							 struct df_why *why),
-				     void *ctx, struct df_why *why);
+DF_MUST_CHECK enum df_err
+ring_names(const char *dir,
+	   enum df_err (*each)(void *ctx, const char *name, struct df_why *why),
+	   void *ctx, struct df_why *why);
 /* Counts a use and logs it; detail is a fingerprint or a word, or NULL. */
 void ring_used(struct keys *k, enum use use, const char *detail,
 	       const struct df_why *failed);
 
-/* --- peers.c ------------------------------------------------------------- */
+/* --- enrolled.c ---------------------------------------------------------- */
 DF_MUST_CHECK enum df_err peers_load(struct keys *k, struct df_why *why);
 void peers_release(struct keys *k);
 /* NULL when unknown. */
 struct peer *peers_find(struct keys *k, struct df_text fp);
 /* DF_E_DENIED when unknown or revoked. */
 DF_MUST_CHECK enum df_err peers_allowed(struct keys *k, struct df_text fp,
-					struct peer **peer,
-					struct df_why *why);
+					struct peer **peer, struct df_why *why);
 /* Durable, then in the table; replaces an older certificate. A revoked key
  * stays revoked: DF_E_DENIED. */
-DF_MUST_CHECK enum df_err peers_enrol(struct keys *k,
-				      const struct df_cert *cert,
-				      struct df_why *why);
+DF_MUST_CHECK enum df_err
+peers_enrol(struct keys *k, const struct df_cert *cert, struct df_why *why);
 DF_MUST_CHECK enum df_err peers_revoke(struct keys *k, struct df_text fp,
 				       struct df_why *why);
 /* Is this certificate, byte for byte, one that we hold or that our CA made?
  * at_ms: when it was used. DF_E_SENDER. */
 DF_MUST_CHECK enum df_err peers_certificate(struct keys *k,
 					    const struct df_cert *cert,
-					    int64_t at_ms,
-					    struct df_why *why);
+					    int64_t at_ms, struct df_why *why);
 
 /* --- handlers: all answer their sender ----------------------------------- */
 typedef void handler(struct df_room *room, struct df_link *from,
@@ -100,8 +96,8 @@ typedef void handler(struct df_room *room, struct df_link *from,
 handler on_association_key, on_unwrap, on_seal, on_open; /* sealing.c */
 handler on_sign, on_check, on_anchors, on_tls_identity, on_tls_sign,
 	on_peer_check, on_index_key; /* signing.c */
-handler on_enrol;                    /* enrolment.c */
-handler on_query;                    /* query.c */
+handler on_enrol;		     /* enrolment.c */
+handler on_query;		     /* keys_query.c */
 
 /* --- enrolment.c --------------------------------------------------------- */
 DF_MUST_CHECK enum df_err invite_make(struct keys *k, struct df_text name,

@@ -134,7 +134,8 @@ static enum df_err core_of(struct keys *k, uint8_t bytes[DF_SEALED_CORE_LEN],
 	    !df_msg_get_u64(m, DF_M_EPOCH, &core->epoch) ||
 	    !df_msg_get_u64(m, DF_M_SEQUENCE, &core->sequence) ||
 	    !df_msg_get_digest(m, DF_M_PREVIOUS, &core->previous))
-		return df_fail(why, DF_E_FORMAT, "request to seal is not whole");
+		return df_fail(why, DF_E_FORMAT,
+			       "request to seal is not whole");
 	core->content = (enum df_sealed_content)content;
 	df_random(core->id, sizeof core->id);
 	df_cert_fingerprint(k->node_crt, &core->sender);
@@ -243,9 +244,8 @@ static enum df_err check_sender(struct keys *k,
 	    peers_allowed(k, expected, NULL, why) != DF_OK)
 		return df_fail(why, DF_E_SENDER,
 			       "sender is not enrolled or was revoked");
-	rc = df_cms_verify(&signer, &cert, head->signature,
-			   head->signature_len, head->core_bytes,
-			   DF_SEALED_CORE_LEN, why);
+	rc = df_cms_verify(&signer, &cert, head->signature, head->signature_len,
+			   head->core_bytes, DF_SEALED_CORE_LEN, why);
 	if (rc == DF_OK && !df_digest_same(&signer, &head->core.sender))
 		rc = df_fail(why, DF_E_SENDER,
 			     "signer is not the sender of the header");
@@ -265,8 +265,9 @@ static enum df_err open_head(struct keys *k, struct df_sealed_head *head,
 	if (!df_msg_get(m, DF_M_PEER, &expected))
 		expected = df_text_of(k->fp.s);
 	if (rc == DF_OK && head->signature == NULL)
-		rc = df_fail(why, DF_E_FORMAT, "an object at rest is not for "
-					       "peers");
+		rc = df_fail(why, DF_E_FORMAT,
+			     "an object at rest is not for "
+			     "peers");
 	if (rc == DF_OK)
 		rc = check_sender(k, head, expected, why);
 	if (rc == DF_OK)

@@ -20,7 +20,7 @@
 static const struct purpose {
 	const char *word;
 	const char *first; /* how the text begins */
-	bool report;       /* by the report seal, not by the node */
+	bool report;	   /* by the report seal, not by the node */
 } PURPOSES[] = {
 	{"manifest", "dcmf-manifest: ", false},
 	{"receipt", "dcmf-receipt: ", false},
@@ -61,9 +61,8 @@ static const struct purpose *purpose_of(const struct df_msg *m,
 		size_t n = strlen(p->first);
 
 		if (df_text_eq(word, p->word))
-			return text->len >= n &&
-					       memcmp(text->ptr, p->first,
-						      n) == 0
+			return text->len >= n && memcmp(text->ptr, p->first,
+							n) == 0
 				       ? p
 				       : NULL;
 	}
@@ -116,8 +115,8 @@ void on_sign(struct df_room *room, struct df_link *from, const struct df_msg *m,
 }
 
 /* Our own texts count as well: a node may check what it signed. */
-static enum df_err check(struct keys *k, const struct df_msg *m,
-			 const int *fds, size_t n_fds, struct df_why *why)
+static enum df_err check(struct keys *k, const struct df_msg *m, const int *fds,
+			 size_t n_fds, struct df_why *why)
 {
 	struct df_text peer = {NULL, 0}, sig = {NULL, 0};
 	struct df_cert *cert = NULL;
@@ -126,9 +125,9 @@ static enum df_err check(struct keys *k, const struct df_msg *m,
 	struct df_hex fp;
 	enum df_err rc = read_text(&text, fds, n_fds, why);
 
-	if (rc == DF_OK && (purpose_of(m, &text) == NULL ||
-			    !df_msg_get(m, DF_M_PEER, &peer) ||
-			    !df_msg_get(m, DF_M_SIGNATURE, &sig)))
+	if (rc == DF_OK &&
+	    (purpose_of(m, &text) == NULL || !df_msg_get(m, DF_M_PEER, &peer) ||
+	     !df_msg_get(m, DF_M_SIGNATURE, &sig)))
 		rc = df_fail(why, DF_E_FORMAT,
 			     "text does not match the purpose of checking");
 	if (rc == DF_OK && !df_text_eq(peer, k->fp.s))

@@ -73,8 +73,7 @@ enum df_err df_cms_wrap(struct df_buf *der, const struct df_cek *cek,
 			const struct df_cert *const *recipients, size_t n,
 			struct df_why *why)
 {
-	CMS_ContentInfo *cms =
-		CMS_AuthEnvelopedData_create(EVP_aes_256_gcm());
+	CMS_ContentInfo *cms = CMS_AuthEnvelopedData_create(EVP_aes_256_gcm());
 	BIO *in = df_pki_bio(cek->b, sizeof cek->b);
 	enum df_err rc;
 	size_t i;
@@ -152,8 +151,8 @@ enum df_err df_cms_sign(struct df_buf *der, const struct df_key *key,
 			const struct df_cert *cert, const void *ptr, size_t len,
 			struct df_why *why)
 {
-	unsigned flags = CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP |
-			 CMS_USE_KEYID;
+	unsigned flags =
+		CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP | CMS_USE_KEYID;
 	CMS_ContentInfo *cms = NULL;
 	BIO *in = df_pki_bio(ptr, len);
 	enum df_err rc;
@@ -259,9 +258,10 @@ static bool rebuild(struct df_buf *out, CMS_SignerInfo *si, X509 *cert)
 	     wrap(out, 0x31, &b); /* SET of one SignerInfo */
 	ok = ok && add(&a, THREE, sizeof THREE) &&
 	     tlv(&a, 0x31, SHA256_ID, sizeof SHA256_ID) &&
-	     add(&a, CONTENT, sizeof CONTENT) && tlv(&a, 0xa0, der, (size_t)n) &&
-	     add(&a, out->ptr, out->len) && wrap(&b, 0x30, &a) &&
-	     add(&a, SIGNED_DATA, sizeof SIGNED_DATA) && wrap(&a, 0xa0, &b);
+	     add(&a, CONTENT, sizeof CONTENT) &&
+	     tlv(&a, 0xa0, der, (size_t)n) && add(&a, out->ptr, out->len) &&
+	     wrap(&b, 0x30, &a) && add(&a, SIGNED_DATA, sizeof SIGNED_DATA) &&
+	     wrap(&a, 0xa0, &b);
 	df_buf_clear(out);
 	ok = ok && wrap(out, 0x30, &a);
 	OPENSSL_free(der);

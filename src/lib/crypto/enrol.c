@@ -99,8 +99,7 @@ enum df_err df_invite_decode(struct df_invite *i, struct df_text code,
 	memset(i, 0, sizeof *i);
 	if (ok) {
 		memcpy(i->id, raw, DF_INVITE_ID_LEN);
-		memcpy(i->secret, raw + DF_INVITE_ID_LEN,
-		       DF_INVITE_SECRET_LEN);
+		memcpy(i->secret, raw + DF_INVITE_ID_LEN, DF_INVITE_SECRET_LEN);
 		memcpy(i->centre.b,
 		       raw + DF_INVITE_ID_LEN + DF_INVITE_SECRET_LEN,
 		       DF_DIGEST_LEN);

@@ -36,8 +36,8 @@ static void start(EVP_CIPHER_CTX *c, const uint8_t *nonce, const void *aad,
 }
 
 void df_gcm_seal(void *gcm, const uint8_t nonce[DF_GCM_NONCE_LEN],
-		 const void *aad, size_t aad_len, const uint8_t *in,
-		 size_t len, uint8_t *out)
+		 const void *aad, size_t aad_len, const uint8_t *in, size_t len,
+		 uint8_t *out)
 {
 	int n = 0, m = 0;
 
@@ -51,8 +51,8 @@ void df_gcm_seal(void *gcm, const uint8_t nonce[DF_GCM_NONCE_LEN],
 }
 
 bool df_gcm_open(void *gcm, const uint8_t nonce[DF_GCM_NONCE_LEN],
-		 const void *aad, size_t aad_len, const uint8_t *in,
-		 size_t len, uint8_t *out)
+		 const void *aad, size_t aad_len, const uint8_t *in, size_t len,
+		 uint8_t *out)
 {
 	uint8_t tag[DF_GCM_TAG_LEN];
 	int n = 0, m = 0;

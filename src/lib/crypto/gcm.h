@@ -17,12 +17,12 @@ void *df_gcm_new(const uint8_t key[32], bool seal);
 void df_gcm_free(void *gcm);
 /* out gets len bytes of ciphertext and the tag. out may not overlap in. */
 void df_gcm_seal(void *gcm, const uint8_t nonce[DF_GCM_NONCE_LEN],
-		 const void *aad, size_t aad_len, const uint8_t *in,
-		 size_t len, uint8_t *out);
+		 const void *aad, size_t aad_len, const uint8_t *in, size_t len,
+		 uint8_t *out);
 /* in has len bytes of ciphertext and the tag; false (and out wiped) when it is
  * not authentic. */
 bool df_gcm_open(void *gcm, const uint8_t nonce[DF_GCM_NONCE_LEN],
-		 const void *aad, size_t aad_len, const uint8_t *in,
-		 size_t len, uint8_t *out);
+		 const void *aad, size_t aad_len, const uint8_t *in, size_t len,
+		 uint8_t *out);
 
 #endif

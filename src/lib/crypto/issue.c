@@ -27,12 +27,12 @@ struct profile {
 };
 static const struct profile CA = {CA_DAYS, "critical,CA:TRUE,pathlen:0",
 				  "critical,keyCertSign,cRLSign", NULL};
-static const struct profile NODE = {
-	NODE_DAYS, "critical,CA:FALSE",
-	"critical,digitalSignature,keyAgreement", "serverAuth,clientAuth"};
-static const struct profile SEAL = {
-	NODE_DAYS, "critical,CA:FALSE",
-	"critical,digitalSignature,nonRepudiation", NULL};
+static const struct profile NODE = {NODE_DAYS, "critical,CA:FALSE",
+				    "critical,digitalSignature,keyAgreement",
+				    "serverAuth,clientAuth"};
+static const struct profile SEAL = {NODE_DAYS, "critical,CA:FALSE",
+				    "critical,digitalSignature,nonRepudiation",
+				    NULL};
 
 bool df_name_valid(struct df_text name)
 {
@@ -53,10 +53,9 @@ bool df_name_valid(struct df_text name)
 
 static bool set_name(X509_NAME *to, struct df_text name)
 {
-	return X509_NAME_add_entry_by_NID(
-		       to, NID_commonName, MBSTRING_UTF8,
-		       (const unsigned char *)name.ptr, (int)name.len, -1,
-		       0) == 1;
+	return X509_NAME_add_entry_by_NID(to, NID_commonName, MBSTRING_UTF8,
+					  (const unsigned char *)name.ptr,
+					  (int)name.len, -1, 0) == 1;
 }
 
 static bool extend(X509 *x, X509 *issuer, int nid, const char *value)
@@ -101,9 +100,9 @@ static bool set_serial(X509 *x)
 struct issue {
 	const struct profile *profile;
 	struct df_text name;
-	EVP_PKEY *subject;  /* public key to certify */
-	X509 *issuer;       /* NULL: self-signed */
-	EVP_PKEY *key;      /* signs */
+	EVP_PKEY *subject; /* public key to certify */
+	X509 *issuer;	   /* NULL: self-signed */
+	EVP_PKEY *key;	   /* signs */
 	int64_t now_ms;
 };
 
@@ -159,8 +158,8 @@ enum df_err df_seal_issue(struct df_cert **cert, const struct df_key *ca_key,
 			  const struct df_key *seal_key, struct df_text name,
 			  int64_t now_ms, struct df_why *why)
 {
-	struct issue i = {&SEAL,     name,	   seal_key->pkey,
-			  ca->x509,  ca_key->pkey, now_ms};
+	struct issue i = {&SEAL,    name,	  seal_key->pkey,
+			  ca->x509, ca_key->pkey, now_ms};
 
 	return issue(cert, &i, why);
 }
@@ -223,12 +222,13 @@ static void csr_name(X509_REQ *req, char to[DF_NODE_NAME_MAX + 1])
 
 	to[0] = '\0';
 	if (at >= 0)
-		n = ASN1_STRING_to_UTF8(
-			&utf8, X509_NAME_ENTRY_get_data(
-				       X509_NAME_get_entry(name, at)));
+		n = ASN1_STRING_to_UTF8(&utf8,
+					X509_NAME_ENTRY_get_data(
+						X509_NAME_get_entry(name, at)));
 	if (n > 0)
 		t = (struct df_text){(const char *)utf8, (size_t)n};
-	if (!df_name_valid(t) || df_str_copy(to, DF_NODE_NAME_MAX + 1, t) != DF_OK)
+	if (!df_name_valid(t) ||
+	    df_str_copy(to, DF_NODE_NAME_MAX + 1, t) != DF_OK)
 		to[0] = '\0';
 	OPENSSL_free(utf8);
 }
@@ -262,8 +262,7 @@ enum df_err df_node_issue(struct df_cert **cert, const struct df_key *ca_key,
 			  size_t csr_len, struct df_text name, int64_t now_ms,
 			  struct df_why *why)
 {
-	struct issue i = {&NODE,    name,	  NULL,
-			  ca->x509, ca_key->pkey, now_ms};
+	struct issue i = {&NODE, name, NULL, ca->x509, ca_key->pkey, now_ms};
 	X509_REQ *req;
 	enum df_err rc;
 

@@ -29,6 +29,6 @@ enum df_err df_pki_drain(struct df_buf *out, BIO *bio, struct df_why *why);
  * key cannot be read) is neither. */
 bool df_pki_key_strong(const EVP_PKEY *key, int rsa_bits);
 bool df_pki_key_is_ec(const EVP_PKEY *key, int bits); /* named curve */
-int64_t df_pki_time_ms(const ASN1_TIME *t); /* -1: cannot be read */
+int64_t df_pki_time_ms(const ASN1_TIME *t);	      /* -1: cannot be read */
 
 #endif

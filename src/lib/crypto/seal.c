@@ -290,8 +290,7 @@ static bool measure(struct df_reader *r, uint64_t payload_len)
 
 enum df_err df_reader_init(struct df_reader *r, const uint8_t core[DF_CORE_LEN],
 			   const struct df_cek *cek, uint64_t payload_len,
-			   df_payload_read *read, void *ctx,
-			   struct df_why *why)
+			   df_payload_read *read, void *ctx, struct df_why *why)
 {
 	enum df_err rc;
 

@@ -41,7 +41,7 @@ const char *df_sign_text(enum df_sign_verdict v)
 }
 
 /* All certificates of a bundle; an empty one gives an empty stack. */
-static STACK_OF(X509) *read_bundle(struct df_text pem)
+static STACK_OF(X509) * read_bundle(struct df_text pem)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	BIO *bio = df_pki_bio(pem.ptr, pem.len);
@@ -90,8 +90,8 @@ enum df_sign_verdict df_signer_usage(X509 *cert)
 	    X509_check_ca(cert) == 1)
 		return DF_SIGN_USAGE;
 	/* a TLS certificate is not a person's */
-	if (purpose != UINT32_MAX && (purpose & (XKU_SSL_SERVER |
-						 XKU_SSL_CLIENT)) != 0 &&
+	if (purpose != UINT32_MAX &&
+	    (purpose & (XKU_SSL_SERVER | XKU_SSL_CLIENT)) != 0 &&
 	    (purpose & (XKU_SMIME | XKU_ANYEKU)) == 0)
 		return DF_SIGN_USAGE;
 	return DF_SIGN_GOOD;
@@ -136,7 +136,7 @@ static enum df_sign_verdict chain_verdict(int error)
 }
 
 /* The certificate that signed is the one that the signature names (CAdES). */
-static bool ess_matches(CMS_SignerInfo *si, const STACK_OF(X509) *chain)
+static bool ess_matches(CMS_SignerInfo *si, const STACK_OF(X509) * chain)
 {
 	ASN1_STRING *der = CMS_signed_get0_data_by_OBJ(
 		si, OBJ_nid2obj(NID_id_smime_aa_signingCertificateV2), -3,
@@ -149,23 +149,23 @@ static bool ess_matches(CMS_SignerInfo *si, const STACK_OF(X509) *chain)
 		return true;
 	p = ASN1_STRING_get0_data(der);
 	ess = d2i_ESS_SIGNING_CERT_V2(NULL, &p, ASN1_STRING_length(der));
-	ok = ess != NULL && OSSL_ESS_check_signing_certs(NULL, ess, chain, 1) ==
-				    1;
+	ok = ess != NULL &&
+	     OSSL_ESS_check_signing_certs(NULL, ess, chain, 1) == 1;
 	ESS_SIGNING_CERT_V2_free(ess);
 	return ok;
 }
 
 struct check {
 	CMS_ContentInfo *cms;
-	STACK_OF(X509) *carried; /* in the CMS */
-	STACK_OF(X509) *signers;
-	STACK_OF(X509) *seals;
+	STACK_OF(X509) * carried; /* in the CMS */
+	STACK_OF(X509) * signers;
+	STACK_OF(X509) * seals;
 	int64_t first_seen_ms;
 };
 
 static enum df_sign_verdict check_chain(const struct check *c,
 					CMS_SignerInfo *si, X509 *cert,
-					const STACK_OF(X509) *anchors,
+					const STACK_OF(X509) * anchors,
 					bool exact)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -176,8 +176,8 @@ static enum df_sign_verdict check_chain(const struct check *c,
 	    X509_STORE_CTX_init(ctx, NULL, cert, c->carried) != 1)
 		df_bug("no memory for a certificate chain");
 	/* the stack is read only; OpenSSL has no const here */
-	X509_STORE_CTX_set0_trusted_stack(
-		ctx, (STACK_OF(X509) *)(uintptr_t)anchors);
+	X509_STORE_CTX_set0_trusted_stack(ctx,
+					  (STACK_OF(X509) *)(uintptr_t)anchors);
 	param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_time(param, (time_t)(c->first_seen_ms / 1000));
 	X509_VERIFY_PARAM_set_auth_level(param, 2);
@@ -212,16 +212,15 @@ static int64_t signing_time_ms(CMS_SignerInfo *si)
 	a = at >= 0 ? CMS_signed_get_attr(si, at) : NULL;
 	if (a != NULL)
 		t = X509_ATTRIBUTE_get0_type(a, 0);
-	if (t == NULL || (t->type != V_ASN1_UTCTIME &&
-			  t->type != V_ASN1_GENERALIZEDTIME))
+	if (t == NULL ||
+	    (t->type != V_ASN1_UTCTIME && t->type != V_ASN1_GENERALIZEDTIME))
 		return -1;
 	return df_pki_time_ms(t->value.asn1_string);
 }
 
 /* Everything but the signature value itself. */
-static enum df_sign_verdict check_signer(const struct check *c,
-					 CMS_SignerInfo *si, X509 *cert,
-					 bool *seal)
+static enum df_sign_verdict
+check_signer(const struct check *c, CMS_SignerInfo *si, X509 *cert, bool *seal)
 {
 	enum df_sign_verdict v;
 
@@ -247,7 +246,7 @@ static void name_signer(struct df_sign_result *r, X509 *cert)
 }
 
 /* Finds each signer's certificate among those carried; false: one lacks. */
-static bool match_signers(const struct check *c, STACK_OF(CMS_SignerInfo) *all)
+static bool match_signers(const struct check *c, STACK_OF(CMS_SignerInfo) * all)
 {
 	int i, k;
 
@@ -266,7 +265,7 @@ static bool match_signers(const struct check *c, STACK_OF(CMS_SignerInfo) *all)
 	return true;
 }
 
-static enum df_sign_verdict check_strength(STACK_OF(CMS_SignerInfo) *all,
+static enum df_sign_verdict check_strength(STACK_OF(CMS_SignerInfo) * all,
 					   struct df_sign_result *r)
 {
 	int i;
@@ -285,7 +284,7 @@ static enum df_sign_verdict check_strength(STACK_OF(CMS_SignerInfo) *all,
 
 /* Each signer must be good; a person's name goes before the seal's. */
 static enum df_sign_verdict check_signers(const struct check *c,
-					  STACK_OF(CMS_SignerInfo) *all,
+					  STACK_OF(CMS_SignerInfo) * all,
 					  struct df_sign_result *r)
 {
 	bool person = false;

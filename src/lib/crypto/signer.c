@@ -14,7 +14,7 @@
 #include "pki.h"
 
 static enum df_err sign(struct df_buf *der, X509 *cert, EVP_PKEY *key,
-			STACK_OF(X509) *chain, const void *statement,
+			STACK_OF(X509) * chain, const void *statement,
 			size_t len, struct df_why *why)
 {
 	unsigned flags = CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP | CMS_CADES;
@@ -64,12 +64,13 @@ static enum df_err check_own(X509 *cert, EVP_PKEY *key, int64_t now_ms,
 
 /* Opens the file; what it gives is the caller's to free, also on failure. */
 static enum df_err open_p12(EVP_PKEY **key, X509 **cert,
-			    STACK_OF(X509) **chain, const void *ptr, size_t len,
-			    const char *passphrase, struct df_why *why)
+			    STACK_OF(X509) * *chain, const void *ptr,
+			    size_t len, const char *passphrase,
+			    struct df_why *why)
 {
 	const unsigned char *p = ptr;
-	PKCS12 *p12 = len <= (1u << 20) ? d2i_PKCS12(NULL, &p, (long)len)
-					: NULL;
+	PKCS12 *p12 =
+		len <= (1u << 20) ? d2i_PKCS12(NULL, &p, (long)len) : NULL;
 	enum df_err rc = DF_OK;
 
 	if (p12 == NULL)

@@ -43,8 +43,8 @@ static int sign_bytes(int type, const unsigned char *digest, int len,
 
 	(void)type, (void)kinv, (void)r; /* OpenSSL's shape */
 	if (c == NULL || len <= 0 ||
-	    c->sign(c->ctx, digest, (size_t)len, sig, &n) != DF_OK ||
-	    n == 0 || n > DF_RAW_SIGNATURE_MAX || (int)n > ECDSA_size(key))
+	    c->sign(c->ctx, digest, (size_t)len, sig, &n) != DF_OK || n == 0 ||
+	    n > DF_RAW_SIGNATURE_MAX || (int)n > ECDSA_size(key))
 		return 0;
 	*sig_len = (unsigned int)n;
 	return 1;
@@ -107,12 +107,12 @@ enum df_err df_tls_use(struct ssl_ctx_st *ssl_ctx, struct df_text cert_pem,
 	if (rc != DF_OK)
 		return rc;
 	key = callback_key(cert->x509, sign, ctx);
-	SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION |
-					     SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(ssl_ctx,
+			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	ok = key != NULL &&
 	     SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
-	     SSL_CTX_set_cipher_list(ssl_ctx,
-				     "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+	     SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") ==
+		     1 &&
 	     SSL_CTX_use_certificate(ssl_ctx, cert->x509) == 1 &&
 	     SSL_CTX_use_PrivateKey(ssl_ctx, key) == 1;
 	EVP_PKEY_free(key);
@@ -153,8 +153,8 @@ enum df_err df_tls_server_new(struct ssl_ctx_st **ssl_ctx,
 	SSL_CTX_set_verify(s, SSL_VERIFY_PEER, NULL);
 	/* every connection proves itself anew: no tickets, no cache */
 	SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_options(s, SSL_OP_NO_TICKET |
-				       SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(s,
+			    SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	(void)SSL_CTX_set_num_tickets(s, 0); /* cannot fail for 0 */
 	*ssl_ctx = s;
 	return DF_OK;
@@ -170,13 +170,11 @@ static int check_pin(X509_STORE_CTX *store, void *arg)
 		return 0;
 	df_cert_fingerprint(&(struct df_cert){x}, &d);
 	if (!df_digest_same(&d, pin)) {
-		X509_STORE_CTX_set_error(store,
-					 X509_V_ERR_CERT_REJECTED);
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 		return 0;
 	}
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0) {
-		X509_STORE_CTX_set_error(store,
-					 X509_V_ERR_CERT_NOT_YET_VALID);
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_NOT_YET_VALID);
 		return 0;
 	}
 	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0) {

@@ -194,9 +194,9 @@ void df_cert_name(const struct df_cert *cert, char to[DF_NODE_NAME_MAX + 1])
 
 	to[0] = '\0';
 	if (at >= 0)
-		n = ASN1_STRING_to_UTF8(
-			&utf8, X509_NAME_ENTRY_get_data(
-				       X509_NAME_get_entry(name, at)));
+		n = ASN1_STRING_to_UTF8(&utf8,
+					X509_NAME_ENTRY_get_data(
+						X509_NAME_get_entry(name, at)));
 	if (n > 0 && df_str_copy(to, DF_NODE_NAME_MAX + 1,
 				 (struct df_text){(const char *)utf8,
 						  (size_t)n}) != DF_OK)

@@ -107,7 +107,8 @@ enum df_err df_record_instance_encode(struct df_buf *out,
 	if (!word_valid(r->coding, sizeof r->coding))
 		return df_fail(why, DF_E_FORMAT, "invalid coding in a record");
 	if (!ae_ok(r->called_ae) || !ae_ok(r->calling_ae))
-		return df_fail(why, DF_E_FORMAT, "invalid AE title in a record");
+		return df_fail(why, DF_E_FORMAT,
+			       "invalid AE title in a record");
 	if (!id_ok(&r->association) || r->received_ms < 0)
 		return df_fail(why, DF_E_FORMAT, "invalid origin in a record");
 	return df_buf_addf(out, why,
@@ -170,8 +171,7 @@ static bool take_instance(struct df_record_instance *r, struct df_text rest)
 	     take_u64(&rest, "size", &r->size_bytes) &&
 	     take_digest(&rest, "digest", &r->digest) &&
 	     take_digest(&rest, "body-digest", &r->body_digest) &&
-	     take_u64(&rest, "received", &received) &&
-	     received <= INT64_MAX &&
+	     take_u64(&rest, "received", &received) && received <= INT64_MAX &&
 	     take_copy(&rest, "called-ae", r->called_ae, 17) &&
 	     take_copy(&rest, "calling-ae", r->calling_ae, 17) &&
 	     take_copy(&rest, "association", r->association.s,
@@ -231,9 +231,8 @@ enum df_err df_record_contents_add(struct df_record_contents *c,
 		return df_fail(why, DF_E_LIMIT, "more than %u records",
 			       DF_RECORD_ENTRIES_MAX);
 	if ((c->count & (c->count - 1)) == 0) /* 0, 1, 2, 4 ...: full */
-		c->entries = df_xrealloc(c->entries, (c->count ? c->count * 2
-							       : 1) *
-							     sizeof *e);
+		c->entries = df_xrealloc(
+			c->entries, (c->count ? c->count * 2 : 1) * sizeof *e);
 	c->entries[c->count++] = *e;
 	return DF_OK;
 }
@@ -360,8 +359,8 @@ static enum df_err decode_contents(struct df_record_contents *c,
 	rc = df_record_contents_encode(&again, c, why);
 	if (rc == DF_OK &&
 	    (again.len != DF_RECORD_FRAME_LEN + header.len + body.len ||
-	     memcmp(again.ptr + DF_RECORD_FRAME_LEN, header.ptr,
-		    header.len) != 0 ||
+	     memcmp(again.ptr + DF_RECORD_FRAME_LEN, header.ptr, header.len) !=
+		     0 ||
 	     (body.len > 0 &&
 	      memcmp(again.ptr + DF_RECORD_FRAME_LEN + header.len, body.ptr,
 		     body.len) != 0)))

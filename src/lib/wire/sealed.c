@@ -9,17 +9,17 @@ static const uint8_t MAGIC[8] = {'D', 'F', 'E', 'N', 'V', '\r', '\n', 0x1a};
 #define VERSION 1
 
 enum { /* offsets in CORE */
-	AT_VERSION = 8,
-	AT_SUITE = 10,
-	AT_CHUNK = 12,
-	AT_CONTENT = 13,
-	AT_FLAGS = 14,
-	AT_ID = 16,
-	AT_EPOCH = 32,
-	AT_SEQUENCE = 40,
-	AT_CREATED = 48,
-	AT_SENDER = 56,
-	AT_PREVIOUS = 88,
+       AT_VERSION = 8,
+       AT_SUITE = 10,
+       AT_CHUNK = 12,
+       AT_CONTENT = 13,
+       AT_FLAGS = 14,
+       AT_ID = 16,
+       AT_EPOCH = 32,
+       AT_SEQUENCE = 40,
+       AT_CREATED = 48,
+       AT_SENDER = 56,
+       AT_PREVIOUS = 88,
 };
 
 void df_sealed_core_encode(uint8_t to[DF_SEALED_CORE_LEN],
@@ -172,8 +172,8 @@ uint64_t df_sealed_chunk_count(uint8_t chunk_log2, uint64_t plain_len)
 
 uint64_t df_sealed_payload_len(uint8_t chunk_log2, uint64_t plain_len)
 {
-	return plain_len + df_sealed_chunk_count(chunk_log2, plain_len) *
-				   DF_SEALED_TAG_LEN;
+	return plain_len +
+	       df_sealed_chunk_count(chunk_log2, plain_len) * DF_SEALED_TAG_LEN;
 }
 
 bool df_sealed_plain_len(uint8_t chunk_log2, uint64_t payload_len,
@@ -188,8 +188,7 @@ bool df_sealed_plain_len(uint8_t chunk_log2, uint64_t payload_len,
 		return true;
 	}
 	/* an empty last chunk exists only as the only chunk */
-	if (tail < DF_SEALED_TAG_LEN ||
-	    (tail == DF_SEALED_TAG_LEN && full > 0))
+	if (tail < DF_SEALED_TAG_LEN || (tail == DF_SEALED_TAG_LEN && full > 0))
 		return false;
 	*plain_len = (full << chunk_log2) + tail - DF_SEALED_TAG_LEN;
 	return true;

@@ -28,16 +28,18 @@ static void sha256(void **state)
 
 	(void)state;
 	df_sha256(&d, "abc", 3);
-	is_hex(d.b, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff"
-			"61f20015ad");
+	is_hex(d.b, 32,
+	       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff"
+	       "61f20015ad");
 	df_sha256_init(&s);
 	df_sha256_update(&s, "a", 1);
 	df_sha256_init(&s); /* begins anew */
 	df_sha256_update(&s, "ab", 2);
 	df_sha256_update(&s, "c", 1);
 	df_sha256_final(&s, &d);
-	is_hex(d.b, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff"
-			"61f20015ad");
+	is_hex(d.b, 32,
+	       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff"
+	       "61f20015ad");
 	df_sha256_release(&s);
 	df_sha256_release(&s);
 }
@@ -48,8 +50,9 @@ static void hmac_rfc4231_2(void **state)
 
 	(void)state;
 	df_hmac_sha256(&d, "Jefe", 4, "what do ya want for nothing?", 28);
-	is_hex(d.b, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58"
-			"b964ec3843");
+	is_hex(d.b, 32,
+	       "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58"
+	       "b964ec3843");
 }
 
 static void hkdf_rfc5869_1(void **state)
@@ -65,8 +68,9 @@ static void hkdf_rfc5869_1(void **state)
 		salt[i] = (uint8_t)i;
 	df_hkdf_sha256(okm, sizeof okm, ikm, sizeof ikm, salt, sizeof salt,
 		       info);
-	is_hex(okm, 42, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d"
-			"56ecc4c5bf34007208d5b887185865");
+	is_hex(okm, 42,
+	       "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d"
+	       "56ecc4c5bf34007208d5b887185865");
 }
 
 static void aead(void **state)
@@ -82,9 +86,9 @@ static void aead(void **state)
 	assert_int_equal(df_aead_seal(&sealed, key, aad, "abc", 3, NULL),
 			 DF_OK);
 	assert_int_equal(sealed.len, 3 + DF_AEAD_OVERHEAD);
-	assert_int_equal(df_aead_open(&plain, key, aad, sealed.ptr, sealed.len,
-				      NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_aead_open(&plain, key, aad, sealed.ptr, sealed.len, NULL),
+		DF_OK);
 	assert_int_equal(plain.len, 3);
 	assert_memory_equal(plain.ptr, "abc", 3);
 	df_buf_clear(&plain);
@@ -99,15 +103,15 @@ static void aead(void **state)
 		sealed.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	for (bit = 0; bit < sealed.len; bit++)
-		assert_int_equal(df_aead_open(&plain, key, aad, sealed.ptr, bit,
-					      NULL),
-				 DF_E_CORRUPT);
+		assert_int_equal(
+			df_aead_open(&plain, key, aad, sealed.ptr, bit, NULL),
+			DF_E_CORRUPT);
 	assert_int_equal(plain.len, 0);
 	df_buf_clear(&sealed); /* the empty value */
 	assert_int_equal(df_aead_seal(&sealed, key, aad, NULL, 0, NULL), DF_OK);
-	assert_int_equal(df_aead_open(&plain, key, aad, sealed.ptr, sealed.len,
-				      NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_aead_open(&plain, key, aad, sealed.ptr, sealed.len, NULL),
+		DF_OK);
 	assert_int_equal(plain.len, 0);
 	df_buf_release(&sealed);
 	df_buf_release(&plain);
@@ -164,9 +168,12 @@ static void invite_code(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sha256),	  cmocka_unit_test(hmac_rfc4231_2),
-		cmocka_unit_test(hkdf_rfc5869_1), cmocka_unit_test(aead),
-		cmocka_unit_test(blind),	  cmocka_unit_test(invite_code),
+		cmocka_unit_test(sha256),
+		cmocka_unit_test(hmac_rfc4231_2),
+		cmocka_unit_test(hkdf_rfc5869_1),
+		cmocka_unit_test(aead),
+		cmocka_unit_test(blind),
+		cmocka_unit_test(invite_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

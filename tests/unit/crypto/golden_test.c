@@ -38,9 +38,8 @@ static struct df_cert *cert(const char *name)
 
 	load(&b, name);
 	assert_int_equal(
-		df_cert_from_pem(&c,
-				 (struct df_text){(const char *)b.ptr, b.len},
-				 NULL),
+		df_cert_from_pem(
+			&c, (struct df_text){(const char *)b.ptr, b.len}, NULL),
 		DF_OK);
 	df_buf_release(&b);
 	return c;
@@ -53,9 +52,8 @@ static struct df_key *key(const char *name)
 
 	load(&b, name);
 	assert_int_equal(
-		df_key_from_pem(&k,
-				(struct df_text){(const char *)b.ptr, b.len},
-				NULL),
+		df_key_from_pem(
+			&k, (struct df_text){(const char *)b.ptr, b.len}, NULL),
 		DF_OK);
 	df_buf_release(&b);
 	return k;
@@ -78,9 +76,9 @@ static void open_rest(struct df_buf *plain, const struct df_buf *in)
 	assert_int_equal(df_header_check(&cek, h.core_bytes, h.recipients,
 					 h.recipients_len, h.mac, NULL),
 			 DF_OK);
-	assert_int_equal(df_open_init(&o, h.core_bytes, &cek, parcel_sink,
-				      plain, NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_open_init(&o, h.core_bytes, &cek, parcel_sink, plain, NULL),
+		DF_OK);
 	assert_int_equal(df_open_update(&o, in->ptr + h.head_len,
 					in->len - h.head_len, NULL),
 			 DF_OK);

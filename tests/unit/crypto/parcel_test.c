@@ -66,9 +66,8 @@ static void both_recipients(void **state)
 			 DF_OK);
 	assert_int_equal(out.len, plain.len);
 	df_buf_clear(&out);
-	assert_int_equal(parcel_open(&out, parcel.ptr, parcel.len,
-				     nodes.ca_key, nodes.ca, &sender, nodes.ca,
-				     NULL),
+	assert_int_equal(parcel_open(&out, parcel.ptr, parcel.len, nodes.ca_key,
+				     nodes.ca, &sender, nodes.ca, NULL),
 			 DF_E_KEY);
 	assert_int_equal(out.len, 0);
 	df_buf_release(&out);
@@ -88,8 +87,8 @@ static void every_flip(void **state)
 		rc = open_it(&out, parcel.ptr, parcel.len);
 		parcel.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		if (rc == DF_OK || out.len != 0)
-			fail_msg("bit %zu: %s, %zu bytes", bit,
-				 df_err_name(rc), out.len);
+			fail_msg("bit %zu: %s, %zu bytes", bit, df_err_name(rc),
+				 out.len);
 	}
 	print_message("%zu flips\n", bit);
 	df_buf_release(&out);
@@ -131,9 +130,8 @@ static void parts_of_another(void **state)
 	df_buf_init(&mix, 1 << 20);
 	df_buf_init(&out, 1 << 20);
 	parcel_seal(&other, &nodes, &core, plain.ptr, plain.len);
-	assert_int_equal(df_sealed_head_decode(&a, parcel.ptr, parcel.len,
-					       NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_sealed_head_decode(&a, parcel.ptr, parcel.len, NULL), DF_OK);
 	assert_int_equal(df_sealed_head_decode(&b, other.ptr, other.len, NULL),
 			 DF_OK);
 	/* its header, our payload */
@@ -149,12 +147,11 @@ static void parts_of_another(void **state)
 	assert_int_equal(df_buf_add(&mix, other.ptr + 152,
 				    4 + b.recipients_len + 32, NULL),
 			 DF_OK);
-	assert_int_equal(df_buf_add(&mix, a.signature - 4,
-				    parcel.len -
-					    (size_t)(a.signature - 4 -
-						     parcel.ptr),
-				    NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_buf_add(&mix, a.signature - 4,
+			   parcel.len - (size_t)(a.signature - 4 - parcel.ptr),
+			   NULL),
+		DF_OK);
 	assert_int_equal(open_it(&out, mix.ptr, mix.len), DF_E_HEADER);
 	assert_int_equal(out.len, 0);
 	df_buf_release(&other);

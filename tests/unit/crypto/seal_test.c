@@ -134,15 +134,14 @@ static void sizes(void **state)
 			assert_true(df_sealed_plain_len(16, sealed.len, &back));
 			assert_int_equal(back, lens[i]);
 			assert_int_equal(open_all(&plain, core, sealed.ptr,
-						  sealed.len,
-						  steps[3 - k]),
+						  sealed.len, steps[3 - k]),
 					 DF_OK);
 			assert_int_equal(plain.len, lens[i]);
 			if (lens[i] > 0)
 				assert_memory_equal(plain.ptr, p, lens[i]);
-			assert_int_equal(read_all(core, sealed.ptr, sealed.len,
-						  q, &n),
-					 DF_OK);
+			assert_int_equal(
+				read_all(core, sealed.ptr, sealed.len, q, &n),
+				DF_OK);
 			assert_int_equal(n, lens[i]);
 			assert_memory_equal(q, p, n);
 			free(p);
@@ -383,12 +382,12 @@ static void wrong_key(void **state)
 
 	(void)state;
 	core_of(core);
-	assert_int_equal(df_seal_init(&s, core, &other, parcel_sink, NULL,
-				      NULL),
-			 DF_E_HEADER);
-	assert_int_equal(df_open_init(&o, core, &other, parcel_sink, NULL,
-				      NULL),
-			 DF_E_HEADER);
+	assert_int_equal(
+		df_seal_init(&s, core, &other, parcel_sink, NULL, NULL),
+		DF_E_HEADER);
+	assert_int_equal(
+		df_open_init(&o, core, &other, parcel_sink, NULL, NULL),
+		DF_E_HEADER);
 	df_seal_release(&s);
 	df_open_release(&o);
 }
@@ -396,8 +395,8 @@ static void wrong_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),       cmocka_unit_test(any_place),
-		cmocka_unit_test(attacks),     cmocka_unit_test(rest_header),
+		cmocka_unit_test(sizes),     cmocka_unit_test(any_place),
+		cmocka_unit_test(attacks),   cmocka_unit_test(rest_header),
 		cmocka_unit_test(wrong_key),
 	};
 

@@ -52,9 +52,9 @@ static void extend(X509 *x, X509 *issuer, int nid, const char *value)
 struct want {
 	const char *name;
 	const char *basic, *usage, *purpose;
-	long from_s, to_s;  /* from now */
-	int rsa_bits;       /* 0: EC */
-	const char *curve;  /* NULL: P-256 */
+	long from_s, to_s;	   /* from now */
+	int rsa_bits;		   /* 0: EC */
+	const char *curve;	   /* NULL: P-256 */
 	const EVP_MD *(*md)(void); /* of the certificate; NULL: SHA-256 */
 };
 
@@ -83,8 +83,8 @@ static struct pair make(const struct want *w, const struct pair *by)
 	extend(p.cert, by->cert, NID_basic_constraints, w->basic);
 	extend(p.cert, by->cert, NID_key_usage, w->usage);
 	extend(p.cert, by->cert, NID_ext_key_usage, w->purpose);
-	assert_true(X509_sign(p.cert, by->key,
-			      w->md ? w->md() : EVP_sha256()) > 0);
+	assert_true(X509_sign(p.cert, by->key, w->md ? w->md() : EVP_sha256()) >
+		    0);
 	return p;
 }
 
@@ -158,9 +158,8 @@ static struct df_sign_result verify(const struct df_buf *der, const char *text,
 				    size_t len, int64_t seen_ms,
 				    int64_t signed_ms)
 {
-	struct df_sign_trust t = {
-		{(const char *)anchors.ptr, anchors.len},
-		{(const char *)seals.ptr, seals.len}};
+	struct df_sign_trust t = {{(const char *)anchors.ptr, anchors.len},
+				  {(const char *)seals.ptr, seals.len}};
 	struct df_sign_result r;
 
 	df_report_verify(&r, der->ptr, der->len, text, len, &t, seen_ms,
@@ -182,57 +181,129 @@ static void table(void **state)
 		struct want w;
 		bool stranger; /* signed by the other CA */
 		bool self;
-		bool weak;     /* SHA-1 in the signature */
+		bool weak; /* SHA-1 in the signature */
 		unsigned flags;
 		enum df_sign_verdict want;
 	} rows[] = {
 		{{"ecdsa", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_GOOD},
 		{{"p384", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, "P-384", NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_GOOD},
 		{{"rsa", NO_CA, GOOD_USE, NULL, -DAY, DAY, 2048, NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_GOOD},
 		{{"plain cms", NO_CA, GOOD_USE, NULL, -DAY, DAY, 2048, NULL,
 		  NULL},
-		 0, 0, 0, 0, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 0,
+		 DF_SIGN_GOOD},
 		{{"by key id", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, NULL, NULL},
-		 0, 0, 0, CMS_USE_KEYID, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 CMS_USE_KEYID,
+		 DF_SIGN_GOOD},
 		{{"nr only", NO_CA, "critical,nonRepudiation",
 		  "emailProtection", -DAY, DAY, 0, NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_GOOD},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_GOOD},
 		{{"stranger", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, NULL, NULL},
-		 1, 0, 0, CMS_CADES, DF_SIGN_SIGNER},
+		 1,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_SIGNER},
 		{{"self", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, NULL, NULL},
-		 0, 1, 0, CMS_CADES, DF_SIGN_SIGNER},
+		 0,
+		 1,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_SIGNER},
 		{{"expired", NO_CA, GOOD_USE, NULL, -9 * DAY, -DAY, 0, NULL,
 		  NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_EXPIRED},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_EXPIRED},
 		{{"not yet", NO_CA, GOOD_USE, NULL, DAY, 9 * DAY, 0, NULL,
 		  NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_NOT_YET},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_NOT_YET},
 		{{"wrong usage", NO_CA, "critical,keyEncipherment", NULL, -DAY,
 		  DAY, 2048, NULL, NULL},
-		 0, 0, 0, 0, DF_SIGN_USAGE},
+		 0,
+		 0,
+		 0,
+		 0,
+		 DF_SIGN_USAGE},
 		{{"no usage", NO_CA, NULL, NULL, -DAY, DAY, 0, NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_USAGE},
-		{{"tls", NO_CA, GOOD_USE, "serverAuth,clientAuth", -DAY, DAY,
-		  0, NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_USAGE},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_USAGE},
+		{{"tls", NO_CA, GOOD_USE, "serverAuth,clientAuth", -DAY, DAY, 0,
+		  NULL, NULL},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_USAGE},
 		{{"a ca", "critical,CA:TRUE",
 		  "critical,digitalSignature,keyCertSign", NULL, -DAY, DAY, 0,
 		  NULL, NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_USAGE},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_USAGE},
 		{{"rsa 1024", NO_CA, GOOD_USE, NULL, -DAY, DAY, 1024, NULL,
 		  NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_ALGORITHM},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_ALGORITHM},
 		{{"p224", NO_CA, GOOD_USE, NULL, -DAY, DAY, 0, "P-224", NULL},
-		 0, 0, 0, CMS_CADES, DF_SIGN_ALGORITHM},
+		 0,
+		 0,
+		 0,
+		 CMS_CADES,
+		 DF_SIGN_ALGORITHM},
 		{{"sha1 signature", NO_CA, GOOD_USE, NULL, -DAY, DAY, 2048,
 		  NULL, NULL},
-		 0, 0, 1, 0, DF_SIGN_ALGORITHM},
+		 0,
+		 0,
+		 1,
+		 0,
+		 DF_SIGN_ALGORITHM},
 		{{"sha1 certificate", NO_CA, GOOD_USE, NULL, -DAY, DAY, 2048,
 		  NULL, sha1},
-		 0, 0, 0, 0, DF_SIGN_ALGORITHM},
+		 0,
+		 0,
+		 0,
+		 0,
+		 DF_SIGN_ALGORITHM},
 	};
 	struct df_buf der;
 	size_t i;
@@ -295,8 +366,9 @@ static void physician(void **state)
 					    TEXT_LEN, now_ms, signer, NULL),
 			 DF_E_FORMAT);
 	assert_int_equal(df_report_sign_p12(&der, p12.ptr, p12.len, "secret",
-					    TEXT, TEXT_LEN, now_ms + 2 * DAY *
-					    1000, signer, NULL),
+					    TEXT, TEXT_LEN,
+					    now_ms + 2 * DAY * 1000, signer,
+					    NULL),
 			 DF_E_UNSUPPORTED);
 	assert_int_equal(df_report_sign_p12(&der, p12.ptr, p12.len, "secret",
 					    TEXT, TEXT_LEN, now_ms, signer,

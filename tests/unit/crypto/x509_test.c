@@ -82,14 +82,14 @@ static void validity(void **state)
 	(void)state;
 	parcel_nodes_make(&other);
 	assert_int_equal(df_cert_check(n.clinic, n.ca, NOW_MS, NULL), DF_OK);
-	assert_int_equal(df_cert_check(n.clinic, n.ca, NOW_MS - 30 * 60000,
-				       NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_cert_check(n.clinic, n.ca, NOW_MS - 30 * 60000, NULL),
+		DF_OK);
 	assert_int_equal(df_cert_check(n.clinic, n.ca, NOW_MS - day, NULL),
 			 DF_E_SENDER);
-	assert_int_equal(df_cert_check(n.clinic, n.ca, NOW_MS + 731 * day,
-				       NULL),
-			 DF_E_SENDER);
+	assert_int_equal(
+		df_cert_check(n.clinic, n.ca, NOW_MS + 731 * day, NULL),
+		DF_E_SENDER);
 	/* a CA of the same name is another CA */
 	assert_int_equal(df_cert_check(n.clinic, other.ca, NOW_MS, NULL),
 			 DF_E_SENDER);
@@ -117,18 +117,17 @@ static void requests(void **state)
 					     df_text_of(bad[i]), NULL),
 				 DF_E_FORMAT);
 	}
-	assert_int_equal(df_csr_make(&csr, n.clinic_key, df_text_of("乡镇"),
-				     NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_csr_make(&csr, n.clinic_key, df_text_of("乡镇"), NULL),
+		DF_OK);
 	assert_int_equal(df_csr_check(csr.ptr, csr.len, name, &a, NULL), DF_OK);
 	assert_string_equal(name, "乡镇");
 	df_key_fingerprint(n.clinic_key, &b);
 	assert_true(df_digest_same(&a, &b));
 	for (i = 0; i < csr.len; i++) { /* not one byte may change */
 		csr.ptr[i] ^= 0x04;
-		assert_int_not_equal(df_csr_check(csr.ptr, csr.len, name, &a,
-						  NULL),
-				     DF_OK);
+		assert_int_not_equal(
+			df_csr_check(csr.ptr, csr.len, name, &a, NULL), DF_OK);
 		csr.ptr[i] ^= 0x04;
 	}
 	df_buf_release(&csr);
@@ -152,15 +151,15 @@ static void keyring(void **state)
 	struct df_digest fp;
 
 	(void)state;
-	assert_int_equal(df_keyring_make(&k, false, df_text_of("c"), NOW_MS,
-					 NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_keyring_make(&k, false, df_text_of("c"), NOW_MS, NULL),
+		DF_OK);
 	assert_int_equal(k.count, 3);
 	assert_int_equal(find(&k, DF_KEYS_KEK)->content.len, 32);
 	df_keyring_release(&k);
-	assert_int_equal(df_keyring_make(&k, true, df_text_of("中心"), NOW_MS,
-					 NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_keyring_make(&k, true, df_text_of("中心"), NOW_MS, NULL),
+		DF_OK);
 	assert_int_equal(k.count, 7);
 	assert_int_equal(
 		df_cert_from_pem(&ca, text(&find(&k, DF_KEYS_CA_CRT)->content),
@@ -185,9 +184,9 @@ static void keyring(void **state)
 	df_cert_free(seal);
 	df_keyring_release(&k);
 	df_keyring_release(&k);
-	assert_int_equal(df_keyring_make(&k, true, df_text_of(""), NOW_MS,
-					 NULL),
-			 DF_E_FORMAT);
+	assert_int_equal(
+		df_keyring_make(&k, true, df_text_of(""), NOW_MS, NULL),
+		DF_E_FORMAT);
 }
 
 static void envelope(void **state)
@@ -231,20 +230,20 @@ static void signature(void **state)
 
 	(void)state;
 	df_buf_init(&der, DF_CMS_MAX);
-	assert_int_equal(df_cms_sign(&der, n.clinic_key, n.clinic, "text", 4,
-				     NULL),
-			 DF_OK);
-	assert_int_equal(df_cms_verify(&fp, &cert, der.ptr, der.len, "text", 4,
-				       NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_cms_sign(&der, n.clinic_key, n.clinic, "text", 4, NULL),
+		DF_OK);
+	assert_int_equal(
+		df_cms_verify(&fp, &cert, der.ptr, der.len, "text", 4, NULL),
+		DF_OK);
 	df_cert_fingerprint(n.clinic, &want);
 	assert_true(df_digest_same(&fp, &want));
 	df_cert_fingerprint(cert, &fp);
 	assert_true(df_digest_same(&fp, &want));
 	df_cert_free(cert);
-	assert_int_equal(df_cms_verify(NULL, NULL, der.ptr, der.len, "texT", 4,
-				       NULL),
-			 DF_E_SENDER);
+	assert_int_equal(
+		df_cms_verify(NULL, NULL, der.ptr, der.len, "texT", 4, NULL),
+		DF_E_SENDER);
 	assert_int_equal(df_cms_verify(NULL, NULL, der.ptr, der.len - 1, "text",
 				       4, NULL),
 			 DF_E_SENDER);

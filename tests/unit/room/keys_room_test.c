@@ -66,9 +66,9 @@ static enum df_err ask(struct df_channel *to, struct df_msg *m, int fd,
 
 	say(to, m, fd);
 	assert_int_equal(df_channel_wait(to, WAIT_MS, NULL), DF_OK);
-	assert_int_equal(df_channel_receive(to, h.in, sizeof h.in, &len, fds,
-					    &n, NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_channel_receive(to, h.in, sizeof h.in, &len, fds, &n, NULL),
+		DF_OK);
 	for (i = 0; i < n; i++)
 		df_fd_close(&fds[i]);
 	assert_int_equal(df_msg_decode(r, h.in, len, NULL), DF_OK);
@@ -197,7 +197,7 @@ static int down(void **state)
 	(void)state;
 	if (h.pid > 0) {
 		df_channel_release(&h.supervise); /* its end is ours */
-		(void)reap();                     /* how does not matter */
+		(void)reap();			  /* how does not matter */
 	}
 	df_key_free(h.clinic);
 	df_cert_free(h.clinic_crt);
@@ -411,12 +411,11 @@ static void outgoing(void **state)
 	must(df_cms_unwrap(&back, s.recipients, s.recipients_len, h.clinic,
 			   h.clinic_crt, NULL));
 	assert_memory_equal(&back, &cek, sizeof cek);
-	must(df_header_check(&cek, s.core_bytes, s.recipients,
-			     s.recipients_len, s.mac, NULL));
+	must(df_header_check(&cek, s.core_bytes, s.recipients, s.recipients_len,
+			     s.mac, NULL));
 	must(open_header(&head, NULL, &back)); /* what we sent we can open */
 	assert_memory_equal(&back, &cek, sizeof cek);
-	assert_int_equal(open_header(&head, h.clinic_fp.s, &back),
-			 DF_E_SENDER);
+	assert_int_equal(open_header(&head, h.clinic_fp.s, &back), DF_E_SENDER);
 	df_buf_release(&head);
 }
 
@@ -450,8 +449,7 @@ static void incoming(void **state)
 	df_msg_put_str(&m, DF_M_VERB, "peer revoke");
 	df_msg_put_str(&m, DF_M_JSON, "{\"peer\":\"桥头镇卫生院\"}");
 	must(ask(&h.console, &m, -1, &r, NULL));
-	assert_int_equal(open_header(&head, h.clinic_fp.s, &back),
-			 DF_E_SENDER);
+	assert_int_equal(open_header(&head, h.clinic_fp.s, &back), DF_E_SENDER);
 	assert_int_equal(peer_check(h.clinic_fp.s), DF_E_DENIED);
 	assert_int_equal(seal_for(h.clinic_fp.s, &head, &cek), DF_E_DENIED);
 	killed();
@@ -498,9 +496,9 @@ static void signatures(void **state)
 	df_buf_init(&sig, 1 << 16);
 	must(sign("manifest", manifest, &sig));
 	must(check("manifest", h.own_fp.s, manifest, &sig));
-	assert_int_equal(check("manifest", h.own_fp.s, "dcmf-manifest: 2\n",
-			       &sig),
-			 DF_E_SENDER);
+	assert_int_equal(
+		check("manifest", h.own_fp.s, "dcmf-manifest: 2\n", &sig),
+		DF_E_SENDER);
 	assert_int_equal(check("receipt", h.own_fp.s, manifest, &sig),
 			 DF_E_FORMAT);
 	assert_int_equal(check("manifest", h.clinic_fp.s, manifest, &sig),
@@ -551,9 +549,9 @@ static void foreign_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(enrolment),  cmocka_unit_test(at_rest),
-		cmocka_unit_test(outgoing),   cmocka_unit_test(incoming),
-		cmocka_unit_test(signatures), cmocka_unit_test(tls),
+		cmocka_unit_test(enrolment),	   cmocka_unit_test(at_rest),
+		cmocka_unit_test(outgoing),	   cmocka_unit_test(incoming),
+		cmocka_unit_test(signatures),	   cmocka_unit_test(tls),
 		cmocka_unit_test(foreign_message),
 	};
 

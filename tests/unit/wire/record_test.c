@@ -111,8 +111,8 @@ static void instance_refused(void **state)
 	for (i = 0; i < b.len; i++) /* every truncation */
 		assert_int_not_equal(
 			df_record_instance_decode(
-				&back,
-				(struct df_text){(const char *)b.ptr, i}, NULL),
+				&back, (struct df_text){(const char *)b.ptr, i},
+				NULL),
 			DF_OK);
 	assert_int_equal(df_buf_add(&b, "x: y\n", 5, NULL), DF_OK);
 	assert_int_equal(df_record_instance_decode(&back, text(&b), NULL),
@@ -174,14 +174,14 @@ static enum df_err reread(struct df_record_contents *back,
 	struct df_record_frame f;
 
 	assert_int_equal(df_record_frame_decode(&f, b->ptr, NULL), DF_OK);
-	assert_int_equal(b->len, DF_RECORD_FRAME_LEN + f.header_len +
-					 f.body_len);
+	assert_int_equal(b->len,
+			 DF_RECORD_FRAME_LEN + f.header_len + f.body_len);
 	return df_record_contents_decode(
 		back,
 		(struct df_text){(const char *)b->ptr + DF_RECORD_FRAME_LEN,
 				 f.header_len},
-		b->ptr + DF_RECORD_FRAME_LEN + f.header_len,
-		(size_t)f.body_len, NULL);
+		b->ptr + DF_RECORD_FRAME_LEN + f.header_len, (size_t)f.body_len,
+		NULL);
 }
 
 static void contents(void **state)
@@ -230,8 +230,10 @@ static void contents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames),	    cmocka_unit_test(instance),
-		cmocka_unit_test(instance_refused), cmocka_unit_test(not_canonical),
+		cmocka_unit_test(frames),
+		cmocka_unit_test(instance),
+		cmocka_unit_test(instance_refused),
+		cmocka_unit_test(not_canonical),
 		cmocka_unit_test(contents),
 	};
 

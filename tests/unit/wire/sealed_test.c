@@ -156,9 +156,9 @@ static void geometry(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		assert_int_equal(df_sealed_payload_len(rows[i].log2,
-						       rows[i].plain),
-				 rows[i].payload);
+		assert_int_equal(
+			df_sealed_payload_len(rows[i].log2, rows[i].plain),
+			rows[i].payload);
 		assert_true(df_sealed_plain_len(rows[i].log2, rows[i].payload,
 						&back));
 		assert_int_equal(back, rows[i].plain);

@@ -1,5 +1,6 @@
 /*
- * peers.c - who is enrolled: keys/peers/<fp>.pem, and <fp>.revoked beside it.
+ * enrolled.c - who is enrolled: keys/peers/<fp>.pem, and <fp>.revoked beside
+ * it.
  *
  * Revoking is for ever: a revoked key is never enrolled again, its owner makes
  * a new one.

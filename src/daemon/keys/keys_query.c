@@ -1,4 +1,4 @@
-/* query.c - what people ask of keys: peers, invitations, reading anew. */
+/* keys_query.c - what people ask of keys: peers, invitations, reading anew. */
 #include "keys.h"
 
 #include <stdlib.h>
@@ -135,7 +135,8 @@ static enum df_err run(struct keys *k, const struct df_msg *m, cJSON *answer,
 	for (i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++) {
 		if (!df_text_eq(name, VERBS[i].name))
 			continue;
-		args = cJSON_ParseWithLength(json.ptr ? json.ptr : "", json.len);
+		args = cJSON_ParseWithLength(json.ptr ? json.ptr : "",
+					     json.len);
 		rc = VERBS[i].run(k, args, answer, why);
 		cJSON_Delete(args);
 		return rc;
