@@ -20,14 +20,14 @@
 extern "C" {
 #endif
 
-#define DF_CHANNEL_MAX (128u * 1024u)        /* bytes in one message */
-#define DF_CHANNEL_FDS 64u                   /* descriptors in one message */
+#define DF_CHANNEL_MAX (128u * 1024u) /* bytes in one message */
+#define DF_CHANNEL_FDS 64u	      /* descriptors in one message */
 #define DF_CHANNEL_BACKLOG (64u * 1024u * 1024u) /* bytes waiting in memory */
 
 struct df_channel_item;
 
 struct df_channel { /* init before use, or fd = -1 */
-	int fd; /* owned; nonblocking */
+	int fd;	    /* owned; nonblocking */
 	struct df_channel_item *first;
 	struct df_channel_item *last;
 	size_t backlog_bytes;

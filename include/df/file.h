@@ -62,8 +62,7 @@ DF_MUST_CHECK enum df_err df_file_read(int dir, const char *name,
  * new content is there, whole. `name` may contain one "/". */
 DF_MUST_CHECK enum df_err df_file_write_durable(int dir, const char *name,
 						mode_t mode, const void *ptr,
-						size_t len,
-						struct df_why *why);
+						size_t len, struct df_why *why);
 /* Removes the name; absent is fine. Not synced. */
 DF_MUST_CHECK enum df_err df_file_remove(int dir, const char *name,
 					 struct df_why *why);

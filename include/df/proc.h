@@ -14,10 +14,10 @@ extern "C" {
 #endif
 
 struct df_spawn {
-	const char *path;        /* absolute path of the program */
+	const char *path;	 /* absolute path of the program */
 	const char *const *argv; /* NULL-terminated */
-	const char *cwd;         /* working directory, or NULL to keep ours */
-	const int *fds;          /* become 3, 4, ... in the child; borrowed */
+	const char *cwd;	 /* working directory, or NULL to keep ours */
+	const int *fds;		 /* become 3, 4, ... in the child; borrowed */
 	size_t n_fds;
 };
 

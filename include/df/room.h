@@ -29,17 +29,17 @@ extern "C" {
 #endif
 
 /* role, name of program and log lines. Numbers are part of START and LINK. */
-#define DF_ROLE_MAP(X)                                                         \
-	X(SUPERVISE, "supervise")                                              \
-	X(FRONT, "front")                                                      \
-	X(RECEIVE, "receive")                                                  \
-	X(QUEUE, "queue")                                                      \
-	X(KEYS, "keys")                                                        \
-	X(PREPARE, "prepare")                                                  \
-	X(INDEX, "index")                                                      \
-	X(GATEWAY, "gateway")                                                  \
-	X(DELIVER_HTTPS, "deliver_https")                                      \
-	X(DELIVER_DIMSE, "deliver_dimse")                                      \
+#define DF_ROLE_MAP(X)                    \
+	X(SUPERVISE, "supervise")         \
+	X(FRONT, "front")                 \
+	X(RECEIVE, "receive")             \
+	X(QUEUE, "queue")                 \
+	X(KEYS, "keys")                   \
+	X(PREPARE, "prepare")             \
+	X(INDEX, "index")                 \
+	X(GATEWAY, "gateway")             \
+	X(DELIVER_HTTPS, "deliver_https") \
+	X(DELIVER_DIMSE, "deliver_dimse") \
 	X(CONSOLE, "console")
 
 enum df_role {
@@ -134,8 +134,8 @@ enum df_err df_room_send(struct df_link *link, struct df_msg *m, int *fds,
 
 /* --- calls: requests with a reply ---------------------------------------- */
 struct df_reply {
-	enum df_err err;    /* the reply's result; else PEER, TIMEOUT */
-	struct df_why why;  /* filled when err != DF_OK */
+	enum df_err err;	  /* the reply's result; else PEER, TIMEOUT */
+	struct df_why why;	  /* filled when err != DF_OK */
 	const struct df_msg *msg; /* NULL when no reply came */
 	int *fds;
 	size_t n_fds;
@@ -174,8 +174,9 @@ void df_room_close(struct df_room *room);
  * The next message from a link whose role is in `roles`. m borrows the room's
  * buffer until the next wait or ask; fds (room for DF_CHANNEL_FDS) are the
  * caller's. DRAIN comes from DF_ROLE_SUPERVISE and makes df_room_draining true;
- * what supervise says while it is not in `roles` is kept until it is. DF_E_TIMEOUT (timeout_ms -1 = never),
- * DF_E_PEER when supervise, a peer in `roles` or one in exit_without is gone.
+ * what supervise says while it is not in `roles` is kept until it is.
+ * DF_E_TIMEOUT (timeout_ms -1 = never), DF_E_PEER when supervise, a peer in
+ * `roles` or one in exit_without is gone.
  */
 DF_MUST_CHECK enum df_err df_room_wait(struct df_room *room, unsigned roles,
 				       int64_t timeout_ms,
@@ -208,7 +209,8 @@ void df_room_free(struct df_room *room);
 /* Takes one end of a channel; link_up runs before it returns. */
 struct df_link *df_room_link_add(struct df_room *room, enum df_role role,
 				 uint32_t number, int fd);
-/* Drops a link without asking the peer; link_down runs at the end of the turn. */
+/* Drops a link without asking the peer; link_down runs at the end of the turn.
+ */
 void df_room_link_drop(struct df_link *link);
 void df_room_run(struct df_room *room);
 /* What df_room_run does after each turn of the loop, for tests that turn it by

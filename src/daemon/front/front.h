@@ -49,7 +49,7 @@ struct front {
 	size_t n_listeners;
 	struct conn *conns;
 	int64_t n_conns;
-	int64_t passed;    /* associations at workers */
+	int64_t passed;	   /* associations at workers */
 	struct conn *line; /* complete requests, first come first served */
 	struct conn *line_last;
 	struct ssl_ctx_st *ssl_ctx; /* NULL until keys has told who we are */
@@ -63,7 +63,7 @@ void conn_deadline(struct conn *c, int64_t in_ms, df_loop_fn *run);
 /* Closes what is still owned and forgets it. */
 void conn_end(struct conn *c);
 
-/* association.c */
+/* associate_wait.c */
 void association_begin(struct conn *c);
 void association_forget(struct conn *c);
 void worker_gone(struct df_room *room, struct df_link *from,

@@ -40,7 +40,7 @@ struct tls {
 	int plain; /* our end of the socketpair, -1 before the handshake */
 	bool is_open;
 	bool plain_gone; /* hung up; what it left is read without waiting */
-	bool lingers; /* all sent; what still comes in is dropped */
+	bool lingers;	 /* all sent; what still comes in is dropped */
 	bool read_wants_write;
 	bool write_wants_read;
 	int64_t moved_ms;
@@ -89,8 +89,7 @@ static void identity_told(void *ctx, struct df_reply *reply)
 		err = df_fail(&reply->why, DF_E_KEY,
 			      "this node has no certificate of a centre");
 	if (err == DF_OK)
-		err = df_tls_server_new(&fresh, cert, ca, sign, f,
-					&reply->why);
+		err = df_tls_server_new(&fresh, cert, ca, sign, f, &reply->why);
 	if (err != DF_OK) {
 		/* a keys that comes back is asked again */
 		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&reply->why));

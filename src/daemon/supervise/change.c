@@ -66,8 +66,7 @@ static unsigned roles_changed(const struct df_config *a,
 		roles |= DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(DELIVER_DIMSE) |
 			 DF_ROLE_BIT(DELIVER_HTTPS);
 	/* joining a centre also changes certificates */
-	if (!same(a->peers, a->n_peers, b->peers, b->n_peers,
-		  sizeof *a->peers))
+	if (!same(a->peers, a->n_peers, b->peers, b->n_peers, sizeof *a->peers))
 		roles |= DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(DELIVER_HTTPS) |
 			 DF_ROLE_BIT(KEYS) | DF_ROLE_BIT(FRONT) |
 			 DF_ROLE_BIT(INDEX); /* whose reports count */
@@ -194,10 +193,10 @@ static void stage_begin(struct supervise *s)
 	for (c = s->cells; c != NULL; c = c->next)
 		if (STAGES[s->stage].roles & (1u << c->role))
 			cell_drain(c);
-	s->timer = df_loop_timer(df_room_loop(s->room),
-				 df_clock_mono_ms() +
-					 STAGES[s->stage].deadline_ms,
-				 stage_late, s);
+	s->timer =
+		df_loop_timer(df_room_loop(s->room),
+			      df_clock_mono_ms() + STAGES[s->stage].deadline_ms,
+			      stage_late, s);
 	change_step(s);
 }
 

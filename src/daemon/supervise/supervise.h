@@ -34,14 +34,14 @@ struct cell {
 	uint64_t restarts;
 	int64_t started_ms;
 	int64_t pause_ms; /* before the next start */
-	uint64_t timer;   /* start again, or kill what will not end */
+	uint64_t timer;	  /* start again, or kill what will not end */
 	struct supervise *s;
 	struct cell *next;
 };
 
 struct door {
 	const char *kind; /* "dicom", "https", "control" */
-	int fd;           /* owned */
+	int fd;		  /* owned */
 	char address[DF_ADDR_PORT_LEN + 1];
 };
 
@@ -55,7 +55,7 @@ struct waiting {
 enum phase {
 	PHASE_SERVING,
 	PHASE_SETTLING, /* a reload waits for associations to end */
-	PHASE_ENDING,   /* SIGTERM */
+	PHASE_ENDING,	/* SIGTERM */
 };
 
 struct supervise {
@@ -79,7 +79,7 @@ struct supervise {
 	uint64_t timer; /* deadline of the phase */
 };
 
-/* cells.c */
+/* process_cells.c */
 /* Makes the cells that the configuration wants, drops what it does not. */
 void cells_plan(struct supervise *s);
 struct cell *cell_add(struct supervise *s, enum df_role role, uint32_t number);

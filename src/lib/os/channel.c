@@ -206,7 +206,8 @@ enum df_err df_channel_receive(struct df_channel *ch, void *buf, size_t cap,
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = cap};
 	union control control;
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
 			     .msg_control = &control,
 			     .msg_controllen = sizeof control};
 	size_t i;

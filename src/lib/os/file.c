@@ -59,8 +59,8 @@ enum df_err df_file_open(int *fd, int dir, const char *name, int flags,
 	enum df_err err = DF_E_IO;
 
 	do {
-		*fd = df_sys.openat(dir, name,
-				    flags | O_CLOEXEC | O_NOFOLLOW, mode);
+		*fd = df_sys.openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW,
+				    mode);
 	} while (*fd < 0 && errno == EINTR);
 	if (*fd >= 0)
 		return DF_OK;
@@ -253,8 +253,7 @@ enum df_err df_file_write_durable(int dir, const char *name, mode_t mode,
 	df_id_new(&id);
 	df_str_fmt(temp, sizeof temp, ".%s.tmp", id.s);
 	err = temp_write(parent, temp, mode, ptr, len, why);
-	if (err == DF_OK &&
-	    df_sys.renameat2(parent, temp, parent, leaf, 0) < 0)
+	if (err == DF_OK && df_sys.renameat2(parent, temp, parent, leaf, 0) < 0)
 		err = df_fail_sys(why, DF_E_IO, "cannot name '%s'", name);
 	if (err != DF_OK) /* best effort: a left-over is only litter */
 		(void)df_sys.unlinkat(parent, temp, 0);
@@ -271,8 +270,7 @@ enum df_err df_file_remove(int dir, const char *name, struct df_why *why)
 	return DF_OK;
 }
 
-enum df_err df_file_lock(int *fd, int dir, const char *name,
-			 struct df_why *why)
+enum df_err df_file_lock(int *fd, int dir, const char *name, struct df_why *why)
 {
 	enum df_err err;
 

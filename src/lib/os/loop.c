@@ -45,7 +45,7 @@ struct df_loop {
 	size_t n_watchers;
 	struct timer *timers;
 	size_t n_timers; /* slots */
-	uint32_t *heap;  /* slots ordered by time */
+	uint32_t *heap;	 /* slots ordered by time */
 	size_t n_heap;
 	uint32_t free_slot; /* slot + 1, 0 = none; then by heap_index */
 	uint64_t order;
@@ -104,8 +104,8 @@ static struct epoll_event event_of(const struct df_loop *loop, int fd,
 {
 	struct epoll_event ev = {.events = epoll_events(events)};
 
-	ev.data.u64 = ((uint64_t)loop->watchers[fd].generation << 32) |
-		      (uint32_t)fd;
+	ev.data.u64 =
+		((uint64_t)loop->watchers[fd].generation << 32) | (uint32_t)fd;
 	return ev;
 }
 
@@ -246,8 +246,8 @@ static size_t timer_slot(struct df_loop *loop)
 	uint32_t slot;
 
 	if (loop->free_slot == 0) {
-		loop->timers = df_xrealloc(loop->timers,
-					   want * sizeof *loop->timers);
+		loop->timers =
+			df_xrealloc(loop->timers, want * sizeof *loop->timers);
 		loop->heap = df_xrealloc(loop->heap, want * sizeof *loop->heap);
 		memset(loop->timers + old, 0,
 		       (want - old) * sizeof *loop->timers);
@@ -316,8 +316,8 @@ static int wait_ms(const struct df_loop *loop, int64_t timeout_ms)
 	int64_t left_ms;
 
 	if (loop->n_heap > 0) {
-		left_ms = loop->timers[loop->heap[0]].at_ms -
-			  df_clock_mono_ms();
+		left_ms =
+			loop->timers[loop->heap[0]].at_ms - df_clock_mono_ms();
 		left_ms = left_ms < 0 ? 0 : left_ms;
 		if (timeout_ms < 0 || left_ms < timeout_ms)
 			timeout_ms = left_ms;
@@ -383,8 +383,7 @@ void df_loop_once(struct df_loop *loop, int64_t timeout_ms)
 	size_t k;
 	int n, i;
 
-	n = epoll_wait(loop->epoll_fd, ready, BATCH,
-		       wait_ms(loop, timeout_ms));
+	n = epoll_wait(loop->epoll_fd, ready, BATCH, wait_ms(loop, timeout_ms));
 	if (n < 0 && errno != EINTR)
 		df_bug("epoll fails: errno %d", errno);
 	for (i = 0; i < n; i++)

@@ -54,7 +54,7 @@ static enum df_err spawn(pid_t *pid, const struct df_spawn *spec,
 	if (rc == 0)
 		rc = posix_spawn(pid, spec->path, &acts, &attr, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&acts); /* cannot fail */
-	(void)posix_spawnattr_destroy(&attr);          /* cannot fail */
+	(void)posix_spawnattr_destroy(&attr);	       /* cannot fail */
 	errno = rc;
 	if (rc != 0)
 		return df_fail_sys(why, DF_E_IO, "cannot start '%s'",
@@ -161,7 +161,8 @@ enum df_err df_proc_limit_memory(uint64_t bytes, struct df_why *why)
 	struct rlimit lim = {bytes, bytes};
 
 #ifdef __SANITIZE_ADDRESS__
-	lim.rlim_cur = lim.rlim_max = RLIM_INFINITY; /* its shadow needs 20 TB */
+	lim.rlim_cur = lim.rlim_max =
+		RLIM_INFINITY; /* its shadow needs 20 TB */
 #endif
 	if (setrlimit(RLIMIT_AS, &lim) < 0)
 		return df_fail_sys(why, DF_E_IO, "cannot cap memory");

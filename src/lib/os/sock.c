@@ -23,8 +23,8 @@ static enum df_err listen_one(int *fd, const struct addrinfo *ai,
 {
 	int on = 1, off = 0;
 
-	*fd = socket(ai->ai_family,
-		     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		     0);
 	if (*fd < 0)
 		return df_fail_sys(why, DF_E_IO, "cannot make a socket");
 	if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
@@ -82,8 +82,10 @@ enum df_err df_sock_listen(int *fds, size_t *n, const char *host, uint16_t port,
 	if (err != DF_OK && strcmp(host, "::") == 0)
 		return df_sock_listen(fds, (*n = cap, n), "0.0.0.0", port, why);
 	if (err != DF_OK)
-		return df_fail(why, DF_E_CONFIG, "cannot listen on '%s' port "
-			       "%u: %s", host, (unsigned)port, first.text);
+		return df_fail(why, DF_E_CONFIG,
+			       "cannot listen on '%s' port "
+			       "%u: %s",
+			       host, (unsigned)port, first.text);
 	return DF_OK;
 }
 

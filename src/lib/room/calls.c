@@ -42,8 +42,8 @@ struct call *df_call_find(const struct df_room *room, const struct link *l,
 {
 	struct call *call = room->buckets[tag % DF_ROOM_BUCKETS];
 
-	while (call != NULL && (call->tag != tag ||
-				(l != NULL && call->link != l)))
+	while (call != NULL &&
+	       (call->tag != tag || (l != NULL && call->link != l)))
 		call = call->next;
 	return call;
 }
@@ -71,8 +71,8 @@ bool df_call_deliver(struct link *l, const struct df_msg *m, int *fds,
 		     size_t n_fds)
 {
 	struct call *call = df_call_find(l->face.room, l, m->tag);
-	struct df_reply reply = {.msg = m, .fds = fds, .n_fds = n_fds,
-				 .link = &l->face};
+	struct df_reply reply = {
+		.msg = m, .fds = fds, .n_fds = n_fds, .link = &l->face};
 	df_reply_fn *run;
 	void *ctx;
 

@@ -40,8 +40,8 @@ struct df_link *df_room_link(struct df_room *room, enum df_role role,
 struct df_link *df_room_link_next(struct df_room *room, enum df_role role,
 				  const struct df_link *after)
 {
-	struct link *l = after == NULL ? room->links
-				       : df_link_inside(after)->next;
+	struct link *l =
+		after == NULL ? room->links : df_link_inside(after)->next;
 
 	while (l != NULL && (l->face.role != role || l->broken))
 		l = l->next;
@@ -255,8 +255,8 @@ struct df_link *df_room_link_add(struct df_room *room, enum df_role role,
 		if (room->loop == NULL)
 			df_links_reap(room);
 	}
-	l->face = (struct df_link){.role = role, .number = number,
-				   .room = room};
+	l->face =
+		(struct df_link){.role = role, .number = number, .room = room};
 	df_channel_init(&l->ch, fd);
 	while (*at != NULL)
 		at = &(*at)->next;

@@ -19,10 +19,9 @@
 #define LOCK_FD 4 /* the directory's lock, held and never used */
 #define START_TIMEOUT_MS 30000
 
-static const char *const ROLE[DF_ROLE_COUNT] = {
-	[DF_ROLE_NONE] = "none",
+static const char *const ROLE[DF_ROLE_COUNT] = {[DF_ROLE_NONE] = "none",
 #define X(role, name) [DF_ROLE_##role] = name,
-	DF_ROLE_MAP(X)
+						DF_ROLE_MAP(X)
 #undef X
 };
 

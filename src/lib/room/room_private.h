@@ -58,7 +58,7 @@ struct df_room {
 	struct link *links;
 	struct call *buckets[DF_ROOM_BUCKETS];
 	struct df_buf out;
-	uint8_t *in;     /* DF_CHANNEL_MAX bytes: the message being handled */
+	uint8_t *in;	 /* DF_CHANNEL_MAX bytes: the message being handled */
 	uint8_t *in_ask; /* the same for df_room_ask */
 	size_t in_len;
 	struct listener listeners[DF_ROOM_LISTENERS];

@@ -233,8 +233,7 @@ static enum df_err flush(struct link *l, int64_t deadline_ms,
 		if (err != DF_E_AGAIN)
 			return err;
 		if (left_ms(deadline_ms) == 0)
-			return df_fail(why, DF_E_TIMEOUT,
-				       "room does not read");
+			return df_fail(why, DF_E_TIMEOUT, "room does not read");
 		(void)poll(&p, 1, (int)left_ms(deadline_ms)); /* see above */
 	}
 }

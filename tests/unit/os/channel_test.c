@@ -24,8 +24,7 @@ static void pair(struct df_channel *a, struct df_channel *b)
 	df_channel_init(b, fds[1]);
 }
 
-static enum df_err take(struct df_channel *ch, size_t *len, int *fds,
-			size_t *n)
+static enum df_err take(struct df_channel *ch, size_t *len, int *fds, size_t *n)
 {
 	return df_channel_receive(ch, big, sizeof big, len, fds, n, NULL);
 }
@@ -58,8 +57,7 @@ static void descriptors_travel(void **state)
 	df_fd_close(&fds[1]);
 	df_channel_release(&a);
 	assert_int_equal(take(&b, &len, fds, &n), DF_E_PEER);
-	assert_int_equal(df_channel_send(&b, "x", 1, NULL, 0, NULL),
-			 DF_E_PEER);
+	assert_int_equal(df_channel_send(&b, "x", 1, NULL, 0, NULL), DF_E_PEER);
 	df_channel_release(&b);
 	df_channel_release(&b);
 }
@@ -123,19 +121,17 @@ static void bounded(void **state)
 		err = df_channel_send(&a, msg, DF_CHANNEL_MAX, NULL, 0, NULL);
 	assert_int_equal(err, DF_E_LIMIT);
 	assert_true(a.backlog_bytes <= DF_CHANNEL_BACKLOG);
-	assert_int_equal(
-		df_channel_send_now(&a, msg, 1, NULL, 0, 0, NULL),
-		DF_E_LIMIT);
+	assert_int_equal(df_channel_send_now(&a, msg, 1, NULL, 0, 0, NULL),
+			 DF_E_LIMIT);
 	df_channel_release(&a);
 	df_channel_release(&b);
 	pair(&a, &b);
 	while (!df_channel_waits(&a))
-		assert_int_equal(df_channel_send(&a, msg, DF_CHANNEL_MAX, NULL,
-						 0, NULL),
-				 DF_OK);
-	assert_int_equal(
-		df_channel_send_now(&a, msg, 1, NULL, 0, 0, NULL),
-		DF_E_TIMEOUT);
+		assert_int_equal(
+			df_channel_send(&a, msg, DF_CHANNEL_MAX, NULL, 0, NULL),
+			DF_OK);
+	assert_int_equal(df_channel_send_now(&a, msg, 1, NULL, 0, 0, NULL),
+			 DF_E_TIMEOUT);
 	assert_int_equal(df_channel_wait(&a, 0, NULL), DF_E_TIMEOUT);
 	free(msg);
 	df_channel_release(&a);

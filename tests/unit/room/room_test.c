@@ -79,9 +79,8 @@ static const struct df_handler QUEUE[] = {
 
 static int queue_main(int argc, char **argv)
 {
-	const struct df_room_spec spec = {.role = DF_ROLE_QUEUE,
-					  .handlers = QUEUE,
-					  .n_handlers = 2};
+	const struct df_room_spec spec = {
+		.role = DF_ROLE_QUEUE, .handlers = QUEUE, .n_handlers = 2};
 
 	return df_room_main(argc, argv, &spec);
 }
@@ -90,9 +89,8 @@ static int queue_main(int argc, char **argv)
 
 static int worker_main(int argc, char **argv)
 {
-	const struct df_room_spec spec = {
-		.role = DF_ROLE_RECEIVE,
-		.exit_without = DF_ROLE_BIT(QUEUE)};
+	const struct df_room_spec spec = {.role = DF_ROLE_RECEIVE,
+					  .exit_without = DF_ROLE_BIT(QUEUE)};
 	struct df_link *queue, *from;
 	int fds[DF_CHANNEL_FDS];
 	struct df_room *room;
@@ -241,9 +239,9 @@ static void stop_timer(void *ctx)
 static void turns(const int *what, int want)
 {
 	bool late = false;
-	uint64_t t = df_loop_timer(df_room_loop(self.room),
-				   df_clock_mono_ms() + 10000, stop_timer,
-				   &late);
+	uint64_t t =
+		df_loop_timer(df_room_loop(self.room),
+			      df_clock_mono_ms() + 10000, stop_timer, &late);
 
 	while (*what < want && !late) {
 		df_loop_once(df_room_loop(self.room), -1);

@@ -1,5 +1,5 @@
 /*
- * association.c - waits for a whole A-ASSOCIATE-RQ, then passes the socket on.
+ * associate_wait.c - waits for a whole A-ASSOCIATE-RQ, then passes the socket on.
  *
  * Nothing is read: the request is looked at where it lies in the kernel, and
  * the low water mark keeps the socket quiet until the rest is there. The first
@@ -88,8 +88,7 @@ static void line_move(struct front *f)
 {
 	const struct df_config *cfg = df_room_config(f->room);
 
-	while (f->line != NULL &&
-	       f->passed < cfg->receive.max_associations)
+	while (f->line != NULL && f->passed < cfg->receive.max_associations)
 		pass(f->line);
 }
 

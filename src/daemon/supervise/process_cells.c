@@ -1,5 +1,5 @@
 /*
- * cells.c - processes in their cells: start, link, bury, start again.
+ * process_cells.c - processes in their cells: start, link, bury, start again.
  *
  * A process that ends is replaced at once the first time, then after 100 ms
  * doubling to 5 s; ten quiet seconds forgive. Every start makes fresh links to
@@ -281,8 +281,7 @@ static void bury(struct cell *c, int status)
 /* When may the next process start? At once after a reload or a good run. */
 static void start_again(struct cell *c, enum cell_state was)
 {
-	bool long_run =
-		df_clock_mono_ms() - c->started_ms >= FORGIVEN_MS;
+	bool long_run = df_clock_mono_ms() - c->started_ms >= FORGIVEN_MS;
 
 	c->state = CELL_WAITING;
 	if (was == CELL_STOPPING || long_run)
