@@ -17,8 +17,8 @@
 
 #define PART_MIN (64u << 10)
 #define PART_FIRST (256u << 10)
-#define FAILURES_MAX 3
-#define STUMBLES_MAX 6 /* 404 and 409 for one parcel */
+#define FAILURES_MORE 2 /* in a row, beside one of each connection */
+#define STUMBLES_MAX 6	/* 404 and 409 for one parcel */
 
 enum parcel_state { NEW, OFFERED, READY, SENDING };
 
@@ -86,10 +86,12 @@ static void stumble_line(struct parcel *p, const struct df_why *why)
 {
 	struct line *line = p->line;
 	struct df_why kept = *why;
+	unsigned most = (unsigned)df_room_config(line->room)->line.connections +
+			FAILURES_MORE;
 
 	line->failures++;
 	p->state = READY;
-	if (line->failures >= FAILURES_MAX) {
+	if (line->failures >= most) {
 		end_parcel(p, kept.err, &kept);
 		fail_waiting(line, &kept);
 	}
