@@ -139,7 +139,8 @@ struct df_store_rsp {
 
 /*
  * Sends the len bytes exactly as they are on the context for rq's class and
- * transfer syntax and waits for the answer. rq->message_id is ignored. DF_OK
+ * transfer syntax and waits for the answer. An odd length is DF_E_UNSUPPORTED,
+ * but a deflated stream gets the NUL that PS3.5 A.5 wants. rq->message_id is ignored. DF_OK
  * when an answer came, whatever its status. DF_E_UNSUPPORTED when no context
  * fits (the association lives). After any other error the association is dead:
  * df_dimse_abort it.

@@ -6,10 +6,12 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "dcmtk/dcmdata/dcuid.h"
 #include "dcmtk/dcmnet/cond.h"
 
+#include "df/object.h"
 #include "df/str.h"
 #include "guard.h"
 
@@ -262,7 +264,9 @@ static enum df_err store(struct df_dimse *d, const struct df_store_rq *rq,
 {
 	const struct proposed *p =
 		context_for(d, rq->sop_class, rq->transfer_syntax);
+	bool deflated = strcmp(rq->transfer_syntax, DF_TS_DEFLATED_LE) == 0;
 	struct command ask = {}, answer = {};
+	std::string padded;
 	enum df_err rc;
 
 	memset(rsp, 0, sizeof *rsp);
@@ -271,10 +275,16 @@ static enum df_err store(struct df_dimse *d, const struct df_store_rq *rq,
 			       "the peer accepted no context for class %s in "
 			       "transfer syntax %s",
 			       rq->sop_class, rq->transfer_syntax);
-	if (len == 0 || len % 2 != 0)
+	if (len == 0 || (len % 2 != 0 && !deflated))
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "data set of %zu bytes: must be even, not empty",
 			       len);
+	if (len % 2 != 0) { /* PS3.5 A.5: a deflated stream ends in one NUL */
+		padded.assign(static_cast<const char *>(ptr), len);
+		padded.push_back('\0');
+		ptr = padded.data();
+		len++;
+	}
 	ask.field = COMMAND_C_STORE_RQ;
 	ask.dataset_type = 0x0001;
 	(void)snprintf(ask.sop_class, sizeof ask.sop_class, "%s",
