@@ -1,33 +1,53 @@
 /*
- * query.c - what people ask of the queue, and their orders: JSON in and out.
- * See the verbs in df/message.h. Orders are durable before they are answered,
- * like everything that leaves this room.
+ * query.c - questions and orders from the console.
+ *
+ * Answers are JSON in a memfd. They hold UIDs, names of ours and numbers;
+ * patients' names are the index's to add.
  */
+#include "query.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "query.h"
 #include "df/clock.h"
 #include "df/file.h"
+#include "df/log.h"
 
+#define STUDIES_MAX 1000
 #define LIST_MAX 1000
+#define TEST_MS 55000
 
-static const char *arg(const struct ask *a, const char *name)
+/* --- answering -------------------------------------------------------------- */
+
+/* The console may have gone while others worked for it. */
+static bool is_up(struct queue *q, const struct df_link *link)
 {
-	const char *s = cJSON_GetStringValue(
-		cJSON_GetObjectItemCaseSensitive(a->args, name));
+	struct df_link *l = NULL;
 
-	return s ? s : "";
+	while ((l = df_room_link_next(q->room, DF_ROLE_CONSOLE, l)) != NULL)
+		if (l == link)
+			return true;
+	return false;
+}
+
+static void send(struct queue *q, struct df_link *link, struct df_msg *m,
+		 int *fd)
+{
+	if (is_up(q, link))
+		queue_post(q, link, m, fd, *fd >= 0 ? 1 : 0);
+	df_msg_release(m);
+	df_fd_close(fd);
 }
 
 void answer_error(struct queue *q, struct df_link *link, uint32_t tag,
 		  enum df_err err, const struct df_why *why)
 {
 	struct df_msg m;
+	int fd = -1;
 
 	df_msg_init(&m, DF_MSG_ANSWER, tag);
 	df_msg_put_result(&m, err, why);
-	queue_post(q, link, &m, NULL, 0);
+	send(q, link, &m, &fd);
 }
 
 void answer_text(struct queue *q, struct df_link *link, uint32_t tag,
@@ -43,339 +63,381 @@ void answer_text(struct queue *q, struct df_link *link, uint32_t tag,
 	}
 	df_msg_init(&m, DF_MSG_ANSWER, tag);
 	df_msg_put_opt(&m, DF_M_MEDIA, media);
-	queue_post(q, link, &m, &fd, 1);
+	send(q, link, &m, &fd);
 }
 
-void ask_answer(const struct ask *a, cJSON *result)
+void answer_json(struct ask *a, cJSON *json)
 {
-	char *text = cJSON_PrintUnformatted(result);
+	char *text = cJSON_PrintUnformatted(json);
 
-	cJSON_Delete(result);
+	cJSON_Delete(json);
 	if (text == NULL)
-		answer_error(a->q, a->link, a->tag, DF_E_NOMEM, NULL);
-	else
-		answer_text(a->q, a->link, a->tag, text, NULL);
-	cJSON_free(text);
+		df_bug("out of memory");
+	answer_text(a->q, a->link, a->tag, text, NULL);
+	free(text);
 }
 
-static void ask_fail(const struct ask *a, enum df_err err, const char *text)
+static void fail(struct ask *a, enum df_err err, const char *text)
 {
-	struct df_why why;
+	struct df_why why = {0};
 
-	err = df_fail(&why, err, "%s", text);
+	(void)df_fail(&why, err, "%s", text);
 	answer_error(a->q, a->link, a->tag, err, &why);
 }
 
-/* Our own study of that UID, else one that a peer gave us. */
-static bool study_named(const struct ask *a, struct df_row_study *s)
+const char *ask_text(const struct ask *a, const char *key)
 {
-	const char *uid = arg(a, "study");
+	const char *s = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(a->args, key));
+
+	return s != NULL ? s : "";
+}
+
+void put_num(cJSON *o, const char *key, uint64_t v)
+{
+	(void)cJSON_AddNumberToObject(o, key, (double)v); /* NULL: memory */
+}
+
+void put_str(cJSON *o, const char *key, const char *s)
+{
+	(void)cJSON_AddStringToObject(o, key, s); /* NULL: memory */
+}
+
+void put_time(cJSON *o, const char *key, int64_t ms)
+{
+	char text[DF_TIME_LEN + 1] = "";
+
+	if (ms > 0)
+		df_time_encode(text, ms);
+	put_str(o, key, text);
+}
+
+/* --- studies ------------------------------------------------------------------ */
+
+static bool find_study(struct ask *a, struct df_row_study *s)
+{
+	const char *uid = ask_text(a, "study");
 
 	if (df_journal_study_find(a->q->j, uid, "", s) ||
 	    df_journal_study_find(a->q->j, uid, NULL, s))
 		return true;
-	ask_fail(a, DF_E_NOTFOUND, "no such study; see `study list`");
+	fail(a, DF_E_NOTFOUND, "no such study");
 	return false;
 }
 
-static void study_why(const struct ask *a)
+static void study_list(struct ask *a)
+{
+	struct df_row_study *rows = df_xcalloc(STUDIES_MAX, sizeof *rows);
+	cJSON *all = cJSON_CreateObject();
+	cJSON *list = cJSON_AddArrayToObject(all, "studies");
+	size_t n = df_journal_studies(a->q->j, DF_OF_ALL, INT64_MAX, rows,
+				      STUDIES_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		(void)cJSON_AddItemToArray(list, study_json(a->q, &rows[i]));
+	free(rows);
+	answer_json(a, all);
+}
+
+static void put_instances(struct queue *q, cJSON *o, int64_t study)
+{
+	struct df_row_instance *rows = df_xcalloc(LIST_MAX, sizeof *rows);
+	cJSON *list = cJSON_AddArrayToObject(o, "list");
+	size_t n = df_journal_instances(q->j, DF_OF_STUDY, study, rows,
+					LIST_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		cJSON *in = cJSON_CreateObject();
+
+		put_str(in, "sop_instance", rows[i].sop_instance);
+		put_str(in, "sop_class", rows[i].sop_class);
+		put_str(in, "transfer_syntax", rows[i].transfer_syntax);
+		put_str(in, "state", df_instance_state_name(rows[i].state));
+		put_str(in, "coding", rows[i].coding);
+		put_num(in, "bytes", rows[i].size_bytes);
+		put_num(in, "packed_bytes", rows[i].coded_bytes);
+		put_str(in, "reason", rows[i].reason);
+		(void)cJSON_AddItemToArray(list, in);
+	}
+	free(rows);
+}
+
+static void put_manifests(struct queue *q, cJSON *o, int64_t study)
+{
+	struct df_row_manifest rows[16];
+	cJSON *list = cJSON_AddArrayToObject(o, "manifests");
+	size_t n = df_journal_manifests_of(q->j, study, rows, 16);
+
+	for (size_t i = 0; i < n; i++) {
+		cJSON *m = cJSON_CreateObject();
+
+		put_num(m, "version", rows[i].version);
+		put_str(m, "destination", rows[i].dest);
+		put_str(m, "digest", df_digest_hex(&rows[i].digest).s);
+		put_str(m, "state",
+			rows[i].state == DF_MANIFEST_RECEIPTED ? "receipted"
+							       : "waiting");
+		put_str(m, "error", rows[i].why);
+		(void)cJSON_AddItemToArray(list, m);
+	}
+}
+
+static void put_held(struct queue *q, cJSON *o, int64_t study)
+{
+	struct df_digest d[16];
+	cJSON *list = cJSON_AddArrayToObject(o, "held_manifests");
+	size_t n = df_journal_held_digests(q->j, study, d, 16);
+
+	for (size_t i = 0; i < n; i++)
+		(void)cJSON_AddItemToArray(
+			list, cJSON_CreateString(df_digest_hex(&d[i]).s));
+}
+
+static void put_sums(struct queue *q, cJSON *o, int64_t study)
+{
+	struct df_delivery_sum rows[32];
+	cJSON *list = cJSON_AddArrayToObject(o, "deliveries");
+	size_t n = df_journal_delivery_sums(q->j, study, rows, 32);
+
+	for (size_t i = 0; i < n; i++) {
+		cJSON *d = cJSON_CreateObject();
+
+		put_str(d, "destination", rows[i].dest);
+		put_str(d, "kind",
+			rows[i].kind == DF_DELIVER_PARCEL ? "parcel"
+							  : "instance");
+		put_str(d, "state", df_delivery_state_name(rows[i].state));
+		put_num(d, "count", rows[i].count);
+		put_str(d, "error", rows[i].why);
+		put_time(d, "next", rows[i].next_ms);
+		(void)cJSON_AddItemToArray(list, d);
+	}
+}
+
+static void study_show(struct ask *a)
 {
 	struct df_row_study s;
 	cJSON *o;
-	char *text;
 
-	if (!study_named(a, &s))
+	if (!find_study(a, &s))
+		return;
+	o = study_json(a->q, &s);
+	put_sums(a->q, o, s.n);
+	put_manifests(a->q, o, s.n);
+	put_held(a->q, o, s.n);
+	put_instances(a->q, o, s.n);
+	answer_json(a, o);
+}
+
+static void study_why(struct ask *a)
+{
+	struct df_row_study s;
+	char *text;
+	cJSON *o;
+
+	if (!find_study(a, &s))
 		return;
 	text = why_text(a->q, &s);
 	o = cJSON_CreateObject();
-	(void)cJSON_AddStringToObject(o, "study_uid", s.uid);
-	(void)cJSON_AddStringToObject(o, "text", text);
+	put_str(o, "text", text);
 	free(text);
-	ask_answer(a, o);
+	answer_json(a, o);
 }
 
-static void study_send(const struct ask *a)
+static void study_send(struct ask *a)
 {
+	struct queue *q = a->q;
 	struct df_row_study s;
 	cJSON *o;
 
-	if (!study_named(a, &s))
+	if (!find_study(a, &s))
 		return;
-	if (s.peer[0] != '\0') {
-		ask_fail(a, DF_E_DENIED,
-			 "the study belongs to the clinic that sent it; it "
-			 "decides when it is complete");
-		return;
-	}
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a->args, "stat")))
-		df_journal_study_priority(a->q->j, s.n, 1);
-	if (s.state == DF_STUDY_OPEN)
-		df_journal_study_close(a->q->j, s.n, "by-hand");
-	a->q->study_look = true;
-	a->q->pack_look = true;
-	o = cJSON_CreateObject();
-	(void)cJSON_AddStringToObject(o, "study_uid", s.uid);
-	(void)cJSON_AddStringToObject(o, "state", "closed");
-	ask_answer(a, o);
-}
-
-/* --- the queue ------------------------------------------------------------- */
-
-static void queue_list(const struct ask *a)
-{
-	struct df_row_delivery *rows = df_xcalloc(LIST_MAX, sizeof *rows);
-	size_t n = df_journal_deliveries_list(a->q->j, 0, rows, LIST_MAX);
-	cJSON *o = cJSON_CreateObject();
-	cJSON *list = cJSON_AddArrayToObject(o, "deliveries");
-
-	for (size_t i = 0; i < n; i++)
-		(void)cJSON_AddItemToArray(list,
-					   delivery_json(a->q, &rows[i]));
-	(void)cJSON_AddBoolToObject(o, "more", n == LIST_MAX);
-	free(rows);
-	ask_answer(a, o);
-}
-
-static void windows_open(struct queue *q, const char *dest)
-{
-	for (size_t i = 0; i < q->cfg->n_destinations; i++)
-		if (dest[0] == '\0' || strcmp(q->pacs[i].name, dest) == 0)
-			q->pacs[i].window = (struct df_window){0};
-	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (dest[0] == '\0' || strcmp(q->peers[i].name, dest) == 0)
-			q->peers[i].window = (struct df_window){0};
-}
-
-static bool destination_known(const struct queue *q, const char *name)
-{
-	for (size_t i = 0; i < q->cfg->n_destinations; i++)
-		if (strcmp(q->pacs[i].name, name) == 0)
-			return true;
-	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (strcmp(q->peers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* {ids:[..]}, {all:true}, {destination:name} or {id:n} */
-static void queue_order(const struct ask *a, enum df_delivery_event event)
-{
-	const char *dest = arg(a, "destination");
-	const cJSON *id, *one = cJSON_GetObjectItemCaseSensitive(a->args, "id");
-	uint64_t moved = 0;
-	cJSON *o;
-
-	if (dest[0] != '\0' && !destination_known(a->q, dest)) {
-		ask_fail(a, DF_E_NOTFOUND, "no such destination");
-		return;
+		df_journal_study_priority(q->j, s.n, 1);
+	if (s.peer[0] == '\0' && s.state == DF_STUDY_OPEN) {
+		df_journal_study_close(q->j, s.n, "hand");
+		df_log(DF_LOG_INFO, "study.closed", DF_F_UID("study", s.uid),
+		       DF_F_WORD("reason", "hand"));
 	}
-	if (dest[0] != '\0' ||
-	    cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a->args, "all")))
-		moved = df_journal_deliveries_move(
-			a->q->j, dest, 0, (enum df_delivery_kind)0, event);
-	cJSON_ArrayForEach(
-		id, cJSON_GetObjectItemCaseSensitive(a->args, "ids")) moved +=
-		df_journal_delivery_move(a->q->j, (int64_t)id->valuedouble,
-					 event, a->q->now, DF_OK, "", 0);
-	if (cJSON_IsNumber(one))
-		moved += df_journal_delivery_move(a->q->j,
-						  (int64_t)one->valuedouble,
-						  event, a->q->now, DF_OK, "",
-						  0);
-	if (event != DF_DELIVERY_HOLD)
-		windows_open(a->q, dest);
+	q->pack_look = q->study_look = true;
 	o = cJSON_CreateObject();
-	(void)cJSON_AddNumberToObject(o, "moved", (double)moved);
-	ask_answer(a, o);
+	put_str(o, "study_uid", s.uid);
+	answer_json(a, o);
 }
 
-static void queue_hold(const struct ask *a)
-{
-	queue_order(a, DF_DELIVERY_HOLD);
-}
+/* --- reports -------------------------------------------------------------------- */
 
-static void queue_release(const struct ask *a)
-{
-	queue_order(a, DF_DELIVERY_RELEASE);
-}
-
-static void queue_retry(const struct ask *a)
-{
-	queue_order(a, DF_DELIVERY_RETRY);
-}
-
-/* --- work that other rooms do for the answer -------------------------------- */
-
-/* An answer that comes later; the link may go away meanwhile. */
-struct pending {
+struct part {
 	struct queue *q;
+	struct df_link *link;
 	uint32_t tag;
 	char form[16];
 };
 
-static void pending_answer(struct pending *p, enum df_err err,
-			   const struct df_why *why, const struct df_msg *from,
-			   int *fd)
+static void part_done(void *ctx, struct df_reply *r)
 {
-	struct df_link *link =
-		df_room_link(p->q->room, DF_ROLE_CONSOLE, DF_ANY_NUMBER);
+	struct part *p = ctx;
 	struct df_msg m;
+	int fd = -1;
 
-	df_msg_init(&m, DF_MSG_ANSWER, p->tag);
-	df_msg_put_result(&m, err, why);
-	if (err == DF_OK && from != NULL)
-		df_msg_copy(&m, from, DF_M_MEDIA);
-	queue_post(p->q, link, &m, fd, fd != NULL && *fd >= 0 ? 1 : 0);
+	if (r->err != DF_OK || r->n_fds != 1) {
+		answer_error(p->q, p->link, p->tag,
+			     r->err != DF_OK ? r->err : DF_E_BUG, &r->why);
+	} else {
+		fd = df_fd_take(&r->fds[0]);
+		df_msg_init(&m, DF_MSG_ANSWER, p->tag);
+		df_msg_copy(&m, r->msg, DF_M_MEDIA);
+		send(p->q, p->link, &m, &fd);
+	}
 	free(p);
 }
 
-static struct pending *pending_new(const struct ask *a, const char *form)
-{
-	struct pending *p = df_xcalloc(1, sizeof *p);
-
-	p->q = a->q;
-	p->tag = a->tag;
-	df_str_fmt(p->form, sizeof p->form, "%s", form);
-	return p;
-}
-
-static void part_done(void *ctx, struct df_reply *r)
-{
-	pending_answer(ctx, r->err, &r->why, r->msg,
-		       r->n_fds > 0 ? &r->fds[0] : NULL);
-}
-
-static void part_opened(void *ctx, enum df_err err, const struct df_why *why,
+static void part_opened(void *ctx, enum df_err rc, const struct df_why *why,
 			struct opened *o)
 {
-	struct pending *p = ctx;
+	struct part *p = ctx;
 	struct job *job;
 
-	if (err != DF_OK) {
-		pending_answer(p, err, why, NULL, NULL);
+	if (rc != DF_OK) {
+		answer_error(p->q, p->link, p->tag, rc, why);
+		free(p);
 		return;
 	}
 	job = job_new(p->q, DF_MSG_REPORT_PART, WORK_REPORT, 0, p);
 	opened_put(&job->m, o);
 	df_msg_put_str(&job->m, DF_M_FORM, p->form);
 	job_fd(job, df_fd_take(&o->fd));
+	job->priority = 1; /* a person waits */
 	job->done = part_done;
 	job_submit(job);
 }
 
-static void report_part(const struct ask *a, const char *form)
+static void report_part(struct ask *a)
 {
 	struct df_row_report r;
-	struct df_id id;
+	struct df_id object;
+	struct part *p;
 
-	if (!df_id_decode(&id, df_text_of(arg(a, "object"))) ||
-	    !df_journal_report_of(a->q->j, &id, &r)) {
-		ask_fail(a, DF_E_NOTFOUND, "no such report");
+	if (!df_id_decode(&object, df_text_of(ask_text(a, "object"))) ||
+	    !df_journal_report_of(a->q->j, &object, &r)) {
+		fail(a, DF_E_NOTFOUND, "no such report");
 		return;
 	}
-	object_open(a->q, &id, true, r.direction == DF_ENV_MADE ? "" : r.peer,
-		    part_opened, pending_new(a, form));
+	/* never a body from a report that was not verified */
+	if (!r.stored || r.verdict > 1) {
+		fail(a, DF_E_DENIED, "the report could not be verified");
+		return;
+	}
+	p = df_xcalloc(1, sizeof *p);
+	p->q = a->q;
+	p->link = a->link;
+	p->tag = a->tag;
+	df_str_fmt(p->form, sizeof p->form, "%s",
+		   a->verb + strlen("report "));
+	object_open(a->q, &object, true,
+		    r.direction == DF_ENV_TAKEN ? r.peer : "", part_opened, p);
 }
 
-static void report_text(const struct ask *a)
+static void submit(struct ask *a)
 {
-	report_part(a, "text");
+	report_submit(a->q, a->link, a->tag, ask_text(a, "study"), a->fds,
+		      a->n_fds);
 }
 
-static void report_body(const struct ask *a)
+/* --- destination test ------------------------------------------------------------- */
+
+static void tested(void *ctx, struct df_reply *r)
 {
-	report_part(a, "body");
+	struct part *p = ctx;
+	struct df_msg m;
+	int fd = -1;
+
+	if (!r->last)
+		return;
+	if (r->n_fds == 1) {
+		fd = df_fd_take(&r->fds[0]);
+		df_msg_init(&m, DF_MSG_ANSWER, p->tag);
+		send(p->q, p->link, &m, &fd);
+	} else {
+		answer_error(p->q, p->link, p->tag,
+			     r->err != DF_OK ? r->err : DF_E_BUG, &r->why);
+	}
+	free(p);
 }
 
-static void report_statement(const struct ask *a)
+static struct df_link *link_of(struct queue *q, const char *name)
 {
-	report_part(a, "statement");
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		if (strcmp(q->cfg->destinations[i].name, name) == 0)
+			return q->cfg->destinations[i].dicom.host[0] == '\0'
+				       ? queue_https(q)
+				       : df_room_link(q->room,
+						      DF_ROLE_DELIVER_DIMSE,
+						      (uint32_t)i);
+	return df_config_peer(q->cfg, df_text_of(name)) != NULL ? queue_https(q)
+								: NULL;
 }
 
-static void report_cms(const struct ask *a)
+static void destination_test(struct ask *a)
 {
-	report_part(a, "cms");
-}
-
-static void report_submit_verb(const struct ask *a)
-{
-	report_submit(a->q, a->link, a->tag, arg(a, "study"), a->fds, a->n_fds);
-}
-
-static void test_done(void *ctx, struct df_reply *r)
-{
-	pending_answer(ctx, r->err, &r->why, NULL,
-		       r->n_fds > 0 ? &r->fds[0] : NULL);
-}
-
-static void destination_test(const struct ask *a)
-{
-	const char *name = arg(a, "name");
-	struct df_link *link = queue_https(a->q);
+	const char *name = ask_text(a, "name");
+	struct df_link *link = link_of(a->q, name);
+	struct part *p;
 	struct df_msg m;
 
-	if (!destination_known(a->q, name)) {
-		ask_fail(a, DF_E_NOTFOUND,
-			 "no such destination; see `destination list`");
+	if (link == NULL) {
+		fail(a, DF_E_NOTFOUND, "no such destination is running");
 		return;
 	}
-	for (uint32_t i = 0; i < a->q->cfg->n_destinations; i++)
-		if (strcmp(a->q->pacs[i].name, name) == 0 &&
-		    a->q->cfg->destinations[i].stow[0] == '\0')
-			link = df_room_link(a->q->room, DF_ROLE_DELIVER_DIMSE,
-					    i);
+	p = df_xcalloc(1, sizeof *p);
+	p->q = a->q;
+	p->link = a->link;
+	p->tag = a->tag;
 	df_msg_init(&m, DF_MSG_TEST, 0);
 	df_msg_put_str(&m, DF_M_DESTINATION, name);
-	queue_call(a->q, link, &m, NULL, 0, DF_MSG_JOB_DONE, CALL_MS, test_done,
-		   pending_new(a, ""));
+	queue_call(a->q, link, &m, NULL, 0, DF_MSG_JOB_DONE, TEST_MS, tested,
+		   p);
 }
 
-/* --- the table --------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------- */
 
 static const struct {
 	const char *verb;
-	void (*run)(const struct ask *a);
-} VERBS[] = {
-	{"status", ask_status},
-	{"study list", ask_study_list},
-	{"study show", ask_study_show},
+	void (*run)(struct ask *a);
+} verbs[] = {
+	{"status", queue_status},
+	{"study list", study_list},
+	{"study show", study_show},
 	{"study why", study_why},
 	{"study send", study_send},
 	{"queue list", queue_list},
-	{"queue hold", queue_hold},
-	{"queue release", queue_release},
-	{"queue retry", queue_retry},
-	{"report submit", report_submit_verb},
-	{"report text", report_text},
-	{"report body", report_body},
-	{"report statement", report_statement},
-	{"report cms", report_cms},
+	{"queue hold", queue_order},
+	{"queue release", queue_order},
+	{"queue retry", queue_order},
+	{"report submit", submit},
+	{"report text", report_part},
+	{"report body", report_part},
+	{"report statement", report_part},
+	{"report cms", report_part},
 	{"destination test", destination_test},
 };
 
-bool ask_study(const struct ask *a, struct df_row_study *s)
+QUEUE_HANDLER(query)
 {
-	return study_named(a, s);
-}
+	struct ask a = {queue_of(room), from, m->tag, "", NULL, fds, n_fds};
+	struct df_text json = {NULL, 0};
 
-void on_query(struct df_room *room, struct df_link *from,
-	      const struct df_msg *m, int *fds, size_t n_fds)
-{
-	struct ask a = {.q = queue_of(room), .link = from, .tag = m->tag,
-			.fds = fds, .n_fds = n_fds};
-	struct df_text verb = {0}, json = {0};
-	size_t i;
-
-	a.q->now = df_clock_wall_ms();
-	(void)df_msg_get(m, DF_M_VERB, &verb); /* unknown verb when absent */
-	if (df_msg_get(m, DF_M_JSON, &json) && json.len > 0)
+	if (!df_msg_get_str(m, DF_M_VERB, a.verb, sizeof a.verb))
+		df_bug("a question without a verb");
+	if (df_msg_get(m, DF_M_JSON, &json))
 		a.args = cJSON_ParseWithLength(json.ptr, json.len);
-	for (i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
-		if (df_text_eq(verb, VERBS[i].verb))
-			break;
-	if (i < sizeof VERBS / sizeof VERBS[0])
-		VERBS[i].run(&a);
-	else
-		ask_fail(&a, DF_E_UNSUPPORTED, "the queue knows no such verb");
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(verbs[i].verb, a.verb) == 0) {
+			verbs[i].run(&a);
+			cJSON_Delete(a.args);
+			return;
+		}
 	cJSON_Delete(a.args);
+	a.args = NULL;
+	fail(&a, DF_E_UNSUPPORTED, "no such verb");
 }

@@ -1,4 +1,4 @@
-/* query.h - one question and its answer; for query.c and listing.c only. */
+/* query.h - one question of the console; query.c, listing.c. */
 #ifndef QUEUE_QUERY_H
 #define QUEUE_QUERY_H
 
@@ -10,20 +10,32 @@ struct ask {
 	struct queue *q;
 	struct df_link *link;
 	uint32_t tag;
-	cJSON *args; /* NULL = none; freed by on_query */
-	int *fds;    /* the handler's */
+	char verb[40];
+	cJSON *args; /* NULL when there are none */
+	int *fds;
 	size_t n_fds;
 };
-
-/* Takes result. */
-void ask_answer(const struct ask *a, cJSON *result);
-/* The study that args name; false after it has answered "not found". */
-bool ask_study(const struct ask *a, struct df_row_study *s);
+void answer_json(struct ask *a, cJSON *json); /* takes json */
+const char *ask_text(const struct ask *a, const char *key); /* "" = absent */
+void put_num(cJSON *o, const char *key, uint64_t v);
+void put_str(cJSON *o, const char *key, const char *s);
+void put_time(cJSON *o, const char *key, int64_t ms);
 
 /* listing.c */
-void ask_status(const struct ask *a);
-void ask_study_list(const struct ask *a);
-void ask_study_show(const struct ask *a);
-cJSON *delivery_json(struct queue *q, const struct df_row_delivery *d);
+cJSON *study_json(struct queue *q, const struct df_row_study *s);
+void queue_status(struct ask *a);
+void queue_list(struct ask *a);
+void queue_order(struct ask *a); /* hold, release, retry */
+
+/* What a study has come to, in the words of `study list`. */
+struct study_view {
+	struct df_study_counts c;
+	bool by_peer; /* confirmed = receipted, else accepted by the PACS */
+	uint64_t delivered;
+	uint64_t confirmed;
+	const char *state;
+};
+void study_view(struct queue *q, const struct df_row_study *s,
+		struct study_view *v);
 
 #endif

@@ -1,226 +1,199 @@
 /*
- * why.c - `study why`: on one screen, in Chinese and English, where a study
- * is, what is missing, the last error, the next try, what to do.
+ * why.c - one screen: where a study is, what is missing, the last error, the
+ * next try, what to do. Chinese first, English beside it.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "df/clock.h"
-#include "queue.h"
+#include "query.h"
 
-#define SCREEN_MAX (64u * 1024u)
-#define BAD_SHOWN 8
-#define SUMS_MAX 64
+static void say(struct df_buf *b, const char *fmt, ...) DF_PRINTF(2, 3);
 
-/* A screen that is cut is better than none: failures only stop adding. */
-struct screen {
-	struct df_buf b;
-	bool full;
-};
-
-#define put(s, ...)                                                            \
-	((s)->full = (s)->full ||                                              \
-		     df_buf_addf(&(s)->b, NULL, __VA_ARGS__) != DF_OK)
-
-static void put_time(struct screen *s, int64_t ms)
+static void say(struct df_buf *b, const char *fmt, ...)
 {
-	char text[DF_TIME_LEN + 1] = "-";
+	char line[600];
+	va_list ap;
 
-	if (ms > 0)
-		df_time_encode(text, ms);
-	put(s, "%s", text);
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof line, fmt, ap); /* a cut is harmless */
+	va_end(ap);
+	if (df_buf_add(b, line, strlen(line), NULL) != DF_OK)
+		return; /* the screen is full */
 }
 
-static void head(struct screen *s, const struct df_row_study *st,
-		 const struct df_study_counts *c)
+static void say_state(struct df_buf *b, const struct df_row_study *s,
+		      const struct study_view *v)
 {
-	put(s, "检查 Study      %s\n", st->uid);
-	put(s, "来源 From       %s%s%.16s\n", st->source,
-	    st->peer[0] ? "  对端 peer " : "", st->peer);
-	put(s, "收到 Received   %llu 幅 images, ",
-	    (unsigned long long)(c->instances + c->quarantined));
-	put_time(s, st->opened_ms);
-	put(s, " – ");
-	put_time(s, st->last_ms);
-	put(s, "\n状态 State      ");
-	if (st->state == DF_STUDY_OPEN)
-		put(s, "接收中，静默后自动完成 open, completes when quiet\n");
+	static const struct {
+		const char *word, *text;
+	} words[] = {
+		{"receiving", "接收中 / receiving"},
+		{"sending", "发送中 / on its way"},
+		{"confirmed", "已确认送达 / confirmed by the other side"},
+		{"deferred", "等待重试 / waiting for the next try"},
+		{"held", "已暂停 / held by a person"},
+		{"refused", "对方拒收 / refused by the other side"},
+		{"stored", "仅本地保存 / stored here, no destination"},
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(words[i].word, v->state) == 0)
+			say(b, "状态 state:      %s\n", words[i].text);
+	say(b, "影像 images:     %llu 收到 received, %llu 打包 packed, "
+	       "%llu 送达 delivered, %llu 确认 confirmed\n",
+	    (unsigned long long)v->c.instances,
+	    (unsigned long long)v->c.packed, (unsigned long long)v->delivered,
+	    (unsigned long long)v->confirmed);
+	if (v->c.bytes > 0 && v->c.coded_bytes > 0)
+		say(b, "大小 size:       %.1f MB -> %.1f MB\n",
+		    (double)v->c.bytes / 1e6, (double)v->c.coded_bytes / 1e6);
+	if (s->state == DF_STUDY_CLOSED)
+		say(b, "完成 closed:     %s, 版本 version %u\n",
+		    s->close_reason, (unsigned)s->version);
+}
+
+static void say_open(struct df_buf *b, struct queue *q,
+		     const struct df_row_study *s)
+{
+	int64_t left_s = (s->last_ms + q->cfg->study.quiet_s * 1000 - q->now) /
+			 1000;
+
+	if (s->state != DF_STUDY_OPEN || s->peer[0] != '\0')
+		return;
+	if (intake_is_open(q, s->n))
+		say(b, "等待 waiting:    设备仍在发送 / the modality is still "
+		       "connected\n");
 	else
-		put(s, "已完成 closed (%s), 第 %u 版 version %u\n",
-		    st->close_reason, st->version, st->version);
-	if (c->packed > 0 && c->coded_bytes > 0)
-		put(s, "打包 Packed     %llu 幅 images, %.1f MB -> %.1f MB\n",
-		    (unsigned long long)c->packed, (double)c->bytes / 1e6,
-		    (double)c->coded_bytes / 1e6);
+		say(b, "等待 waiting:    %lld 秒内无新影像即完成 / complete "
+		       "after %lld s without new images\n"
+		       "                 立即完成 / complete it now: "
+		       "dcm-forward study send %s\n",
+		    (long long)(left_s > 0 ? left_s : 0),
+		    (long long)(left_s > 0 ? left_s : 0), s->uid);
 }
 
-static const char *state_words(enum df_delivery_state state)
+static const struct destination_state *state_of(const struct queue *q,
+						const char *name)
 {
-	switch (state) {
-	case DF_DELIVERY_WAITING:
-		return "等待发送 waiting";
-	case DF_DELIVERY_SENDING:
-		return "发送中 sending";
-	case DF_DELIVERY_DEFERRED:
-		return "稍后重试 will be tried again";
-	case DF_DELIVERY_HELD:
-		return "已暂停 held";
-	case DF_DELIVERY_DELIVERED:
-		return "已送达，待回执 delivered, receipt awaited";
-	case DF_DELIVERY_CONFIRMED:
-		return "已确认 confirmed";
-	case DF_DELIVERY_REFUSED:
-		return "被拒收 refused";
-	case DF_DELIVERY_EXPIRED:
-		return "已过期 expired";
-	case DF_DELIVERY_CANCELLED:
-		return "已取消 cancelled";
-	}
-	return "";
-}
-
-static const struct destination_state *destination_of(const struct queue *q,
-						      const char *name)
-{
-	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (strcmp(q->peers[i].name, name) == 0)
-			return &q->peers[i];
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		if (strcmp(q->pacs[i].name, name) == 0)
 			return &q->pacs[i];
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		if (strcmp(q->peers[i].name, name) == 0)
+			return &q->peers[i];
 	return NULL;
 }
 
-static void deliveries(struct screen *s, struct queue *q,
-		       const struct df_delivery_sum *sums, size_t n)
+static const char *advice(const struct df_delivery_sum *d)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct df_delivery_sum *d = &sums[i];
-		const struct destination_state *to = destination_of(q, d->dest);
-
-		put(s, "去向 To         %s: %llu %s %s\n", d->dest,
-		    (unsigned long long)d->count,
-		    d->kind == DF_DELIVER_PARCEL ? "包 parcels"
-						 : "幅 images",
-		    state_words(d->state));
-		if (d->why[0] != '\0' && d->state != DF_DELIVERY_CONFIRMED)
-			put(s, "  错误 error    %s\n", d->why);
-		if (d->state == DF_DELIVERY_DEFERRED) {
-			put(s, "  下次 next try ");
-			put_time(s, d->next_ms);
-			put(s, "\n");
-		}
-		if (to != NULL && to->window.down_since_ms != 0 &&
-		    d->state != DF_DELIVERY_CONFIRMED) {
-			put(s, "  对端不通 unreachable: %s, 下次 next try ",
-			    to->last.text);
-			put_time(s, to->window.next_ms);
-			put(s, "\n");
-		}
-	}
+	if (d->state == DF_DELIVERY_HELD)
+		return "放行 / let it go: dcm-forward queue release --all";
+	if (d->state == DF_DELIVERY_REFUSED)
+		return "看上面的原因，解决后 / see the reason above, then: "
+		       "dcm-forward queue list, queue retry ID";
+	if (d->err == DF_E_PEER || d->err == DF_E_TIMEOUT)
+		return "检查网络和对方程序 / check the line and the other "
+		       "side: dcm-forward destination test NAME";
+	if (d->err == DF_E_NOSPACE)
+		return "对方存储已满 / the other side is full";
+	return NULL;
 }
 
-static void manifests(struct screen *s, struct queue *q,
-		      const struct df_row_study *st)
+static void say_delivery(struct df_buf *b, struct queue *q,
+			 const struct df_delivery_sum *d)
 {
-	static const char *const WORD[] = {"待回执 receipt awaited",
-					   "已有回执 receipted",
-					   "被拒 refused"};
-	struct df_row_manifest rows[8];
-	size_t n = df_journal_manifests_of(q->j, st->n, rows, 8);
+	const struct destination_state *st = state_of(q, d->dest);
+	const char *error = d->why, *todo = advice(d);
+	int64_t next_ms = d->next_ms;
+	char when[DF_TIME_LEN + 1];
 
-	for (size_t i = 0; i < n; i++) {
-		put(s, "清单 Manifest   第 %u 版 version %u -> %s: %s\n",
-		    rows[i].version, rows[i].version, rows[i].dest,
-		    WORD[rows[i].state]);
-		if (rows[i].why[0] && rows[i].state != DF_MANIFEST_RECEIPTED)
-			put(s, "  错误 error    %s\n", rows[i].why);
+	say(b, "目的地 to:       %s: %llu %s %s\n", d->dest,
+	    (unsigned long long)d->count,
+	    d->kind == DF_DELIVER_PARCEL ? "包 parcels" : "影像 images",
+	    df_delivery_state_name(d->state));
+	if (df_delivery_ended(d->state) && d->state != DF_DELIVERY_REFUSED)
+		return;
+	if (st == NULL) {
+		say(b, "                 配置中已没有这个目的地 / it is no "
+		       "longer in the configuration\n");
+		return;
 	}
+	if (st->window.failures > 0) {
+		error = st->last.text;
+		next_ms = st->window.next_ms;
+	}
+	if (error[0] != '\0')
+		say(b, "  错误 error:    %s\n", error);
+	if (next_ms > q->now && d->state != DF_DELIVERY_REFUSED) {
+		df_time_encode(when, next_ms);
+		say(b, "  下次 next try: %s (%lld s)\n", when,
+		    (long long)((next_ms - q->now) / 1000));
+	}
+	if (todo != NULL)
+		say(b, "  怎么办 do:     %s\n", todo);
 }
 
-static void quarantined(struct screen *s, struct queue *q,
-			const struct df_row_study *st)
+static void say_manifest(struct df_buf *b, struct queue *q,
+			 const struct df_row_study *s)
 {
-	struct df_row_instance *rows = df_xcalloc(2048, sizeof *rows);
-	size_t n = df_journal_instances(q->j, DF_OF_STUDY, st->n, rows, 2048);
-	size_t shown = 0;
+	struct df_row_manifest m;
 
-	for (size_t i = 0; i < n && shown < BAD_SHOWN; i++) {
+	if (df_journal_manifests_of(q->j, s->n, &m, 1) != 1)
+		return;
+	say(b, "清单 manifest:   版本 version %u -> %s: %s\n",
+	    (unsigned)m.version, m.dest,
+	    m.state == DF_MANIFEST_RECEIPTED ? "已收到回执 receipted"
+					     : "等待回执 waiting for receipt");
+	if (m.state != DF_MANIFEST_RECEIPTED && m.why[0] != '\0')
+		say(b, "  错误 error:    %s\n", m.why);
+}
+
+static void say_quarantined(struct df_buf *b, struct queue *q,
+			    const struct df_row_study *s,
+			    const struct study_view *v)
+{
+	struct df_row_instance *rows;
+	size_t n, said = 0;
+
+	if (v->c.quarantined == 0)
+		return;
+	say(b, "隔离 quarantine: %llu 影像不能发送 / images cannot be sent\n",
+	    (unsigned long long)v->c.quarantined);
+	rows = df_xcalloc(512, sizeof *rows);
+	n = df_journal_instances(q->j, DF_OF_STUDY, s->n, rows, 512);
+	for (size_t i = 0; i < n && said < 5; i++) {
 		if (rows[i].state != DF_INSTANCE_QUARANTINED)
 			continue;
-		put(s, "隔离 Quarantine %s\n  原因 reason   %s\n",
-		    rows[i].sop_instance, rows[i].reason);
-		shown++;
+		say(b, "  %s\n    %s\n", rows[i].sop_instance, rows[i].reason);
+		said++;
 	}
 	free(rows);
 }
 
-/* The first thing that a person can do, or that nothing is to be done. */
-static void advice(struct screen *s, struct queue *q,
-		   const struct df_row_study *st,
-		   const struct df_study_counts *c)
+char *why_text(struct queue *q, const struct df_row_study *s)
 {
-	bool line = q->cfg->n_peers > 0 && st->peer[0] == '\0';
-	uint64_t confirmed = line ? c->receipted : c->in_pacs;
-	bool down = false;
-
-	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		down = down || q->peers[i].window.down_since_ms != 0;
-	for (size_t i = 0; i < q->cfg->n_destinations; i++)
-		down = down || q->pacs[i].window.down_since_ms != 0;
-	put(s, "\n怎么办 What to do\n");
-	if (c->refused > 0)
-		put(s, "  对方拒收：按上面的错误处理后执行 queue retry。"
-		       "\n  It was refused: mend what the error says, then "
-		       "`queue retry ID` (ids: `queue list`).\n");
-	else if (c->held > 0)
-		put(s, "  已被暂停：执行 queue release。"
-		       "\n  It is held: `queue release --all` lets it go.\n");
-	else if (c->quarantined > 0)
-		put(s, "  有图像被隔离：请按原因核对设备，原始数据仍保留。"
-		       "\n  Some images are in quarantine: check the modality; "
-		       "their bytes are kept.\n");
-	else if (down)
-		put(s, "  线路或对端不通，恢复后自动续传，无需操作。检查网络，"
-		       "或执行 destination test。\n  The line or the other "
-		       "side is down; it goes on by itself. Check the network, "
-		       "or `destination test NAME`.\n");
-	else if (q->cfg->n_peers + q->cfg->n_destinations == 0)
-		put(s, "  没有配置去向：peer join 或 destination add。\n  There "
-		       "is nowhere to send to: `peer join` or `destination "
-		       "add`.\n");
-	else if (c->instances > 0 && confirmed >= c->instances &&
-		 st->state == DF_STUDY_CLOSED)
-		put(s, "  全部完成，无需操作。 All is done.\n");
-	else if (st->state == DF_STUDY_OPEN && st->peer[0] == '\0')
-		put(s, "  等待检查结束（静默 %lld 秒），或执行 study send。\n"
-		       "  It waits for %lld s without a new image, or for "
-		       "`study send`.\n",
-		    (long long)q->cfg->study.quiet_s,
-		    (long long)q->cfg->study.quiet_s);
-	else
-		put(s, "  正在进行，无需操作。 Under way; nothing to do.\n");
-}
-
-char *why_text(struct queue *q, const struct df_row_study *st)
-{
-	struct df_delivery_sum *sums = df_xcalloc(SUMS_MAX, sizeof *sums);
-	struct df_study_counts c;
-	struct screen s = {.full = false};
-	size_t n = df_journal_delivery_sums(q->j, st->n, sums, SUMS_MAX);
+	struct df_delivery_sum *sums = df_xcalloc(32, sizeof *sums);
+	size_t n = df_journal_delivery_sums(q->j, s->n, sums, 32);
+	struct study_view v;
+	struct df_buf b;
 	size_t len;
 
-	df_buf_init(&s.b, SCREEN_MAX);
-	df_journal_study_counts(q->j, st->n, &c);
-	head(&s, st, &c);
-	deliveries(&s, q, sums, n);
-	manifests(&s, q, st);
-	quarantined(&s, q, st);
-	advice(&s, q, st, &c);
+	df_buf_init(&b, 16384);
+	study_view(q, s, &v);
+	say(&b, "检查 study:      %s\n", s->uid);
+	say(&b, "来源 from:       %s%s%s\n", s->source,
+	    s->peer[0] != '\0' ? ", 节点 node " : "", s->peer);
+	say_state(&b, s, &v);
+	say_open(&b, q, s);
+	for (size_t i = 0; i < n; i++)
+		say_delivery(&b, q, &sums[i]);
+	say_manifest(&b, q, s);
+	say_quarantined(&b, q, s, &v);
 	free(sums);
-	if (df_buf_add(&s.b, "", 1, NULL) != DF_OK) {
-		df_buf_release(&s.b);
-		return df_xstrdup("");
-	}
-	return (char *)df_buf_give(&s.b, &len);
+	if (df_buf_u8(&b, 0) != DF_OK)
+		b.ptr[b.len - 1] = '\0';
+	return (char *)df_buf_give(&b, &len);
 }

@@ -143,7 +143,7 @@ size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 		"WHERE indexed = 0 AND state IN (1, 2) AND i.n > ?"
 		" ORDER BY i.n LIMIT ?",
 		[DF_OF_TO_PACK] = SELECT_INSTANCE
-		"WHERE state = 1 AND peer = '' AND study = ? AND in_parcel = 0"
+		"WHERE state = 1 AND peer = '' AND study = ? AND parcel = 0"
 		" ORDER BY i.n LIMIT ?",
 		[DF_OF_STUDY] = SELECT_INSTANCE
 		"WHERE study = ? ORDER BY i.n LIMIT ?",
@@ -204,6 +204,25 @@ void df_journal_instance_reported(struct df_journal *j, int64_t n)
 	df_sql_run(j, "UPDATE instances SET report = 2 WHERE n = ?", "i", n);
 }
 
+void df_journal_instance_in(struct df_journal *j, int64_t n, int64_t parcel,
+			    uint64_t record, const char *coding,
+			    uint64_t coded_bytes)
+{
+	df_sql_run(j,
+		   "UPDATE instances SET parcel = ?, record = ?, coding = ?,"
+		   " coded = ?, deaths = 0 WHERE n = ?",
+		   "iitii", parcel, (int64_t)record, coding,
+		   (int64_t)coded_bytes, n);
+}
+
+void df_journal_parcel_undo(struct df_journal *j, int64_t parcel)
+{
+	df_sql_run(j,
+		   "UPDATE instances SET parcel = 0 WHERE parcel = ? AND"
+		   " parcel > 0 AND in_parcel = 0",
+		   "i", parcel);
+}
+
 void df_journal_instance_packed(struct df_journal *j, int64_t n, int64_t parcel,
 				const struct df_id *object, uint64_t record,
 				const char *coding, uint64_t coded_bytes)
@@ -235,4 +254,16 @@ int64_t df_journal_oldest_uninspected(struct df_journal *j)
 
 	df_sql_done(st);
 	return ms;
+}
+
+bool df_journal_study_from(struct df_journal *j, int64_t study,
+			   const struct df_id *association)
+{
+	sqlite3_stmt *st = df_sql(
+		j, "SELECT 1 FROM instances WHERE study = ? AND assoc = ?",
+		"it", study, association->s);
+	bool found = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return found;
 }

@@ -84,7 +84,7 @@ size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
 		"WHERE state = 0 AND peer = '' AND last <= ? LIMIT ?",
 		[DF_OF_UNPACKED] = SELECT_STUDY
 		"WHERE n > ? AND n IN (SELECT study FROM instances WHERE"
-		" state = 1 AND peer = '' AND in_parcel = 0)"
+		" state = 1 AND peer = '' AND parcel = 0)"
 		" ORDER BY priority DESC, n LIMIT ?",
 		[DF_OF_UNSIGNED] = SELECT_STUDY
 		"WHERE state = 1 AND peer = '' AND n > ?"
@@ -146,7 +146,7 @@ void df_journal_study_counts(struct df_journal *j, int64_t n,
 	sqlite3_stmt *st = df_sql(
 		j,
 		"SELECT sum(state <> 3), sum(state = 3),"
-		" sum(state IN (1, 2)), sum(state <> 3 AND parcel > 0),"
+		" sum(state IN (1, 2)), sum(state = 2),"
 		" sum(iif(state <> 3, size, 0)),"
 		" sum(iif(state <> 3, coded, 0))"
 		" FROM instances WHERE study = ?",

@@ -1,0 +1,313 @@
+/*
+ * arrival.c - a parcel that is whole: opened, decoded, taken into custody.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "df/sealed.h"
+#include "upload.h"
+
+#define ARRIVALS_MAX 4
+
+static void over(struct upload *u)
+{
+	struct upload **at = &u->q->uploads;
+
+	while (*at != u)
+		at = &(*at)->next;
+	*at = u->next;
+	u->q->upload_look = true;
+	seen_release(&u->seen);
+	free(u);
+}
+
+static void later_now(void *ctx)
+{
+	over(ctx);
+}
+
+static void later(struct upload *u)
+{
+	queue_later(u->q, RETRY_MS, later_now, u); /* its row stays */
+}
+
+static void refuse(struct upload *u, enum df_err err, const char *text)
+{
+	struct queue *q = u->q;
+	struct df_why why = {0};
+
+	df_log(DF_LOG_ERROR, "parcel.refused", DF_F_WORD("parcel", u->row.hex),
+	       DF_F_WORD("peer", u->row.peer), DF_F_WORD("err", df_err_name(err)));
+	if (df_incoming_quarantine(&q->sp, &u->row.file, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+	u->row.state = DF_UPLOAD_REFUSED;
+	u->row.err = err;
+	df_str_fmt(u->row.why, sizeof u->row.why, "%.190s", text);
+	df_journal_upload_put(q->j, &u->row, q->now);
+	q->receipt_look = true;
+	over(u);
+}
+
+static void envelope_of(const struct upload *u, struct df_envelope *env)
+{
+	*env = (struct df_envelope){.kind = DF_ENV_PARCEL,
+				    .id = u->row.file,
+				    .received_ms = u->q->now,
+				    .direction = DF_ENV_TAKEN,
+				    .epoch = u->o.epoch,
+				    .sequence = u->o.sequence,
+				    .h0 = u->o.h0,
+				    .previous = u->o.previous,
+				    .n_instances = u->seen.n};
+	memcpy(env->peer, u->row.peer, sizeof env->peer);
+	(void)df_hex_decode(env->parcel_id, 16,
+			    df_text_of(u->row.hex)); /* keys said the same */
+	memcpy(env->study_uid, u->seen.v[0].study_uid, 65);
+	env->instances = df_xcalloc(u->seen.n, sizeof *env->instances);
+	for (size_t i = 0; i < u->seen.n; i++) {
+		const struct df_row_instance *r = &u->seen.v[i].row;
+		struct df_env_instance *in = &env->instances[i];
+
+		memcpy(in->sop_instance, r->sop_instance, 65);
+		memcpy(in->sop_class, r->sop_class, 65);
+		memcpy(in->transfer_syntax, r->transfer_syntax, 65);
+		memcpy(in->series_uid, r->series, 65);
+		memcpy(in->coding, r->coding, 16);
+		memcpy(in->calling_ae, r->calling, 17);
+		in->digest = r->digest;
+		in->size_bytes = r->size_bytes;
+		in->record_offset = r->record;
+	}
+}
+
+static enum df_err publish(struct upload *u, uint64_t *bytes,
+			   struct df_why *why)
+{
+	struct df_envelope env;
+	int fd = -1;
+	enum df_err rc = df_incoming_open(&u->q->sp, &u->row.file, &fd, why);
+
+	if (rc != DF_OK)
+		return rc;
+	envelope_of(u, &env);
+	rc = df_incoming_publish(&u->q->sp, fd, &env, u->row.size, bytes, why);
+	df_envelope_release(&env);
+	df_fd_close(&fd);
+	return rc;
+}
+
+static void add_instance(struct upload *u, struct seen *s, int64_t study,
+			 int64_t parcel, uint64_t next_record)
+{
+	struct queue *q = u->q;
+	struct df_row_instance row = s->row;
+
+	memcpy(row.peer, u->row.peer, sizeof row.peer);
+	/* made twice by its sender, in two parcels: one row, no second send */
+	if (df_journal_instance_find(q->j, row.peer, row.sop_instance,
+				     &row.digest, NULL))
+		return;
+	row.study = study;
+	row.parcel = parcel;
+	row.object = u->row.file;
+	row.in_parcel = true;
+	row.state = DF_INSTANCE_PACKED;
+	row.received_ms = q->now;
+	if (df_journal_instance_find(q->j, row.peer, row.sop_instance, NULL,
+				     NULL)) {
+		row.state = DF_INSTANCE_QUARANTINED;
+		df_str_fmt(row.reason, sizeof row.reason,
+			   "same SOP Instance UID as another instance, but "
+			   "other content");
+		df_log(DF_LOG_WARN, "instance.conflict",
+		       DF_F_UID("sop_instance", row.sop_instance));
+	}
+	row.coded_bytes = next_record > row.record ? next_record - row.record
+						   : 0;
+	row.n = df_journal_instance_add(q->j, &row);
+	if (row.state == DF_INSTANCE_QUARANTINED)
+		return;
+	instance_route(q, &row);
+	facts_put(q, row.n, &s->facts, &row);
+}
+
+static void take(struct upload *u, uint64_t bytes)
+{
+	struct queue *q = u->q;
+	struct df_row_study study;
+	struct df_row_parcel p = {.object = u->row.file,
+				  .direction = DF_ENV_TAKEN,
+				  .epoch = u->o.epoch,
+				  .sequence = u->o.sequence,
+				  .h0 = u->o.h0,
+				  .previous = u->o.previous,
+				  .dfenv_len = u->row.size,
+				  .state = DF_PARCEL_READY,
+				  .created_ms = q->now};
+	int64_t n;
+
+	memcpy(p.hex, u->row.hex, sizeof p.hex);
+	memcpy(p.peer, u->row.peer, sizeof p.peer);
+	df_journal_study_touch(q->j, u->seen.v[0].study_uid, u->row.peer,
+			       u->seen.v[0].row.calling, q->now, &study);
+	p.study = study.n;
+	df_journal_object_add(q->j, &p.object, DF_ENV_PARCEL, u->row.size,
+			      bytes, q->now);
+	n = df_journal_parcel_add(q->j, &p);
+	for (size_t i = 0; i < u->seen.n; i++)
+		add_instance(u, &u->seen.v[i], study.n, n,
+			     i + 1 < u->seen.n ? u->seen.v[i + 1].row.record
+					       : u->row.size);
+	df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
+	df_log(DF_LOG_INFO, "parcel.taken", DF_F_WORD("parcel", p.hex),
+	       DF_F_UID("study", study.uid), DF_F_NUM("instances", u->seen.n),
+	       DF_F_BYTES(u->row.size));
+	q->receipt_look = true;
+}
+
+static void verified(struct upload *u)
+{
+	struct queue *q = u->q;
+	struct df_row_study study;
+	struct df_why why = {0};
+	uint64_t bytes;
+
+	for (size_t i = 0; i < u->seen.n; i++)
+		if (strcmp(u->seen.v[i].study_uid, u->seen.v[0].study_uid) !=
+			    0 ||
+		    !df_uid_valid(df_text_of(u->seen.v[i].study_uid))) {
+			refuse(u, DF_E_MANIFEST,
+			       "its instances are not of one study");
+			return;
+		}
+	if (u->seen.n == 0 || u->seen.n > DF_ENV_INSTANCES_MAX) {
+		refuse(u, DF_E_MANIFEST, "it holds no instance");
+		return;
+	}
+	if (df_journal_study_find(q->j, u->seen.v[0].study_uid, u->row.peer,
+				  &study) &&
+	    df_journal_parcel_clash(q->j, study.n, u->o.epoch, u->o.sequence,
+				    &u->o.h0)) {
+		refuse(u, DF_E_REPLAY,
+		       "another parcel stands at its place in the stream");
+		return;
+	}
+	if (publish(u, &bytes, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "parcel.unstored", DF_F_ERR(&why));
+		later(u);
+		return;
+	}
+	take(u, bytes);
+	over(u);
+}
+
+static void done(void *ctx, struct df_reply *r)
+{
+	struct upload *u = ctx;
+
+	if (job_lost(r) || df_err_fate(r->err) == DF_FATE_RETRY)
+		later(u);
+	else if (r->err != DF_OK)
+		refuse(u, r->err, r->why.text);
+	else
+		verified(u);
+}
+
+static bool dispatch(void *ctx)
+{
+	struct upload *u = ctx;
+
+	if (u->row.deaths >= DEATHS_MAX) {
+		refuse(u, DF_E_CORRUPT, "three cells died while they read it");
+		return false;
+	}
+	u->row.deaths++;
+	df_journal_upload_put(u->q->j, &u->row, u->q->now);
+	return true;
+}
+
+static void facts(void *ctx, const struct df_msg *m)
+{
+	struct upload *u = ctx;
+
+	seen_add(&u->seen, m);
+}
+
+static void opened(void *ctx, enum df_err rc, const struct df_why *why,
+		   struct opened *o)
+{
+	struct upload *u = ctx;
+	struct job *job;
+
+	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY) {
+		later(u);
+		return;
+	}
+	if (rc != DF_OK) {
+		refuse(u, rc, why->text);
+		return;
+	}
+	if (o->content != DF_SEALED_PARCEL ||
+	    strcmp(o->hex, u->row.hex) != 0) {
+		refuse(u, DF_E_HEADER, "its header names another parcel");
+		return;
+	}
+	u->o = *o;
+	u->o.fd = -1;
+	explicit_bzero(u->o.cek, sizeof u->o.cek);
+	job = job_new(u->q, DF_MSG_VERIFY, WORK_VERIFY, 0, u);
+	opened_put(&job->m, o);
+	job_fd(job, df_fd_take(&o->fd));
+	job->dispatch = dispatch;
+	job->facts = facts;
+	job->done = done;
+	job_submit(job);
+}
+
+static void start(struct queue *q, const struct df_row_upload *row)
+{
+	struct upload *u = df_xcalloc(1, sizeof *u);
+	struct df_why why = {0};
+	int fd = -1;
+
+	u->q = q;
+	u->row = *row;
+	u->next = q->uploads;
+	q->uploads = u;
+	if (df_incoming_open(&q->sp, &row->file, &fd, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "upload.unreadable", DF_F_ERR(&why));
+		later(u);
+		return;
+	}
+	object_open_fd(q, fd, row->size, true, row->peer, opened, u);
+}
+
+static bool in_hand(const struct queue *q, const struct df_row_upload *row)
+{
+	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
+		if (strcmp(u->row.hex, row->hex) == 0 &&
+		    strcmp(u->row.peer, row->peer) == 0)
+			return true;
+	return false;
+}
+
+void upload_pump(struct queue *q)
+{
+	struct df_row_upload rows[2 * ARRIVALS_MAX];
+	size_t n, under_way = 0;
+
+	if (!q->upload_look)
+		return;
+	q->upload_look = false;
+	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
+		under_way++;
+	n = df_journal_uploads_whole(q->j, rows, 2 * ARRIVALS_MAX);
+	for (size_t i = 0; i < n && under_way < ARRIVALS_MAX; i++) {
+		if (in_hand(q, &rows[i]))
+			continue;
+		start(q, &rows[i]);
+		under_way++;
+	}
+}

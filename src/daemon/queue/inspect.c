@@ -1,0 +1,227 @@
+/*
+ * inspect.c - raw objects that nobody has looked into yet.
+ *
+ * A cell opens one, reads it, and says what it is; or it says why it cannot
+ * be used, or it dies. The dispatch is recorded first: an object on which
+ * DEATHS_MAX cells died goes to quarantine.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "df/route.h"
+#include "queue.h"
+
+#define UNDER_WAY_MAX 6
+#define UNACKED_MAX 2000 /* facts that may wait in memory for the index */
+
+struct inspect {
+	struct queue *q;
+	int64_t n;
+	bool again; /* only for the facts; it was understood before */
+	struct seen_list seen;
+};
+
+static void begin(void *ctx);
+
+static void over(struct inspect *in)
+{
+	if (in->again)
+		in->q->facts.under_way--;
+	else
+		in->q->inspect.under_way--;
+	in->q->inspect.more = true;
+	seen_release(&in->seen);
+	free(in);
+}
+
+static void quarantine(struct inspect *in, const char *reason)
+{
+	struct queue *q = in->q;
+	struct df_row_instance row;
+	struct df_why why = {0};
+	enum df_instance_state to;
+
+	if (!df_journal_instance(q->j, in->n, &row) ||
+	    !df_instance_may(row.state, DF_INSTANCE_REJECTED, &to))
+		return;
+	df_log(DF_LOG_WARN, "instance.quarantined", DF_F_ID(&row.object),
+	       DF_F_UID("sop_instance", row.sop_instance));
+	df_journal_instance_settle(q->j, in->n, to, row.study, row.series, 0,
+				   reason);
+	if (df_spool_quarantine(&q->sp, &row.object, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+}
+
+/* A report that was written here about a peer's study goes back to it. */
+static uint32_t report_flag(struct queue *q, const struct seen *s)
+{
+	struct df_row_study study;
+
+	return df_route_is_report(s->row.sop_class) &&
+			       df_journal_study_find(q->j, s->study_uid, NULL,
+						     &study)
+		       ? 1
+		       : 0;
+}
+
+static void understood(struct inspect *in)
+{
+	struct queue *q = in->q;
+	struct seen *s = &in->seen.v[0];
+	struct df_row_instance row;
+	struct df_row_study study = {0};
+
+	if (!df_journal_instance(q->j, in->n, &row))
+		return;
+	if (!in->again) {
+		df_journal_study_touch(q->j, s->study_uid, "", row.calling,
+				       q->now, &study);
+		df_journal_instance_settle(
+			q->j, in->n,
+			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),
+			study.n, s->row.series, report_flag(q, s), "");
+		q->pack_look = q->study_look = q->report_look = true;
+	}
+	if (!df_journal_instance(q->j, in->n, &row))
+		return;
+	instance_route(q, &row);
+	facts_put(q, in->n, &s->facts, &row);
+}
+
+static void retry(struct inspect *in)
+{
+	seen_release(&in->seen);
+	queue_later(in->q, RETRY_MS, begin, in);
+}
+
+static void done(void *ctx, struct df_reply *r)
+{
+	struct inspect *in = ctx;
+
+	if (job_lost(r)) {
+		df_log(DF_LOG_WARN, "cell.lost",
+		       DF_F_WORD("job", "inspect"), DF_F_NUM("instance", in->n));
+		retry(in); /* its death was counted when it was dispatched */
+		return;
+	}
+	if (r->err == DF_OK && in->seen.n == 1 &&
+	    df_uid_valid(df_text_of(in->seen.v[0].study_uid))) {
+		understood(in);
+	} else if (r->err == DF_OK) {
+		quarantine(in, "the data set has no usable Study Instance UID");
+	} else if (df_err_fate(r->err) == DF_FATE_RETRY) {
+		retry(in);
+		return;
+	} else {
+		quarantine(in, r->why.text);
+	}
+	over(in);
+}
+
+static bool dispatch(void *ctx)
+{
+	struct inspect *in = ctx;
+
+	if (df_journal_instance_dispatch(in->q->j, in->n) < DEATHS_MAX)
+		return true;
+	quarantine(in, "three cells died while they read it");
+	over(in);
+	return false;
+}
+
+static void facts(void *ctx, const struct df_msg *m)
+{
+	struct inspect *in = ctx;
+
+	if (in->seen.n == 0)
+		seen_add(&in->seen, m);
+}
+
+static void opened(void *ctx, enum df_err rc, const struct df_why *why,
+		   struct opened *o)
+{
+	struct inspect *in = ctx;
+	struct df_row_instance row;
+	struct df_envelope env;
+	struct df_buf text;
+	struct df_why mine = {0};
+	uint64_t len;
+	struct job *job;
+
+	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY) {
+		retry(in);
+		return;
+	}
+	df_buf_init(&text, DF_ENV_RAW_MAX);
+	if (rc == DF_OK) {
+		rc = df_spool_envelope(o->fd, &env, &len, &text, &mine);
+		df_envelope_release(&env);
+		why = &mine;
+	}
+	if (rc != DF_OK || !df_journal_instance(in->q->j, in->n, &row)) {
+		df_buf_release(&text);
+		quarantine(in, why->text);
+		over(in);
+		return;
+	}
+	job = job_new(in->q, DF_MSG_INSPECT, WORK_INSPECT, row.study, in);
+	df_msg_put_id(&job->m, DF_M_OBJECT, &row.object);
+	opened_put(&job->m, o);
+	df_msg_put(&job->m, DF_M_ENVELOPE, text.ptr, text.len);
+	df_buf_release(&text);
+	job_fd(job, df_fd_take(&o->fd));
+	job->dispatch = dispatch;
+	job->facts = facts;
+	job->done = done;
+	job_submit(job);
+}
+
+static void begin(void *ctx)
+{
+	struct inspect *in = ctx;
+	struct df_row_instance row;
+
+	if (!df_journal_instance(in->q->j, in->n, &row) || row.in_parcel) {
+		over(in);
+		return;
+	}
+	object_open(in->q, &row.object, false, "", opened, in);
+}
+
+static void start(struct queue *q, int64_t n, bool again)
+{
+	struct inspect *in = df_xcalloc(1, sizeof *in);
+
+	in->q = q;
+	in->n = n;
+	in->again = again;
+	if (again)
+		q->facts.under_way++;
+	else
+		q->inspect.under_way++;
+	begin(in);
+}
+
+void inspect_again(struct queue *q, const struct df_row_instance *row)
+{
+	start(q, row->n, true);
+}
+
+void inspect_pump(struct queue *q)
+{
+	struct df_row_instance rows[UNDER_WAY_MAX];
+	size_t n;
+
+	if (!q->inspect.more || q->inspect.under_way >= UNDER_WAY_MAX ||
+	    q->n_unacked > UNACKED_MAX)
+		return;
+	n = df_journal_instances(q->j, DF_OF_UNINSPECTED, q->inspect.cursor,
+				 rows, UNDER_WAY_MAX - q->inspect.under_way);
+	q->inspect.more = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		q->inspect.cursor = rows[i].n;
+		start(q, rows[i].n, false);
+	}
+}

@@ -1,0 +1,313 @@
+/*
+ * intake.c - from receive: staging files out, commits in, one answer each.
+ *
+ * A worker faces the network, so nothing it says is believed: the file must
+ * end in exactly the envelope of the message, with our name for it. Success
+ * is said by the end of the turn, when content, name, directory and row are
+ * durable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "queue.h"
+
+#define STAGED_MAX 8 /* files one worker may hold */
+
+struct staged {
+	struct staged *next;
+	struct df_stage stage;
+	struct df_link *owner;
+};
+
+struct commit {
+	struct queue *q;
+	struct df_link *link; /* NULL: the worker is gone, nobody to answer */
+	uint32_t tag;
+	struct df_id id;
+	struct df_envelope env;
+	uint64_t dfenv_len;
+	uint64_t bytes;
+	struct commit *next;
+};
+
+struct assoc {
+	struct df_id id;
+};
+
+QUEUE_HANDLER(association_open)
+{
+	struct assoc *a = df_xcalloc(1, sizeof *a);
+
+	(void)room, (void)fds, (void)n_fds;
+	if (!df_msg_get_id(m, DF_M_ASSOCIATION, &a->id))
+		df_bug("an association without a name");
+	free(from->ctx);
+	from->ctx = a;
+}
+
+bool intake_is_open(struct queue *q, int64_t study)
+{
+	struct df_link *l = NULL;
+
+	while ((l = df_room_link_next(q->room, DF_ROLE_RECEIVE, l)) != NULL) {
+		const struct assoc *a = l->ctx;
+
+		if (a != NULL && df_journal_study_from(q->j, study, &a->id))
+			return true;
+	}
+	return false;
+}
+
+static size_t held_by(const struct queue *q, const struct df_link *owner)
+{
+	size_t n = 0;
+
+	for (const struct staged *s = q->staged; s != NULL; s = s->next)
+		n += s->owner == owner;
+	return n;
+}
+
+static enum df_err stage_for(struct queue *q, struct df_link *from, int *fd,
+			     struct df_id *id, struct df_why *why)
+{
+	struct staged *s;
+	enum df_err rc;
+
+	if (held_by(q, from) >= STAGED_MAX)
+		return df_fail(why, DF_E_LIMIT, "too many open files");
+	rc = df_spool_space(&q->sp, (uint64_t)q->cfg->spool.reserve_bytes,
+			    (uint64_t)q->cfg->spool.reserve_percent, 0, why);
+	if (rc != DF_OK)
+		return rc;
+	s = df_xcalloc(1, sizeof *s);
+	rc = df_stage_new(&q->sp, &s->stage, why);
+	if (rc == DF_OK)
+		rc = df_fd_dup(fd, s->stage.fd, why);
+	if (rc != DF_OK) {
+		df_stage_drop(&q->sp, &s->stage);
+		free(s);
+		return rc;
+	}
+	*id = s->stage.id;
+	s->owner = from;
+	s->next = q->staged;
+	q->staged = s;
+	return DF_OK;
+}
+
+QUEUE_HANDLER(stage)
+{
+	struct queue *q = queue_of(room);
+	struct df_why why = {0};
+	struct df_id id;
+	struct df_msg out;
+	int fd = -1;
+	enum df_err rc = stage_for(q, from, &fd, &id, &why);
+
+	(void)fds, (void)n_fds;
+	df_msg_init(&out, DF_MSG_STAGED, m->tag);
+	df_msg_put_result(&out, rc, &why);
+	if (rc == DF_OK)
+		df_msg_put_id(&out, DF_M_ID, &id);
+	/* promises nothing, so it need not wait for the commit */
+	(void)df_room_send(from, &out, &fd, fd >= 0 ? 1 : 0);
+}
+
+static bool staged_take(struct queue *q, const struct df_link *owner,
+			const struct df_id *id, struct df_stage *to)
+{
+	for (struct staged **at = &q->staged; *at != NULL; at = &(*at)->next) {
+		struct staged *s = *at;
+
+		if (s->owner != owner || strcmp(s->stage.id.s, id->s) != 0)
+			continue;
+		*to = s->stage;
+		*at = s->next;
+		free(s);
+		return true;
+	}
+	return false;
+}
+
+QUEUE_HANDLER(unstage)
+{
+	struct queue *q = queue_of(room);
+	struct df_stage st;
+	struct df_id id;
+
+	(void)fds, (void)n_fds;
+	if (df_msg_get_id(m, DF_M_ID, &id) && staged_take(q, from, &id, &st))
+		df_stage_drop(&q->sp, &st);
+}
+
+void intake_link_down(struct queue *q, struct df_link *link)
+{
+	struct staged **at = &q->staged;
+
+	while (*at != NULL) {
+		struct staged *s = *at;
+
+		if (s->owner != link) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		df_stage_drop(&q->sp, &s->stage);
+		free(s);
+	}
+	for (struct commit *c = q->commits; c != NULL; c = c->next)
+		if (c->link == link)
+			c->link = NULL;
+	free(link->ctx);
+	link->ctx = NULL;
+	q->study_look = true;
+}
+
+/* --- commits --------------------------------------------------------------- */
+
+static void commit_end(struct commit *c, enum df_err rc,
+		       const struct df_why *why)
+{
+	struct df_msg out;
+
+	for (struct commit **at = &c->q->commits; *at != NULL; at = &(*at)->next)
+		if (*at == c) {
+			*at = c->next;
+			break;
+		}
+	df_msg_init(&out, DF_MSG_COMMITTED, c->tag);
+	df_msg_put_result(&out, rc, why);
+	df_msg_put_id(&out, DF_M_ID, &c->id);
+	if (c->link != NULL)
+		queue_post(c->q, c->link, &out, NULL, 0);
+	df_msg_release(&out);
+	df_envelope_release(&c->env);
+	free(c);
+}
+
+static void row_of(struct df_row_instance *r, const struct df_envelope *env)
+{
+	*r = (struct df_row_instance){.size_bytes = env->size_bytes,
+				      .digest = env->digest,
+				      .association = env->association,
+				      .received_ms = env->received_ms,
+				      .object = env->id};
+	memcpy(r->sop_instance, env->sop_instance, sizeof r->sop_instance);
+	memcpy(r->sop_class, env->sop_class, sizeof r->sop_class);
+	memcpy(r->transfer_syntax, env->transfer_syntax,
+	       sizeof r->transfer_syntax);
+	memcpy(r->calling, env->calling_ae, sizeof r->calling);
+}
+
+static void published(void *ctx, enum df_err rc, const struct df_why *why)
+{
+	struct commit *c = ctx;
+	struct queue *q = c->q;
+	struct df_row_instance row, old;
+
+	if (rc != DF_OK) {
+		df_log(DF_LOG_ERROR, "instance.unstored", DF_F_ERR(why));
+		commit_end(c, rc, why);
+		return;
+	}
+	row_of(&row, &c->env);
+	if (df_journal_instance_find(q->j, "", row.sop_instance, NULL, &old)) {
+		if (df_digest_same(&old.digest, &row.digest)) {
+			/* its twin came in the same turn */
+			df_journal_extra_add(q->j, old.n, &row.association,
+					     q->now);
+			queue_remove(q, &c->id);
+			commit_end(c, DF_OK, NULL);
+			return;
+		}
+		/* the first is never overwritten; a person decides */
+		row.state = DF_INSTANCE_QUARANTINED;
+		row.study = old.study;
+		df_str_fmt(row.reason, sizeof row.reason,
+			   "same SOP Instance UID as another instance, but "
+			   "other content");
+		df_log(DF_LOG_WARN, "instance.conflict", DF_F_ID(&c->id),
+		       DF_F_UID("sop_instance", row.sop_instance));
+	}
+	df_journal_object_add(q->j, &c->id, DF_ENV_RAW, c->dfenv_len, c->bytes,
+			      row.received_ms);
+	(void)df_journal_instance_add(q->j, &row); /* found by state */
+	q->inspect.more = true;
+	q->instances_received++;
+	commit_end(c, DF_OK, NULL);
+}
+
+/* The trailer in the file must be the one in the message, ours by name. */
+static enum df_err check_file(struct commit *c, const struct df_stage *st,
+			      struct df_text text, struct df_why *why)
+{
+	uint8_t tail[DF_ENV_RAW_MAX];
+	enum df_err rc = df_fd_size(st->fd, &c->bytes, why);
+
+	if (rc == DF_OK && (text.len < DF_ENV_FOOTER_LEN ||
+			    text.len > sizeof tail ||
+			    c->bytes != c->dfenv_len + text.len))
+		rc = df_fail(why, DF_E_FORMAT,
+			     "the file's length is not what was said");
+	if (rc == DF_OK)
+		rc = df_pread_all(st->fd, tail, text.len, c->dfenv_len, why);
+	if (rc == DF_OK && (memcmp(tail, text.ptr, text.len) != 0 ||
+			    df_get_u64(tail + text.len - DF_ENV_FOOTER_LEN) !=
+				    c->dfenv_len))
+		rc = df_fail(why, DF_E_FORMAT,
+			     "the file's envelope is not what was said");
+	if (rc == DF_OK)
+		rc = df_envelope_decode(&c->env, (const uint8_t *)text.ptr,
+					text.len, why);
+	if (rc == DF_OK && (c->env.kind != DF_ENV_RAW ||
+			    strcmp(c->env.id.s, st->id.s) != 0))
+		rc = df_fail(why, DF_E_FORMAT,
+			     "the envelope names another object");
+	return rc;
+}
+
+static bool is_double(struct commit *c, struct df_why *why)
+{
+	struct df_row_instance old;
+
+	(void)why;
+	if (!df_journal_instance_find(c->q->j, "", c->env.sop_instance,
+				      &c->env.digest, &old))
+		return false;
+	df_journal_extra_add(c->q->j, old.n, &c->env.association, c->q->now);
+	df_log(DF_LOG_DEBUG, "instance.double",
+	       DF_F_UID("sop_instance", c->env.sop_instance));
+	return true;
+}
+
+QUEUE_HANDLER(commit)
+{
+	struct queue *q = queue_of(room);
+	struct commit *c = df_xcalloc(1, sizeof *c);
+	struct df_stage st = {.fd = -1};
+	struct df_text text = {NULL, 0};
+	struct df_why why = {0};
+	enum df_err rc;
+
+	(void)fds, (void)n_fds;
+	*c = (struct commit){.q = q, .link = from, .tag = m->tag,
+			     .next = q->commits};
+	q->commits = c;
+	if (!df_msg_get_id(m, DF_M_ID, &c->id) ||
+	    !df_msg_get_u64(m, DF_M_LENGTH, &c->dfenv_len) ||
+	    !df_msg_get(m, DF_M_ENVELOPE, &text) ||
+	    !staged_take(q, from, &c->id, &st)) {
+		rc = df_fail(&why, DF_E_FORMAT, "commit of what is not staged");
+		commit_end(c, rc, &why);
+		return;
+	}
+	rc = check_file(c, &st, text, &why);
+	if (rc != DF_OK || is_double(c, &why)) {
+		df_stage_drop(&q->sp, &st);
+		commit_end(c, rc, &why);
+		return;
+	}
+	queue_publish(q, &st, published, c);
+}

@@ -1,0 +1,205 @@
+/*
+ * main.c - the room `queue`: start, the turn, the table of messages.
+ *
+ * Failures: a commit of state.db that fails ends the room before anything of
+ * that turn was said; it starts again from what is durable.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "df/clock.h"
+#include "df/file.h"
+#include "df/log.h"
+#include "queue.h"
+#include "turn.h"
+
+static struct queue self;
+
+struct queue *queue_of(struct df_room *room)
+{
+	return df_room_ctx(room);
+}
+
+static void tick(void *ctx)
+{
+	struct queue *q = ctx;
+
+	(void)df_loop_timer(df_room_loop(q->room),
+			    df_clock_mono_ms() + TICK_MS, tick,
+			    q); /* runs as long as the room */
+	q->study_look = true;
+	q->pack_look = true;
+	q->upload_look = true;
+	q->report_look = true;
+}
+
+static void pump(struct queue *q)
+{
+	q->now = df_clock_wall_ms();
+	if (q->stopping)
+		return;
+	inspect_pump(q);
+	facts_pump(q);
+	verify_pump(q);
+	pack_pump(q);
+	assemble_pump(q);
+	deliver_pump(q);
+	pacs_pump(q);
+	upload_pump(q);
+	receipt_pump(q);
+	mailbox_pump(q);
+	pull_pump(q);
+	report_pump(q);
+	verdict_pump(q);
+	cells_pump(q);
+}
+
+static void turn(struct df_room *room)
+{
+	struct queue *q = queue_of(room);
+
+	pump(q);
+	/* answers that come at once (a lost link) may add more */
+	for (int i = 0; i < 100 && turn_has_work(q); i++) {
+		turn_end(q);
+		cells_pump(q);
+	}
+}
+
+static void drain(struct df_room *room)
+{
+	struct queue *q = queue_of(room);
+
+	turn(room); /* what was committed is answered; the rest is taken up
+		     * again at the next start */
+	q->stopping = true;
+	df_log(DF_LOG_INFO, "queue.drained");
+	df_room_stop(room);
+}
+
+static void identity(void *ctx, struct df_reply *r)
+{
+	struct queue *q = ctx;
+
+	if (r->err != DF_OK ||
+	    !df_msg_get_str(r->msg, DF_M_PEER, q->self, sizeof q->self))
+		q->self[0] = '\0'; /* asked again when keys are back */
+}
+
+static void link_up(struct df_room *room, struct df_link *link)
+{
+	struct queue *q = queue_of(room);
+	struct df_msg m;
+
+	if (link->role == DF_ROLE_KEYS) {
+		df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
+		queue_call(q, link, &m, NULL, 0, DF_MSG_NONE, CALL_MS, identity,
+			   q);
+	} else if (link->role == DF_ROLE_INDEX) {
+		facts_index_up(q);
+	}
+}
+
+static void link_down(struct df_room *room, struct df_link *link)
+{
+	struct queue *q = queue_of(room);
+
+	if (link->role == DF_ROLE_RECEIVE)
+		intake_link_down(q, link);
+	if (link->role == DF_ROLE_GATEWAY) {
+		receipt_link_down(q, link);
+		mailbox_link_down(q, link);
+	}
+	if (link->role == DF_ROLE_DELIVER_HTTPS ||
+	    link->role == DF_ROLE_DELIVER_DIMSE)
+		deliver_link_down(q, link);
+	turn_link_down(q, link);
+}
+
+static struct destination_state *states(size_t n)
+{
+	return n == 0 ? NULL : df_xcalloc(n, sizeof(struct destination_state));
+}
+
+static enum df_err open_files(struct queue *q, struct df_why *why)
+{
+	struct df_recovery rec;
+	int64_t begun = df_clock_mono_ms();
+	enum df_err rc = df_spool_open(&q->sp, AT_FDCWD, why);
+
+	if (rc == DF_OK)
+		rc = df_journal_open(&q->j, "state.db", why);
+	if (rc == DF_OK)
+		rc = df_spool_recover(&q->sp, q->j, true, df_clock_wall_ms(),
+				      &rec, why);
+	if (rc != DF_OK)
+		return rc;
+	df_log(rec.lost + rec.bad > 0 ? DF_LOG_ERROR : DF_LOG_INFO,
+	       "spool.recovered", DF_F_NUM("objects", rec.objects),
+	       DF_F_NUM("adopted", rec.adopted), DF_F_NUM("lost", rec.lost),
+	       DF_F_NUM("unreadable", rec.bad), DF_F_NUM("swept", rec.swept),
+	       DF_F_NUM("dropped", rec.dropped),
+	       DF_F_MS(df_clock_mono_ms() - begun));
+	return DF_OK;
+}
+
+static enum df_err start(struct df_room *room, struct df_why *why)
+{
+	struct queue *q = &self;
+	enum df_err rc;
+
+	q->room = room;
+	q->cfg = df_room_config(room);
+	q->posts_end = &q->posts;
+	q->batch_end = &q->batch;
+	q->ratio = 2.5;
+	q->now = df_clock_wall_ms();
+	q->pacs = states(q->cfg->n_destinations);
+	q->peers = states(q->cfg->n_peers);
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		q->pacs[i].name = q->cfg->destinations[i].name;
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		q->peers[i].name = q->cfg->peers[i].name;
+	q->inspect.more = true;
+	df_room_set_ctx(room, q);
+	tick(q);
+	rc = open_files(q, why);
+	if (rc == DF_OK)
+		facts_start(q);
+	return rc;
+}
+
+static const struct df_handler handlers[] = {
+	{DF_MSG_ASSOCIATION_OPEN, DF_ROLE_RECEIVE, on_association_open},
+	{DF_MSG_STAGE_RQ, DF_ROLE_RECEIVE, on_stage},
+	{DF_MSG_COMMIT, DF_ROLE_RECEIVE, on_commit},
+	{DF_MSG_UNSTAGE, DF_ROLE_RECEIVE, on_unstage},
+	{DF_MSG_FETCH, DF_ROLE_DELIVER_DIMSE, on_fetch},
+	{DF_MSG_FETCH, DF_ROLE_DELIVER_HTTPS, on_fetch},
+	{DF_MSG_MAIL, DF_ROLE_DELIVER_HTTPS, on_mail},
+	{DF_MSG_OFFER_RQ, DF_ROLE_GATEWAY, on_offer},
+	{DF_MSG_PART_RQ, DF_ROLE_GATEWAY, on_part},
+	{DF_MSG_PART_DONE, DF_ROLE_GATEWAY, on_part_done},
+	{DF_MSG_MANIFEST_RQ, DF_ROLE_GATEWAY, on_manifest},
+	{DF_MSG_MAILBOX_RQ, DF_ROLE_GATEWAY, on_mailbox},
+	{DF_MSG_PARCEL_RQ, DF_ROLE_GATEWAY, on_parcel},
+	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct df_room_spec spec = {
+		.role = DF_ROLE_QUEUE,
+		.handlers = handlers,
+		.n_handlers = sizeof handlers / sizeof handlers[0],
+		.start = start,
+		.link_up = link_up,
+		.link_down = link_down,
+		.turn = turn,
+		.drain = drain,
+	};
+	int rc = df_room_main(argc, argv, &spec);
+
+	df_journal_close(self.j); /* what was not committed was not said */
+	return rc;
+}

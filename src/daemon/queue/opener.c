@@ -1,0 +1,230 @@
+/*
+ * opener.c - an object's data key, from keys, and its descriptor.
+ *
+ * keys sees headers and no payload; cells see one data key and no header they
+ * could ask with. The keys of parcels in use are kept for a while: restoring
+ * the instances of one parcel asks once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/sealed.h"
+#include "queue.h"
+
+#define FIRST_READ 8192
+
+struct opening {
+	struct queue *q;
+	struct df_id id; /* "" = a file that is not an object */
+	bool sealed;
+	struct opened o;
+	opened_fn *fn;
+	void *ctx;
+	enum df_err rc;
+	struct df_why why;
+};
+
+void opened_put(struct df_msg *m, const struct opened *o)
+{
+	df_msg_put(m, DF_M_CEK, o->cek, sizeof o->cek);
+	df_msg_put_u64(m, DF_M_LENGTH, o->dfenv_len);
+}
+
+static void finish(struct opening *op, enum df_err rc, const struct df_why *why)
+{
+	op->fn(op->ctx, rc, why, &op->o);
+	df_fd_close(&op->o.fd);
+	explicit_bzero(op->o.cek, sizeof op->o.cek);
+	free(op);
+}
+
+static void keep(struct queue *q, const struct opening *op)
+{
+	struct kept_cek *k = &q->ceks[q->cek_next++ % CEKS_KEPT];
+
+	k->id = op->id;
+	k->o = op->o;
+	k->o.fd = -1;
+}
+
+static void take_fields(struct opened *o, const struct df_msg *m)
+{
+	struct df_text cek = {NULL, 0};
+
+	if (!df_msg_get(m, DF_M_CEK, &cek) || cek.len != CEK_LEN)
+		df_bug("keys sent no data key");
+	memcpy(o->cek, cek.ptr, CEK_LEN);
+	/* a raw object has none of these: they stay zero */
+	(void)df_msg_get_str(m, DF_M_PARCEL, o->hex, sizeof o->hex);
+	(void)df_msg_get_digest(m, DF_M_H0, &o->h0);
+	(void)df_msg_get_digest(m, DF_M_PREVIOUS, &o->previous);
+	(void)df_msg_get_u64(m, DF_M_CONTENT, &o->content);
+	(void)df_msg_get_u64(m, DF_M_EPOCH, &o->epoch);
+	(void)df_msg_get_u64(m, DF_M_SEQUENCE, &o->sequence);
+	(void)df_msg_get_u64(m, DF_M_CREATED_MS, &o->created_ms);
+}
+
+static void keys_said(void *ctx, struct df_reply *r)
+{
+	struct opening *op = ctx;
+
+	if (r->err == DF_OK) {
+		take_fields(&op->o, r->msg);
+		if (op->sealed && op->id.s[0] != '\0')
+			keep(op->q, op);
+	}
+	finish(op, r->err, &r->why);
+}
+
+static void kept_now(void *ctx)
+{
+	struct opening *op = ctx;
+
+	finish(op, op->rc, &op->why);
+}
+
+/* The whole header, which may be up to DF_SEALED_HEAD_MAX long. */
+static enum df_err header_read(int fd, uint64_t file_len, struct df_buf *head,
+			       struct df_why *why)
+{
+	struct df_sealed_head h;
+	size_t want = FIRST_READ;
+	enum df_err rc;
+
+	for (int i = 0; i < 8; i++) {
+		if (want > file_len)
+			want = (size_t)file_len;
+		df_buf_clear(head);
+		rc = df_buf_reserve(head, want, why);
+		if (rc == DF_OK)
+			rc = df_pread_all(fd, head->ptr, want, 0, why);
+		if (rc != DF_OK)
+			return rc;
+		head->len = want;
+		rc = df_sealed_head_decode(&h, head->ptr, head->len, why);
+		if (rc == DF_OK) {
+			head->len = h.head_len;
+			return DF_OK;
+		}
+		if (rc != DF_E_AGAIN)
+			return rc;
+		if (h.need <= want || h.need > file_len)
+			break;
+		want = h.need;
+	}
+	return df_fail(why, DF_E_TRUNC, "header is not whole");
+}
+
+static void ask_keys(struct opening *op, const char *sender)
+{
+	struct df_buf head;
+	struct df_msg m;
+	enum df_err rc;
+
+	df_buf_init(&head, DF_SEALED_HEAD_MAX);
+	rc = header_read(op->o.fd, op->o.dfenv_len, &head, &op->why);
+	if (rc == DF_OK) {
+		df_msg_init(&m, op->sealed ? DF_MSG_OPEN_RQ : DF_MSG_UNWRAP_RQ,
+			    0);
+		df_msg_put(&m, DF_M_HEADER, head.ptr, head.len);
+		if (op->sealed)
+			df_msg_put_opt(&m, DF_M_PEER, sender);
+		queue_call(op->q, queue_keys(op->q), &m, NULL, 0, DF_MSG_NONE,
+			   CALL_MS, keys_said, op);
+	} else {
+		op->rc = rc;
+		queue_later(op->q, 0, kept_now, op);
+	}
+	df_buf_release(&head);
+}
+
+static enum df_err object_length(int fd, uint64_t *len, struct df_why *why)
+{
+	uint8_t foot[DF_ENV_FOOTER_LEN];
+	uint64_t size;
+	enum df_err rc = df_fd_size(fd, &size, why);
+
+	if (rc == DF_OK && size < sizeof foot)
+		rc = df_fail(why, DF_E_TRUNC, "object is too short");
+	if (rc == DF_OK)
+		rc = df_pread_all(fd, foot, sizeof foot, size - sizeof foot,
+				  why);
+	return rc == DF_OK ? df_envelope_footer(len, foot, size, why) : rc;
+}
+
+static struct opening *opening_new(struct queue *q, bool sealed, opened_fn *fn,
+				   void *ctx)
+{
+	struct opening *op = df_xcalloc(1, sizeof *op);
+
+	op->q = q;
+	op->sealed = sealed;
+	op->fn = fn;
+	op->ctx = ctx;
+	op->o.fd = -1;
+	return op;
+}
+
+void object_open(struct queue *q, const struct df_id *id, bool sealed,
+		 const char *sender, opened_fn *fn, void *ctx)
+{
+	struct opening *op = opening_new(q, sealed, fn, ctx);
+	int fd = -1;
+
+	op->id = *id;
+	op->rc = df_spool_object(&q->sp, id, &fd, &op->why);
+	if (op->rc == DF_OK) {
+		op->o.fd = fd;
+		op->rc = object_length(fd, &op->o.dfenv_len, &op->why);
+	}
+	for (size_t i = 0; op->rc == DF_OK && i < CEKS_KEPT; i++) {
+		if (strcmp(q->ceks[i].id.s, id->s) != 0)
+			continue;
+		op->o = q->ceks[i].o;
+		op->o.fd = fd;
+		queue_later(q, 0, kept_now, op);
+		return;
+	}
+	if (op->rc == DF_OK)
+		ask_keys(op, sender);
+	else
+		queue_later(q, 0, kept_now, op);
+}
+
+void object_open_fd(struct queue *q, int fd, uint64_t len, bool sealed,
+		    const char *sender, opened_fn *fn, void *ctx)
+{
+	struct opening *op = opening_new(q, sealed, fn, ctx);
+
+	op->o.fd = fd;
+	op->o.dfenv_len = len;
+	ask_keys(op, sender);
+}
+
+int text_fd(const char *name, struct df_text t, struct df_why *why)
+{
+	int fd = -1;
+
+	if (df_memfd_new(&fd, name, why) != DF_OK ||
+	    df_write_all(fd, t.ptr, t.len, why) != DF_OK ||
+	    df_memfd_seal(fd, why) != DF_OK)
+		df_fd_close(&fd);
+	return fd;
+}
+
+enum df_err fd_text(int fd, struct df_buf *to, struct df_why *why)
+{
+	uint64_t size;
+	enum df_err rc = df_fd_size(fd, &size, why);
+
+	if (rc == DF_OK && size > to->max)
+		rc = df_fail(why, DF_E_LIMIT, "text is too long");
+	if (rc == DF_OK)
+		rc = df_buf_reserve(to, (size_t)size, why);
+	if (rc == DF_OK)
+		rc = df_pread_all(fd, to->ptr, (size_t)size, 0, why);
+	if (rc == DF_OK)
+		to->len = (size_t)size;
+	return rc;
+}

@@ -1,0 +1,236 @@
+/*
+ * pack.c - instances of a study become a parcel.
+ *
+ * The first parcel of a study closes with its first instance; later ones when
+ * they have grown to parcel.size, after parcel.wait without more, or when the
+ * study is closed. One at a time per study: a parcel names the one before it.
+ * keys makes the header, a cell codes and seals, and the file is published.
+ * The raw objects stay until verify.c has compared the parcel with them; a
+ * crash on the way leaves nothing but a file that the next start removes.
+ */
+#include "pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "df/sealed.h"
+
+#define PACKS_MAX 4 /* studies that are packed at the same time */
+#define BAD_PAUSE_MS 60000
+
+void pack_over(struct pack *p, bool again)
+{
+	struct pack **at = &p->q->packs;
+
+	if (again && !p->cooling) {
+		/* keep the study's place for a moment, then look again */
+		p->cooling = true;
+		queue_later(p->q, RETRY_MS, pack_cooled, p);
+		return;
+	}
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	p->q->pack_look = true;
+	df_stage_drop(&p->q->sp, &p->stage);
+	for (size_t i = 0; i < p->n; i++) {
+		df_fd_close(&p->src[i].o.fd);
+		explicit_bzero(&p->src[i].o, sizeof p->src[i].o);
+		df_buf_release(&p->src[i].envelope);
+	}
+	df_buf_release(&p->header);
+	free(p);
+}
+
+void pack_cooled(void *ctx)
+{
+	pack_over(ctx, false);
+}
+
+bool pack_busy(const struct queue *q, int64_t study)
+{
+	for (const struct pack *p = q->packs; p != NULL; p = p->next)
+		if (p->study.n == study)
+			return true;
+	return false;
+}
+
+void pack_failed(struct queue *q, int64_t study)
+{
+	struct pack *p = df_xcalloc(1, sizeof *p);
+
+	/* something is wrong with memory, disk or codec: not in a circle */
+	p->q = q;
+	p->study.n = study;
+	p->cooling = true;
+	p->stage.fd = -1;
+	p->next = q->packs;
+	q->packs = p;
+	queue_later(q, BAD_PAUSE_MS, pack_cooled, p);
+}
+
+/* --- what goes in ------------------------------------------------------------ */
+
+/* How many of rows make the next parcel; 0 = wait for more. */
+static size_t choose(const struct queue *q, const struct df_row_study *s,
+		     const struct df_row_instance *rows, size_t n)
+{
+	double want = (double)q->cfg->parcel.size_bytes * q->ratio;
+	double have = 0;
+	int64_t newest = 0;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		/* one that a cell died on goes alone, to be found out */
+		if (rows[k].deaths > 0)
+			return k == 0 ? 1 : k;
+		have += (double)rows[k].size_bytes;
+		if (rows[k].received_ms > newest)
+			newest = rows[k].received_ms;
+		if (have >= want)
+			return k + 1;
+	}
+	if (s->sequence == 0)
+		return 1;
+	if (k == PACK_MAX || s->state == DF_STUDY_CLOSED ||
+	    q->now - newest >= q->cfg->parcel.wait_ms || q->now < newest)
+		return k;
+	return 0;
+}
+
+/* --- opening the sources and the header ---------------------------------------- */
+
+static void part_ready(struct pack *p, enum df_err rc,
+		       const struct df_why *why)
+{
+	if (rc != DF_OK && p->rc == DF_OK) {
+		p->rc = rc;
+		p->why = *why;
+	}
+	if (--p->waiting > 0)
+		return;
+	if (p->rc == DF_OK) {
+		pack_submit(p);
+		return;
+	}
+	df_log(DF_LOG_WARN, "pack.delayed", DF_F_ERR(&p->why));
+	pack_over(p, true);
+}
+
+static void source_opened(void *ctx, enum df_err rc, const struct df_why *why,
+			  struct opened *o)
+{
+	struct pack_source *s = ctx;
+	struct df_envelope env;
+	struct df_why mine = {0};
+	uint64_t len;
+
+	if (rc == DF_OK) {
+		rc = df_spool_envelope(o->fd, &env, &len, &s->envelope, &mine);
+		df_envelope_release(&env);
+		why = &mine;
+	}
+	if (rc == DF_OK) {
+		s->o = *o;
+		o->fd = -1;
+	}
+	part_ready(s->pack, rc, why);
+}
+
+static void sealed(void *ctx, struct df_reply *r)
+{
+	struct pack *p = ctx;
+	struct df_text header, cek;
+	enum df_err rc = r->err;
+	struct df_why why = r->why;
+
+	if (rc == DF_OK && (!df_msg_get(r->msg, DF_M_HEADER, &header) ||
+			    !df_msg_get(r->msg, DF_M_CEK, &cek) ||
+			    cek.len != CEK_LEN ||
+			    !df_msg_get_str(r->msg, DF_M_PARCEL, p->row.hex,
+					    sizeof p->row.hex) ||
+			    !df_msg_get_digest(r->msg, DF_M_H0, &p->row.h0)))
+		df_bug("keys sealed without saying what");
+	if (rc == DF_OK) {
+		memcpy(p->cek, cek.ptr, CEK_LEN);
+		rc = df_buf_add(&p->header, header.ptr, header.len, &why);
+	}
+	part_ready(p, rc, &why);
+}
+
+static void ask_header(struct pack *p)
+{
+	struct queue *q = p->q;
+	struct df_msg m;
+
+	p->row.study = p->study.n;
+	p->row.direction = DF_ENV_MADE;
+	p->row.epoch = p->study.epoch;
+	p->row.sequence = p->study.sequence + 1;
+	p->row.previous = p->study.h0;
+	df_msg_init(&m, DF_MSG_SEAL_RQ, 0);
+	df_msg_put_u64(&m, DF_M_CONTENT, DF_SEALED_PARCEL);
+	df_msg_put_u64(&m, DF_M_EPOCH, p->row.epoch);
+	df_msg_put_u64(&m, DF_M_SEQUENCE, p->row.sequence);
+	df_msg_put_digest(&m, DF_M_PREVIOUS, &p->row.previous);
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		df_msg_put_str(&m, DF_M_PEER, q->cfg->peers[i].fingerprint);
+	queue_call(q, queue_keys(q), &m, NULL, 0, DF_MSG_NONE, CALL_MS, sealed,
+		   p);
+}
+
+static void start(struct queue *q, const struct df_row_study *s,
+		  const struct df_row_instance *rows, size_t n)
+{
+	struct pack *p = df_xcalloc(1, sizeof *p);
+
+	p->q = q;
+	p->study = *s;
+	p->n = n;
+	p->waiting = n + 1;
+	p->stage.fd = -1;
+	df_buf_init(&p->header, DF_SEALED_HEAD_MAX);
+	p->next = q->packs;
+	q->packs = p;
+	for (size_t i = 0; i < n; i++) {
+		p->src[i] = (struct pack_source){.pack = p, .row = rows[i]};
+		p->src[i].o.fd = -1;
+		df_buf_init(&p->src[i].envelope, DF_ENV_RAW_MAX);
+	}
+	for (size_t i = 0; i < n; i++)
+		object_open(q, &rows[i].object, false, "", source_opened,
+			    &p->src[i]);
+	ask_header(p);
+}
+
+void pack_pump(struct queue *q)
+{
+	struct df_row_study studies[16];
+	static struct df_row_instance rows[PACK_MAX]; /* one thread */
+	size_t n, under_way = 0;
+
+	if (!q->pack_look || q->cfg->n_peers == 0)
+		return;
+	for (const struct pack *p = q->packs; p != NULL; p = p->next)
+		under_way++;
+	if (under_way >= PACKS_MAX)
+		return; /* its end sets pack_look */
+	q->pack_look = false;
+	n = df_journal_studies(q->j, DF_OF_UNPACKED, 0, studies, 16);
+	for (size_t i = 0; i < n && under_way < PACKS_MAX; i++) {
+		size_t k;
+
+		if (pack_busy(q, studies[i].n) ||
+		    !df_route_peers(q->cfg, studies[i].peer))
+			continue;
+		k = df_journal_instances(q->j, DF_OF_TO_PACK, studies[i].n,
+					 rows, PACK_MAX);
+		k = choose(q, &studies[i], rows, k);
+		if (k == 0)
+			continue;
+		start(q, &studies[i], rows, k);
+		under_way++;
+	}
+}

@@ -1,0 +1,41 @@
+/* pack.h - one parcel in the making; for pack.c and parcel.c. */
+#ifndef QUEUE_PACK_H
+#define QUEUE_PACK_H
+
+#include "df/route.h"
+#include "queue.h"
+
+struct pack_source {
+	struct pack *pack;
+	struct df_row_instance row;
+	struct opened o;
+	struct df_buf envelope;
+	uint64_t record;
+	uint64_t coded;
+	char coding[16];
+};
+
+struct pack {
+	struct pack *next;
+	struct queue *q;
+	struct df_row_study study;
+	struct df_row_parcel row; /* as it will be */
+	struct df_buf header;
+	uint8_t cek[CEK_LEN];
+	struct df_stage stage;
+	uint64_t file_bytes;
+	struct pack_source src[PACK_MAX];
+	size_t n;
+	size_t waiting; /* answers still to come */
+	enum df_err rc; /* the first failure among them */
+	struct df_why why;
+	bool cooling;
+};
+
+/* Frees it; with `again` only after a pause, so that a room can come back. */
+void pack_over(struct pack *p, bool again);
+void pack_cooled(void *ctx);
+/* parcel.c: all answers are there. */
+void pack_submit(struct pack *p);
+
+#endif

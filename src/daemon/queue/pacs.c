@@ -1,0 +1,319 @@
+/*
+ * pacs.c - instances to PACS destinations, by DIMSE or STOW-RS.
+ *
+ * A SEND names instances; the deliverer fetches each when its wire is ready
+ * and says what became of it. Only what failed is sent again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "queue.h"
+
+#define SEND_MAX 100
+#define FETCH_TRIES 3
+
+struct send {
+	struct queue *q;
+	size_t dest;
+	int64_t deliveries[SEND_MAX];
+	int64_t since_ms[SEND_MAX];
+	bool settled[SEND_MAX];
+	size_t n;
+	uint64_t good;
+};
+
+struct fetch {
+	struct fetch *next;
+	struct queue *q;
+	struct df_link *link; /* NULL when it went away */
+	uint32_t tag;
+	int64_t delivery;
+	struct df_row_instance row;
+	char form[16];
+	char wanted[65];
+	unsigned tries;
+};
+
+static bool is_stow(const struct df_destination *d)
+{
+	return d->dicom.host[0] == '\0';
+}
+
+static struct df_link *link_to(struct queue *q, size_t i)
+{
+	if (is_stow(&q->cfg->destinations[i]))
+		return queue_https(q);
+	return df_room_link(q->room, DF_ROLE_DELIVER_DIMSE, (uint32_t)i);
+}
+
+/* --- results ------------------------------------------------------------------ */
+
+static void settle(struct send *s, size_t i, enum df_err err,
+		   const struct df_why *why, uint32_t status)
+{
+	struct df_journal *j = s->q->j;
+	int64_t n = s->deliveries[i];
+	enum df_delivery_event event = DF_DELIVERY_WORD;
+	int64_t next = 0;
+
+	s->settled[i] = true;
+	if (err == DF_OK) {
+		s->good++;
+	} else {
+		switch (df_retry_blame(err)) {
+		case DF_BLAME_DESTINATION:
+			event = DF_DELIVERY_LOST;
+			break;
+		case DF_BLAME_OBJECT_LATER:
+			event = DF_DELIVERY_FAILED;
+			next = object_again(s->q, s->since_ms[i]);
+			break;
+		case DF_BLAME_OBJECT:
+			event = DF_DELIVERY_DENIED;
+			break;
+		}
+	}
+	/* a person may have moved it meanwhile: then it stays as it is */
+	(void)df_journal_delivery_move(j, n, event, next, err,
+				       err == DF_OK ? NULL : why->text, status);
+}
+
+static void result(struct send *s, const struct df_msg *m)
+{
+	struct df_why why = {0};
+	uint64_t key = 0, status = 0;
+	enum df_err err = df_msg_result(m, &why);
+
+	(void)df_msg_get_u64(m, DF_M_STATUS, &status); /* absent: 0 */
+	if (!df_msg_get_u64(m, DF_M_KEY_NUMBER, &key))
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		if ((uint64_t)s->deliveries[i] == key && !s->settled[i])
+			settle(s, i, err, &why, (uint32_t)status);
+}
+
+static void send_reply(void *ctx, struct df_reply *r)
+{
+	struct send *s = ctx;
+	struct queue *q = s->q;
+	struct destination_state *d = &q->pacs[s->dest];
+	struct df_why lost = {.err = DF_E_CANCELLED};
+
+	if (!r->last) {
+		if (r->msg != NULL && r->msg->type == DF_MSG_RESULT)
+			result(s, r->msg);
+		return;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->settled[i])
+			settle(s, i, DF_E_CANCELLED,
+			       r->err != DF_OK ? &r->why : &lost, 0);
+	d->busy = false;
+	if (r->err == DF_OK || s->good > 0) {
+		df_window_good(&d->window);
+		d->last = (struct df_why){0};
+	}
+	if (r->err != DF_OK && !job_lost(r))
+		destination_bad(q, d, &r->why);
+	else if (s->good == 0 && r->err == DF_OK)
+		/* all were refused for now: not in a circle */
+		d->window.next_ms = q->now + RETRY_MS;
+	df_log(DF_LOG_INFO, "send.done",
+	       DF_F_NUM("instances", s->n), DF_F_NUM("good", s->good));
+	free(s);
+}
+
+/* --- a SEND -------------------------------------------------------------------- */
+
+static void put_instance(struct df_msg *m, const struct df_row_delivery *d,
+			 const struct df_row_instance *row)
+{
+	struct df_msg item;
+
+	df_msg_init(&item, DF_MSG_NONE, 0);
+	df_msg_put_u64(&item, DF_M_KEY_NUMBER, (uint64_t)d->n);
+	df_msg_put_str(&item, DF_M_SOP_CLASS, row->sop_class);
+	df_msg_put_str(&item, DF_M_SOP_INSTANCE, row->sop_instance);
+	df_msg_put_str(&item, DF_M_TRANSFER_SYNTAX, row->transfer_syntax);
+	df_msg_put_u64(&item, DF_M_SIZE, row->size_bytes);
+	df_msg_put_item(m, DF_M_INSTANCE, &item);
+	df_msg_release(&item);
+}
+
+static void start(struct queue *q, size_t i, const struct df_row_delivery *rows,
+		  size_t n, struct df_link *link)
+{
+	struct send *s = df_xcalloc(1, sizeof *s);
+	struct df_row_instance row;
+	struct df_msg m;
+
+	s->q = q;
+	s->dest = i;
+	df_msg_init(&m, DF_MSG_SEND, 0);
+	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->destinations[i].name);
+	for (size_t k = 0; k < n; k++) {
+		(void)df_journal_delivery_move(q->j, rows[k].n,
+					       DF_DELIVERY_START, 0, DF_OK,
+					       NULL, 0); /* it was due */
+		if (!df_journal_instance(q->j, rows[k].item, &row) ||
+		    row.state == DF_INSTANCE_QUARANTINED) {
+			(void)df_journal_delivery_move(
+				q->j, rows[k].n, DF_DELIVERY_DENIED, 0,
+				DF_E_CORRUPT, "the instance is in quarantine",
+				0);
+			continue;
+		}
+		put_instance(&m, &rows[k], &row);
+		s->deliveries[s->n] = rows[k].n;
+		s->since_ms[s->n++] = rows[k].since_ms;
+	}
+	if (s->n == 0) {
+		df_msg_release(&m);
+		free(s);
+		return;
+	}
+	q->pacs[i].busy = true;
+	queue_call(q, link, &m, NULL, 0, DF_MSG_JOB_DONE, 0, send_reply, s);
+}
+
+void pacs_pump(struct queue *q)
+{
+	static struct df_row_delivery rows[SEND_MAX]; /* one thread */
+
+	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
+		struct destination_state *d = &q->pacs[i];
+		struct df_link *link = link_to(q, i);
+		size_t n;
+
+		if (d->busy || link == NULL ||
+		    !df_window_open(&d->window, q->now))
+			continue;
+		n = df_journal_deliveries_due(q->j, DF_DELIVER_INSTANCE,
+					      d->name, q->now, rows, SEND_MAX);
+		if (n > 0)
+			start(q, i, rows, n, link);
+	}
+}
+
+/* --- fetching -------------------------------------------------------------------- */
+
+static void fetch_again(void *ctx);
+
+static void fetch_end(struct fetch *f, enum df_err rc, const struct df_why *why,
+		      struct df_reply *r)
+{
+	struct fetch **at = &f->q->fetches;
+	struct df_msg m;
+	int fd = -1;
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	df_msg_init(&m, DF_MSG_FETCHED, f->tag);
+	if (rc == DF_OK && r->n_fds != 1)
+		rc = DF_E_BUG;
+	df_msg_put_result(&m, rc, why);
+	df_msg_put_u64(&m, DF_M_KEY_NUMBER, (uint64_t)f->delivery);
+	if (rc == DF_OK) {
+		df_msg_copy(&m, r->msg, DF_M_SIZE);
+		df_msg_copy(&m, r->msg, DF_M_TRANSFER_SYNTAX);
+		fd = df_fd_take(&r->fds[0]);
+	}
+	if (f->link != NULL)
+		queue_post(f->q, f->link, &m, &fd, fd >= 0 ? 1 : 0);
+	df_msg_release(&m);
+	df_fd_close(&fd);
+	free(f);
+}
+
+static void restored(void *ctx, struct df_reply *r)
+{
+	struct fetch *f = ctx;
+	struct df_why why = {0};
+
+	if (!job_lost(r)) {
+		fetch_end(f, r->err, &r->why, r);
+		return;
+	}
+	if (++f->tries < FETCH_TRIES) {
+		queue_later(f->q, RETRY_MS, fetch_again, f);
+		return;
+	}
+	fetch_end(f,
+		  df_fail(&why, DF_E_CORRUPT,
+			  "three cells died while they restored it"),
+		  &why, r);
+}
+
+static void fetch_opened(void *ctx, enum df_err rc, const struct df_why *why,
+			 struct opened *o)
+{
+	struct fetch *f = ctx;
+	struct job *job;
+
+	if (rc != DF_OK || f->link == NULL) {
+		fetch_end(f, rc != DF_OK ? rc : DF_E_CANCELLED, why, NULL);
+		return;
+	}
+	job = job_new(f->q, DF_MSG_RESTORE, WORK_RESTORE, f->row.study, f);
+	df_msg_put_u64(&job->m, DF_M_KIND,
+		       f->row.in_parcel ? DF_SOURCE_PARCEL : DF_SOURCE_RAW);
+	opened_put(&job->m, o);
+	df_msg_put_u64(&job->m, DF_M_RECORD, f->row.record);
+	df_msg_put_opt(&job->m, DF_M_TRANSFER_SYNTAX, f->wanted);
+	df_msg_put_str(&job->m, DF_M_FORM, f->form);
+	job_fd(job, df_fd_take(&o->fd));
+	job->priority += 1; /* somebody waits with an open association */
+	job->done = restored;
+	job_submit(job);
+}
+
+static void fetch_again(void *ctx)
+{
+	struct fetch *f = ctx;
+	struct df_row_delivery d;
+	struct df_why why = {0};
+
+	if (!df_journal_delivery(f->q->j, f->delivery, &d) ||
+	    d.kind != DF_DELIVER_INSTANCE ||
+	    !df_journal_instance(f->q->j, d.item, &f->row)) {
+		fetch_end(f, df_fail(&why, DF_E_NOTFOUND, "no such delivery"),
+			  &why, NULL);
+		return;
+	}
+	object_open(f->q, &f->row.object, f->row.in_parcel, f->row.peer,
+		    fetch_opened, f);
+}
+
+QUEUE_HANDLER(fetch)
+{
+	struct queue *q = queue_of(room);
+	struct fetch *f = df_xcalloc(1, sizeof *f);
+	uint64_t key = 0;
+
+	(void)fds, (void)n_fds;
+	f->q = q;
+	f->link = from;
+	f->tag = m->tag;
+	f->next = q->fetches;
+	q->fetches = f;
+	(void)df_msg_get_u64(m, DF_M_KEY_NUMBER, &key); /* 0: not found */
+	f->delivery = (int64_t)key;
+	if (!df_msg_get_str(m, DF_M_FORM, f->form, sizeof f->form))
+		df_str_fmt(f->form, sizeof f->form, "dataset");
+	(void)df_msg_get_str(m, DF_M_TRANSFER_SYNTAX, f->wanted,
+			     sizeof f->wanted); /* absent: the original */
+	fetch_again(f);
+}
+
+void deliver_link_down(struct queue *q, struct df_link *link)
+{
+	for (struct fetch *f = q->fetches; f != NULL; f = f->next)
+		if (f->link == link)
+			f->link = NULL;
+	if (link->role == DF_ROLE_DELIVER_HTTPS)
+		for (size_t i = 0; i < q->cfg->n_peers; i++)
+			q->peers[i].polling = false;
+}

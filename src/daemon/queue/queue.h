@@ -1,0 +1,286 @@
+/*
+ * queue.h - the room `queue`: custody, and the scheduler of everything.
+ *
+ * One event loop. A turn is: messages and timers; then every flow looks for
+ * work; then what was staged is published; then one commit of state.db; only
+ * then do messages leave (queue_post, queue_call). So no room ever hears of
+ * something that a power cut could take back.
+ *
+ * Memory holds only what is under way. After a restart each flow finds its
+ * work again in state.db; losing any other room makes its replies DF_E_PEER
+ * and the work is issued again.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "df/journal.h"
+#include "df/retry.h"
+#include "df/room.h"
+#include "df/sched.h"
+
+#define CEK_LEN 32
+#define DEATHS_MAX 3       /* cells that may die on one object */
+#define CALL_MS 60000      /* keys and index answer, or are gone */
+#define RETRY_MS 1000      /* pause after a room was away */
+#define TICK_MS 200
+#define PACK_MAX 48        /* instances in one parcel */
+#define CEKS_KEPT 32
+
+enum source { /* kinds of work in cells, served in turn */
+	WORK_RESTORE,
+	WORK_INSPECT,
+	WORK_VERIFY,
+	WORK_PACK,
+	WORK_REPORT,
+};
+
+struct queue;
+
+/* --- posts: what leaves after the commit ---------------------------------- */
+struct post;
+/* All take m and fds. link may be NULL: a call is answered with DF_E_PEER. */
+void queue_post(struct queue *q, struct df_link *link, struct df_msg *m,
+		int *fds, size_t n_fds);
+void queue_call(struct queue *q, struct df_link *link, struct df_msg *m,
+		int *fds, size_t n_fds, enum df_msg_type last,
+		int64_t timeout_ms, df_reply_fn *reply, void *ctx);
+/* Unlinks the object after the commit that made it superfluous. */
+void queue_remove(struct queue *q, const struct df_id *object);
+/* Runs fn after ms; for work that another room could not take. */
+void queue_later(struct queue *q, int64_t ms, df_loop_fn *fn, void *ctx);
+struct df_link *queue_keys(struct queue *q);
+struct df_link *queue_index(struct queue *q);
+struct df_link *queue_https(struct queue *q);
+uint32_t queue_chance(void);
+
+/* --- publishing: staged files become objects at the end of the turn -------- */
+typedef void published_fn(void *ctx, enum df_err err,
+			  const struct df_why *why);
+/* Takes the staged file. done runs before the commit, so it writes rows. */
+void queue_publish(struct queue *q, struct df_stage *stage, published_fn *done,
+		   void *ctx);
+
+/* --- cells ----------------------------------------------------------------- */
+struct job { /* heap; init with job_new */
+	struct df_msg m;
+	int fds[64]; /* DF_CHANNEL_FDS */
+	size_t n_fds;
+	uint32_t priority;
+	enum source source;
+	int64_t study;
+	/* before it is handed to a cell; false: it is dropped, ctx is settled */
+	bool (*dispatch)(void *ctx);
+	/* once for each FACTS */
+	void (*facts)(void *ctx, const struct df_msg *facts);
+	void (*done)(void *ctx, struct df_reply *reply); /* once */
+	void *ctx;
+	struct queue *q;
+	struct df_link *cell;
+	bool running;
+};
+struct job *job_new(struct queue *q, enum df_msg_type type, enum source source,
+		    int64_t study, void *ctx);
+void job_fd(struct job *job, int fd); /* takes fd */
+void job_submit(struct job *job);     /* takes job */
+/* True when a cell died or was lost: the job may be issued again. */
+bool job_lost(const struct df_reply *r);
+void cells_pump(struct queue *q);
+
+/* --- opening objects: descriptor and data key ------------------------------- */
+struct opened {
+	int fd; /* read-only; closed after the callback unless taken */
+	uint8_t cek[CEK_LEN];
+	uint64_t dfenv_len;
+	/* of a signed header (content 1 and 2) */
+	char hex[33];
+	struct df_digest h0;
+	struct df_digest previous;
+	uint64_t content, epoch, sequence, created_ms;
+};
+typedef void opened_fn(void *ctx, enum df_err err, const struct df_why *why,
+		       struct opened *o);
+/* sender: "" = we made it; for raw objects sealed = false. */
+void object_open(struct queue *q, const struct df_id *id, bool sealed,
+		 const char *sender, opened_fn *fn, void *ctx);
+/* The same for a file that is not yet an object. Takes fd. */
+void object_open_fd(struct queue *q, int fd, uint64_t len, bool sealed,
+		    const char *sender, opened_fn *fn, void *ctx);
+void opened_put(struct df_msg *m, const struct opened *o); /* CEK LENGTH */
+
+/* --- the room ----------------------------------------------------------------*/
+struct destination_state { /* one a configured destination or peer */
+	const char *name; /* of the configuration */
+	struct df_window window;
+	uint32_t under_way;  /* parcels */
+	bool busy;           /* a SEND or MANIFEST_SEND is under way */
+	struct send *send;   /* PACS only */
+	bool polling;        /* mailbox */
+	struct df_why last;  /* its last failure */
+};
+
+struct queue {
+	struct df_room *room;
+	const struct df_config *cfg;
+	struct df_spool sp;
+	struct df_journal *j;
+	char self[DF_HEX_LEN + 1]; /* our fingerprint, "" until keys said it */
+	int64_t now; /* wall ms, once a turn */
+	bool stopping;
+
+	struct post *posts, **posts_end;
+	struct publish *batch, **batch_end;
+	struct df_id *removals;
+	size_t n_removals, cap_removals;
+
+	struct df_sched sched;
+	struct kept_cek {
+		struct df_id id;
+		struct opened o;
+	} ceks[CEKS_KEPT];
+	uint32_t cek_next;
+
+	struct staged *staged;
+	struct commit *commits; /* published at the end of this turn */
+	struct {
+		int64_t cursor;   /* last instance taken up */
+		uint32_t under_way;
+		bool more;
+	} inspect;
+	struct {
+		int64_t *todo; /* instances whose facts an earlier life lost */
+		size_t n, at;
+		uint32_t under_way;
+		int64_t last_parcel;
+	} facts;
+	struct facts *unacked; /* facts that the index has not kept yet */
+	uint32_t n_unacked;
+	struct pack *packs;
+	double ratio; /* raw to coded, learned */
+	bool pack_look;
+	int64_t verify_cursor;
+	uint32_t verifies;
+	bool study_look;
+	bool signing;
+	bool upload_look;
+	bool receipt_look;
+	struct upload *uploads;
+	struct parked_manifest *manifests;
+	struct parked_mailbox *mailboxes;
+	bool report_look;
+	bool reporting; /* verdict.c */
+	bool sealing;   /* report.c */
+	int64_t report_cursor;
+	struct fetch *fetches;
+	struct destination_state *pacs; /* cfg->destinations */
+	struct destination_state *peers;
+	uint64_t instances_received; /* since start */
+};
+
+struct queue *queue_of(struct df_room *room);
+
+#define QUEUE_HANDLER(name)                                                    \
+	void on_##name(struct df_room *room, struct df_link *from,             \
+		       const struct df_msg *m, int *fds, size_t n_fds)
+
+/* intake.c */
+QUEUE_HANDLER(association_open);
+QUEUE_HANDLER(stage);
+QUEUE_HANDLER(commit);
+QUEUE_HANDLER(unstage);
+void intake_link_down(struct queue *q, struct df_link *link);
+bool intake_is_open(struct queue *q, int64_t study);
+
+/* inspect.c */
+void inspect_pump(struct queue *q);
+
+/* facts.c: what the index must know, until it knows it */
+void facts_put(struct queue *q, int64_t instance, const struct df_msg *facts,
+	       const struct df_row_instance *row);
+/* Are they on their way to the index? */
+bool facts_waiting(const struct queue *q, int64_t instance);
+void facts_index_up(struct queue *q);
+void facts_pump(struct queue *q); /* those lost with an earlier life */
+
+/* routing of what was understood: facts.c */
+void instance_route(struct queue *q, const struct df_row_instance *row);
+void parcel_route(struct queue *q, int64_t parcel, int64_t study);
+
+void facts_start(struct queue *q); /* finds what facts_pump has to do */
+
+/* seen.c: the FACTS of one job */
+struct seen {
+	struct df_row_instance row; /* what FACTS say of it */
+	char study_uid[65];
+	struct df_msg facts; /* owned */
+};
+struct seen_list {
+	struct seen *v; /* owned */
+	size_t n, cap;
+};
+void seen_add(struct seen_list *l, const struct df_msg *facts);
+void seen_release(struct seen_list *l);
+
+/* inspect.c: one raw object again, for its facts */
+void inspect_again(struct queue *q, const struct df_row_instance *row);
+
+/* pack.c, verify.c */
+void pack_pump(struct queue *q);
+bool pack_busy(const struct queue *q, int64_t study);
+void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
+void verify_pump(struct queue *q);
+/* A parcel that is ready, for the facts of its instances. */
+void verify_again(struct queue *q, int64_t parcel);
+
+/* assemble.c */
+void assemble_pump(struct queue *q);
+
+/* deliver.c: peers; pacs.c: destinations */
+void deliver_pump(struct queue *q);
+void deliver_link_down(struct queue *q, struct df_link *link);
+void pacs_pump(struct queue *q);
+QUEUE_HANDLER(fetch);
+void destination_bad(struct queue *q, struct destination_state *d,
+		     const struct df_why *why);
+int64_t object_again(struct queue *q, int64_t since_ms);
+
+/* upload.c, receipt.c */
+QUEUE_HANDLER(offer);
+QUEUE_HANDLER(part);
+QUEUE_HANDLER(part_done);
+QUEUE_HANDLER(manifest);
+void upload_pump(struct queue *q);
+void receipt_pump(struct queue *q); /* parked manifests look again */
+void receipt_link_down(struct queue *q, struct df_link *link);
+
+/* mailbox.c (centre), pull.c (clinic) */
+QUEUE_HANDLER(mailbox);
+QUEUE_HANDLER(parcel);
+QUEUE_HANDLER(mail);
+void mailbox_wake(struct queue *q, const char *peer);
+void mailbox_pump(struct queue *q);
+void mailbox_link_down(struct queue *q, struct df_link *link);
+void pull_pump(struct queue *q);
+
+/* report.c: bundles made here; verdict.c: bundles judged here */
+void report_pump(struct queue *q);
+void report_submit(struct queue *q, struct df_link *link, uint32_t tag,
+		   const char *study_uid, int *fds, size_t n_fds);
+void verdict_pump(struct queue *q);
+
+/* query.c, why.c */
+QUEUE_HANDLER(query);
+/* Answers with an error. */
+void answer_error(struct queue *q, struct df_link *link, uint32_t tag,
+		  enum df_err err, const struct df_why *why);
+/* Answers with text in a memfd; media NULL = JSON. */
+void answer_text(struct queue *q, struct df_link *link, uint32_t tag,
+		 const char *text, const char *media);
+/* The one screen of `study why`; caller frees. */
+char *why_text(struct queue *q, const struct df_row_study *s);
+
+/* A sealed memfd that holds text, or -1 (why says). */
+int text_fd(const char *name, struct df_text t, struct df_why *why);
+/* Reads a small descriptor wholly. */
+enum df_err fd_text(int fd, struct df_buf *to, struct df_why *why);
+
+#endif

@@ -1,0 +1,12 @@
+/* turn.h - the end of a turn, for main.c only. */
+#ifndef QUEUE_TURN_H
+#define QUEUE_TURN_H
+
+#include "queue.h"
+
+bool turn_has_work(const struct queue *q);
+/* Publishes, commits, removes, sends, in this order. */
+void turn_end(struct queue *q);
+void turn_link_down(struct queue *q, struct df_link *link);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * verify.c - a parcel made here is opened again in a fresh job, every
+ * instance decoded and compared; only then it is the instances' home and the
+ * raw objects go. The same job on a parcel that is ready brings facts that
+ * an earlier life lost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "queue.h"
+
+#define VERIFIES_MAX 3
+
+struct verify {
+	struct queue *q;
+	struct df_row_parcel p;
+	bool again;
+	struct seen_list seen;
+};
+
+static void begin(void *ctx);
+
+static void over(struct verify *v)
+{
+	if (v->again)
+		v->q->facts.under_way--;
+	else
+		v->q->verifies--;
+	seen_release(&v->seen);
+	free(v);
+}
+
+static void retry(struct verify *v)
+{
+	seen_release(&v->seen);
+	queue_later(v->q, RETRY_MS, begin, v);
+}
+
+/* The parcel is not what was put in: it goes, the raw objects stay. */
+static void bad(struct verify *v, const char *reason)
+{
+	struct queue *q = v->q;
+	struct df_why why = {0};
+
+	(void)df_fail(&why, DF_E_CORRUPT, "%s", reason);
+	df_log(DF_LOG_ERROR, "parcel.bad", DF_F_WORD("parcel", v->p.hex),
+	       DF_F_ERR(&why));
+	if (v->again)
+		return; /* it was good once: a person must look */
+	df_journal_parcel_state(q->j, v->p.n, DF_PARCEL_BAD);
+	df_journal_parcel_undo(q->j, v->p.n);
+	df_journal_study_epoch(q->j, v->p.study);
+	if (df_spool_quarantine(&q->sp, &v->p.object, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+	pack_failed(q, v->p.study);
+}
+
+static const struct seen *seen_of(const struct verify *v,
+				  const struct df_env_instance *in)
+{
+	for (size_t i = 0; i < v->seen.n; i++) {
+		const struct seen *s = &v->seen.v[i];
+
+		if (strcmp(s->row.sop_instance, in->sop_instance) == 0 &&
+		    df_digest_same(&s->row.digest, &in->digest) &&
+		    s->row.record == in->record_offset)
+			return s;
+	}
+	return NULL;
+}
+
+static void take_home(struct verify *v, const struct seen *s)
+{
+	struct queue *q = v->q;
+	struct df_row_instance row;
+	enum df_instance_state to;
+	const char *peer = v->p.direction == DF_ENV_TAKEN ? v->p.peer : "";
+
+	if (!df_journal_instance_find(q->j, peer, s->row.sop_instance,
+				      &s->row.digest, &row))
+		return;
+	if (!row.in_parcel &&
+	    df_instance_may(row.state, DF_INSTANCE_REPLACED, &to)) {
+		df_journal_instance_packed(q->j, row.n, v->p.n, &v->p.object,
+					   s->row.record, s->row.coding,
+					   row.coded_bytes);
+		df_journal_object_drop(q->j, &row.object);
+		queue_remove(q, &row.object);
+		row.object = v->p.object;
+	}
+	if (row.indexed)
+		return;
+	instance_route(q, &row);
+	if (!facts_waiting(q, row.n))
+		facts_put(q, row.n, &s->facts, &row);
+}
+
+static void good(struct verify *v)
+{
+	struct df_envelope env = {0};
+	struct df_why why = {0};
+	uint64_t len;
+	int fd = -1;
+	size_t i;
+	enum df_err rc = df_spool_object(&v->q->sp, &v->p.object, &fd, &why);
+
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &len, NULL, &why);
+	df_fd_close(&fd);
+	for (i = 0; rc == DF_OK && i < env.n_instances; i++)
+		if (seen_of(v, &env.instances[i]) == NULL)
+			break;
+	if (rc != DF_OK || i < env.n_instances || v->seen.n != i) {
+		bad(v, rc != DF_OK ? why.text
+				   : "an instance did not come back from its "
+				     "parcel as it went in");
+		df_envelope_release(&env);
+		return;
+	}
+	df_envelope_release(&env);
+	for (i = 0; i < v->seen.n; i++)
+		take_home(v, &v->seen.v[i]);
+	if (v->again)
+		return;
+	df_journal_parcel_state(v->q->j, v->p.n, DF_PARCEL_READY);
+	parcel_route(v->q, v->p.n, v->p.study);
+	v->q->study_look = true;
+}
+
+static void done(void *ctx, struct df_reply *r)
+{
+	struct verify *v = ctx;
+
+	if (job_lost(r) || df_err_fate(r->err) == DF_FATE_RETRY) {
+		retry(v);
+		return;
+	}
+	if (r->err == DF_OK)
+		good(v);
+	else
+		bad(v, r->why.text);
+	over(v);
+}
+
+static bool dispatch(void *ctx)
+{
+	struct verify *v = ctx;
+
+	if (df_journal_parcel_dispatch(v->q->j, v->p.n) < DEATHS_MAX)
+		return true;
+	bad(v, "three cells died while they compared it");
+	over(v);
+	return false;
+}
+
+static void facts(void *ctx, const struct df_msg *m)
+{
+	struct verify *v = ctx;
+
+	seen_add(&v->seen, m);
+}
+
+static void opened(void *ctx, enum df_err rc, const struct df_why *why,
+		   struct opened *o)
+{
+	struct verify *v = ctx;
+	struct job *job;
+
+	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY) {
+		retry(v);
+		return;
+	}
+	if (rc != DF_OK) {
+		bad(v, why->text);
+		over(v);
+		return;
+	}
+	job = job_new(v->q, DF_MSG_VERIFY, WORK_VERIFY, v->p.study, v);
+	opened_put(&job->m, o);
+	job_fd(job, df_fd_take(&o->fd));
+	job->dispatch = dispatch;
+	job->facts = facts;
+	job->done = done;
+	job_submit(job);
+}
+
+static void begin(void *ctx)
+{
+	struct verify *v = ctx;
+
+	object_open(v->q, &v->p.object, true,
+		    v->p.direction == DF_ENV_TAKEN ? v->p.peer : "", opened, v);
+}
+
+static void start(struct queue *q, const struct df_row_parcel *p, bool again)
+{
+	struct verify *v = df_xcalloc(1, sizeof *v);
+
+	v->q = q;
+	v->p = *p;
+	v->again = again;
+	begin(v);
+}
+
+void verify_again(struct queue *q, int64_t parcel)
+{
+	struct df_row_parcel p;
+
+	if (!df_journal_parcel(q->j, parcel, &p))
+		return;
+	q->facts.under_way++;
+	start(q, &p, true);
+}
+
+void verify_pump(struct queue *q)
+{
+	struct df_row_parcel rows[VERIFIES_MAX];
+	size_t n;
+
+	if (q->verifies >= VERIFIES_MAX)
+		return;
+	n = df_journal_parcels_unverified(q->j, q->verify_cursor, rows,
+					  VERIFIES_MAX - q->verifies);
+	for (size_t i = 0; i < n; i++) {
+		q->verify_cursor = rows[i].n;
+		q->verifies++;
+		start(q, &rows[i], false);
+	}
+}
