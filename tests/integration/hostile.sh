@@ -30,5 +30,6 @@ if [ -n "${DF_DATA:-}" ] && [ -d "$DF_DATA/malformed" ]; then
 fi
 check "every object is inspected, or in quarantine with a reason" wait_for 60 \
 	truth clinic "j['queue'].get('received', 0) == 0" status
+stop_node clinic
 check "the spool is sound" node clinic spool check
 done_testing

@@ -64,6 +64,8 @@ check "the study is closed" send_studies clinic
 check "the receipt names all" wait_for 120 has_at_least clinic confirmed "$COUNT"
 check "the PACS holds exactly what was sent" \
 	python3 "$LIB/dicom_bytes.py" --compare "$T/reference" "$T/pacs"
+check "the clinic ends in order" stop_node clinic
+check "the centre ends in order" stop_node centre
 check "the spool of the clinic is sound" node clinic spool check
 check "the spool of the centre is sound" node centre spool check
 done_testing

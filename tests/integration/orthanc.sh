@@ -18,7 +18,7 @@ fi
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 check "destination test says what works" node centre destination test pacs
 
-dcmsend --decompress-never +sd +r -aet MODALITY -aec PACS 127.0.0.1 \
+dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec PACS 127.0.0.1 \
 	"$ORTHANC_DICOM_direct" "$DATA" >/dev/null 2>&1
 count=$(orthanc_count direct)
 echo "# $count instances"

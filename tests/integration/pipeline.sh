@@ -19,7 +19,7 @@ check "the centre starts" start_node centre
 check "the clinic starts" start_node clinic
 check "the clinic joins the centre" join clinic centre
 
-dcmsend --decompress-never +sd +r -aet MODALITY -aec PACS 127.0.0.1 "$ref" \
+dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec PACS 127.0.0.1 "$ref" \
 	"$DATA" >/dev/null 2>&1
 sent=$(find "$T/reference" -type f | wc -l)
 check "the client sends to the clinic" send "$DICOM_clinic" "$DATA"
@@ -35,6 +35,8 @@ check "the clinic holds receipts for all" \
 	wait_for 60 has_at_least clinic confirmed "$uids"
 check "the PACS has the bytes that were sent" \
 	python3 "$LIB/dicom_bytes.py" --compare --first "$T/reference" "$T/pacs"
+check "the clinic ends in order" stop_node clinic
+check "the centre ends in order" stop_node centre
 check "the spool of the clinic is sound" node clinic spool check
 check "the spool of the centre is sound" node centre spool check
 done_testing

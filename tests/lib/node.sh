@@ -39,14 +39,14 @@ trap 'exit 130' INT TERM
 
 # check NAME COMMAND...: one case
 check() {
-	name=$1
+	case_name=$1
 	shift
 	CASES=$((CASES + 1))
 	if "$@" >"$T/check.out" 2>&1; then
-		echo "ok $CASES - $name"
+		echo "ok $CASES - $case_name"
 	else
 		FAILED=$((FAILED + 1))
-		echo "not ok $CASES - $name"
+		echo "not ok $CASES - $case_name"
 		head -n 20 "$T/check.out" | sed 's/^/#   /'
 	fi
 }
@@ -174,7 +174,7 @@ start_storescp() {
 send() {
 	port=$1
 	shift
-	dcmsend --decompress-never +sd +r -aet MODALITY -aec CLINIC 127.0.0.1 \
+	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC 127.0.0.1 \
 		"$port" "$@" >>"$T/dcmsend.log" 2>&1
 }
 
