@@ -103,14 +103,18 @@ struct df_text dataset_text(DcmItem *item, const DcmTagKey &key, DcmEVR *vr)
 	return {nullptr, 0};
 }
 
+/* The element may claim any VR and length; no list of sets is that long. */
 OFString dataset_charset(DcmItem *item)
 {
-	OFString value;
+	DcmEVR vr;
+	struct df_text t = dataset_text(item, DCM_SpecificCharacterSet, &vr);
 
-	if (item->findAndGetOFStringArray(DCM_SpecificCharacterSet, value)
-		    .bad())
-		value.clear();
-	return value;
+	while (t.len > 0 && (t.ptr[t.len - 1] == 0 || t.ptr[t.len - 1] == ' '))
+		t.len--;
+	return t.ptr != nullptr && t.len < 256 &&
+			       memchr(t.ptr, 0, t.len) == nullptr
+		       ? OFString(t.ptr, t.len)
+		       : OFString();
 }
 
 static bool vr_uses_charset(DcmEVR vr)
@@ -118,6 +122,8 @@ static bool vr_uses_charset(DcmEVR vr)
 	return vr == EVR_PN || vr == EVR_LO || vr == EVR_SH || vr == EVR_ST ||
 	       vr == EVR_LT || vr == EVR_UT || vr == EVR_UC || vr == EVR_UN;
 }
+
+static const size_t text_max = 4096;
 
 struct reader {
 	DcmDataset *ds;
@@ -142,6 +148,8 @@ static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
 	}
 	if (t.ptr == nullptr)
 		return;
+	if (t.len > text_max) /* no honest value is; the field is cut anyway */
+		t.len = text_max;
 	basis = df_charset_decode(to, cap, t,
 				  vr_uses_charset(vr) ? r->declared.c_str()
 						      : "",
