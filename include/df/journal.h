@@ -427,15 +427,6 @@ size_t df_journal_reports_open(struct df_journal *j, int64_t after,
 void df_journal_report_stored(struct df_journal *j, int64_t n,
 			      uint32_t verdict);
 
-/* --- how much of everything ------------------------------------------------ */
-#define DF_TOTALS_STATES 16
-struct df_totals {
-	uint64_t instances[DF_TOTALS_STATES];  /* by enum df_instance_state */
-	uint64_t deliveries[DF_TOTALS_STATES]; /* by enum df_delivery_state */
-	uint64_t studies;
-};
-void df_journal_totals(struct df_journal *j, struct df_totals *t);
-
 /* --- start ------------------------------------------------------------------ */
 struct df_recovery {
 	uint64_t swept;    /* staging files removed */

@@ -27,5 +27,5 @@ check "the centre lists it" truth centre "len(j['peers']) == 1" peer list
 check "the same code again, from another clinic, is refused" \
 	refused two "used" peer join "$url" --code "$code"
 check "the line works" \
-	wait_for 20 truth one "any(p['connected'] for p in j['queue']['line'])" status
+	wait_for 20 truth one "any(d['up'] for d in j['queue']['destinations'])" status
 done_testing

@@ -29,7 +29,7 @@ if [ -n "${DF_DATA:-}" ] && [ -d "$DF_DATA/malformed" ]; then
 	done
 fi
 check "every object is inspected, or in quarantine with a reason" wait_for 60 \
-	truth clinic "j['queue'].get('received', 0) == 0" status
+	truth clinic "j['queue']['inspected_all']" status
 stop_node clinic
 check "the spool is sound" node clinic spool check
 done_testing

@@ -28,7 +28,7 @@ for goal in 5 20 40; do
 	wait_for 60 has_at_least centre instances "$goal"
 	kill -USR1 "$RELAY"
 	check "the clinic says that the peer is away (after $goal)" wait_for 30 \
-		truth clinic "not any(p['connected'] for p in j['queue']['line'])" status
+		truth clinic "not any(d['up'] for d in j['queue']['destinations'])" status
 	kill -USR2 "$RELAY"
 done
 check "all arrive" wait_for 120 has_at_least centre confirmed 60

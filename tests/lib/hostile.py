@@ -64,7 +64,10 @@ def connect():
 def read_pdu(s):
     head = b""
     while len(head) < 6:
-        more = s.recv(6 - len(head))
+        try:
+            more = s.recv(6 - len(head))
+        except ConnectionResetError:  # as good as an A-ABORT
+            more = b""
         if not more:
             return None, b""
         head += more
