@@ -185,6 +185,8 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 
 	memset(f, 0, sizeof *f);
 	rc = dataset_load(&ds, o, true, why);
+	if (rc != DF_OK) /* half-read elements have lengths but no values */
+		return rc;
 	r.declared = dataset_charset(&ds);
 #define X(name, cap, group, element)                                           \
 	read_fact(&r, f->name, sizeof f->name, group, element);
@@ -194,8 +196,6 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 			      sizeof f->accession_issuer);
 	(void)snprintf(f->text_basis, sizeof f->text_basis, "%s",
 		       df_text_basis_name(r.basis));
-	if (rc != DF_OK)
-		return rc;
 	if (!df_uid_valid(df_text_of(f->sop_class)) ||
 	    !df_uid_valid(df_text_of(f->sop_instance)) ||
 	    !df_uid_valid(df_text_of(f->study_uid)) ||
