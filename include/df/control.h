@@ -3,9 +3,9 @@
  *
  * A UNIX stream socket. A request is one line {"verb":"...","args":{...}} and
  * its answer one line, {"ok":true,"result":{...}} or
- * {"ok":false,"error":"NAME","text":"...","hint":"..."}. Descriptors travel
- * with the first byte of a line. What the lines mean is the business of
- * console and of the command; here are only the bytes.
+ * {"ok":false,"error":"NAME","text":"..."}. Descriptors travel with the first
+ * byte of a line. What the lines mean is the business of console and of the
+ * command; here are only the bytes.
  */
 #ifndef DF_CONTROL_H
 #define DF_CONTROL_H

@@ -35,11 +35,8 @@ static enum df_err answer_decode(const struct df_buf *line, cJSON **result,
 	if (cJSON_IsTrue(df_json_at(o, "ok"))) {
 		*result = cJSON_DetachItemFromObjectCaseSensitive(o, "result");
 	} else {
-		const char *hint = df_json_text(o, "hint");
-
-		rc = df_fail(why, err_of(df_json_text(o, "error")), "%s%s%s",
-			     df_json_text(o, "text"), hint[0] ? "; " : "",
-			     hint);
+		rc = df_fail(why, err_of(df_json_text(o, "error")), "%s",
+			     df_json_text(o, "text"));
 	}
 	cJSON_Delete(o);
 	return rc;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "df/object.h"
 
 static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 {
@@ -229,10 +230,42 @@ const struct df_cmd df_cmd_destination_list = {
 	.run = destination_list,
 };
 
+/* One line a class; of a DICOMweb server or a node whatever it said. */
+static void test_print(const cJSON *r)
+{
+	const cJSON *c, *t, *list = df_json_at(r, "accepts");
+	char *text;
+
+	if (list == NULL) {
+		text = cJSON_Print(r);
+		(void)puts(text ? text : ""); /* main checks stdout */
+		cJSON_free(text);
+		return;
+	}
+	(void)printf("C-ECHO %s, %lld ms\n",
+		     cJSON_IsTrue(df_json_at(r, "echo")) ? "answered"
+							 : "failed",
+		     (long long)df_json_num(r, "ms")); /* main checks */
+	cJSON_ArrayForEach(c, list)
+	{
+		const char *sep = "";
+
+		df_cell(df_json_text(c, "name"), 50);
+		cJSON_ArrayForEach(t, df_json_at(c, "transfer_syntaxes"))
+		{
+			const char *uid = cJSON_GetStringValue(t);
+
+			(void)printf("%s%s", sep,
+				     uid ? df_uid_name(uid) : ""); /* same */
+			sep = ", ";
+		}
+		(void)putchar('\n'); /* the same */
+	}
+}
+
 static enum df_err destination_test(struct df_cli *cli, struct df_why *why)
 {
 	cJSON *result = NULL;
-	char *text;
 	enum df_err rc =
 		df_ask(cli, "destination test", df_args1("name", cli->args[0]),
 		       NULL, 0, DF_ASK_SLOW_MS, &result, NULL, why);
@@ -240,9 +273,7 @@ static enum df_err destination_test(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK && cli->json) {
 		df_print_json(result);
 	} else if (rc == DF_OK) {
-		text = cJSON_Print(result);
-		(void)puts(text ? text : ""); /* main checks stdout */
-		cJSON_free(text);
+		test_print(result);
 	}
 	cJSON_Delete(result);
 	return rc;

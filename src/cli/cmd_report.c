@@ -22,8 +22,7 @@
 
 #define BODY_MAX (512u * 1024u * 1024u)
 
-/* --- words
- * ------------------------------------------------------------------*/
+/* --- words --- */
 
 static const char *verdict_text(const char *word)
 {
@@ -81,8 +80,7 @@ const struct df_cmd df_cmd_report_list = {
 	.run = list_run,
 };
 
-/* --- parts from the daemon
- * --------------------------------------------------*/
+/* --- parts from the daemon --- */
 
 /* form: "text", "body", "statement", "cms"; b is the caller's. */
 static enum df_err part_get(struct df_cli *cli, const char *form,
@@ -197,8 +195,7 @@ const struct df_cmd df_cmd_report_show = {
 	.run = show_run,
 };
 
-/* --- files
- * ------------------------------------------------------------------*/
+/* --- files --- */
 
 /* A new file of the caller's; never over an old one. */
 static enum df_err file_make(const char *path, const struct df_buf *b,
@@ -274,8 +271,7 @@ const struct df_cmd df_cmd_report_export = {
 	.run = export_run,
 };
 
-/* --- verify
- * -----------------------------------------------------------------*/
+/* --- verify --- */
 
 /* All PEM files of report-trust, physicians' and seals' apart. */
 static enum df_err trust_read(struct df_cli *cli, struct df_buf *signers,
@@ -414,8 +410,7 @@ const struct df_cmd df_cmd_report_verify = {
 	.run = verify_run,
 };
 
-/* --- trust
- * ------------------------------------------------------------------*/
+/* --- trust --- */
 
 static enum df_err trust_add(struct df_cli *cli, struct df_why *why)
 {

@@ -136,8 +136,7 @@ const struct df_cmd df_cmd_study_send = {
 	.run = send_run,
 };
 
-/* --- queue
- * ------------------------------------------------------------------*/
+/* --- queue --- */
 
 static void queue_print(const cJSON *all)
 {
@@ -179,6 +178,27 @@ const struct df_cmd df_cmd_queue_list = {
 	.run = queue_list,
 };
 
+/* An order that moved nothing named nothing that is there. */
+static enum df_err order_send(struct df_cli *cli, const char *verb, cJSON *args,
+			      bool by_id, struct df_why *why)
+{
+	cJSON *result = NULL;
+	enum df_err rc =
+		df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result, NULL, why);
+	const int64_t moved = df_json_num(result, "moved");
+
+	if (rc == DF_OK && by_id && moved == 0)
+		rc = df_fail(why, DF_E_NOTFOUND,
+			     "no such delivery, or not in "
+			     "a state for this; see queue list");
+	else if (rc == DF_OK && cli->json)
+		df_print_json(result);
+	else if (rc == DF_OK)
+		(void)printf("%lld deliveries\n", (long long)moved); /* main */
+	cJSON_Delete(result);
+	return rc;
+}
+
 /* {ids:[..]} or {all:true} or {destination:..} */
 static enum df_err queue_order(struct df_cli *cli, const char *verb,
 			       struct df_why *why)
@@ -208,7 +228,7 @@ static enum df_err queue_order(struct df_cli *cli, const char *verb,
 			(void)cJSON_AddItemToArray(ids, id); /* memory */
 		}
 	}
-	return ask_print(cli, verb, args, NULL, why);
+	return order_send(cli, verb, args, cli->n_args > 0, why);
 }
 
 static enum df_err queue_hold(struct df_cli *cli, struct df_why *why)
@@ -252,7 +272,7 @@ static enum df_err queue_retry(struct df_cli *cli, struct df_why *why)
 	else
 		(void)cJSON_AddStringToObject(args, "id",
 					      cli->args[0]); /* same */
-	return ask_print(cli, "queue retry", args, NULL, why);
+	return order_send(cli, "queue retry", args, true, why);
 }
 
 const struct df_cmd df_cmd_queue_retry = {

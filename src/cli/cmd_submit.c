@@ -107,7 +107,7 @@ static enum df_err images_set(struct df_cli *cli, struct df_statement *st,
 		df_ask(cli, "study show", df_args1("study", st->study_uid),
 		       NULL, 0, DF_ASK_MS, &show, NULL, why);
 
-	cJSON_ArrayForEach(m, df_json_at(show, "manifests"))
+	cJSON_ArrayForEach(m, df_json_at(show, "held_manifests"))
 	{
 		const char *hex = cJSON_GetStringValue(m);
 

@@ -132,17 +132,6 @@ void client_answer(struct client *c, cJSON *result, int *fd)
 	client_finish(c, answer);
 }
 
-static const char *hint(enum df_err err)
-{
-	if (err == DF_E_PEER)
-		return "the room is starting again; try again in a moment";
-	if (err == DF_E_TIMEOUT)
-		return "the room is busy or stuck; see its log lines";
-	if (err == DF_E_DENIED)
-		return "only root or the daemon's own user may do this";
-	return NULL;
-}
-
 void client_fail(struct client *c, enum df_err err, const struct df_why *why)
 {
 	cJSON *answer = cJSON_CreateObject();
@@ -152,8 +141,6 @@ void client_fail(struct client *c, enum df_err err, const struct df_why *why)
 	(void)cJSON_AddStringToObject(answer, "error", df_err_name(err));
 	(void)cJSON_AddStringToObject(answer, "text",
 				      text ? why->text : df_err_text(err));
-	if (hint(err) != NULL)
-		(void)cJSON_AddStringToObject(answer, "hint", hint(err));
 	client_finish(c, answer);
 }
 

@@ -51,9 +51,12 @@ static void on_reply(void *ctx, struct df_reply *r)
 
 	if (!r->last)
 		return;
-	if (r->msg == NULL) /* no answer: say whose */
-		(void)df_fail(&a.why, a.err, "%s does not answer",
-			      df_role_name(ask->role)); /* the same error */
+	if (r->msg == NULL) /* no answer: say whose; the error stays */
+		(void)df_fail(&a.why, a.err, "%s does not answer: it %s",
+			      df_role_name(ask->role),
+			      a.err == DF_E_TIMEOUT
+				      ? "is busy or stuck; see its log lines"
+				      : "is starting again; try again soon");
 	free(ask);
 	client_hold(c);
 	a.fd = r->n_fds > 0 ? &r->fds[0] : &none;
@@ -124,8 +127,7 @@ static void pass_back(struct answer *a)
 	client_answer(c, result, a->fd);
 }
 
-/* --- status: everybody at once, and who is silent
- * ---------------------------*/
+/* --- status: everybody at once, and who is silent --- */
 
 static void status_add(struct answer *a, const char *what, const char *member)
 {
@@ -202,8 +204,7 @@ static void run_status(struct client *c)
 		 status_peers);
 }
 
-/* --- studies: the queue's states, the index's patients
- * ----------------------*/
+/* --- studies: the queue's states, the index's patients --- */
 
 static const char *text_of(const cJSON *o, const char *key)
 {
@@ -303,8 +304,7 @@ static void run_study_list(struct client *c)
 		 studies_states);
 }
 
-/* --- reports: never a body from an unverified one
- * ---------------------------*/
+/* --- reports: never a body from an unverified one --- */
 
 static void report_part(struct answer *a)
 {
@@ -339,13 +339,19 @@ static void run_report_part(struct client *c)
 		 report_part);
 }
 
-/* --- the table
- * --------------------------------------------------------------*/
+/* Trust and peers are read again; no room restarts for it. */
+static void run_keys_reload(struct client *c)
+{
+	question(c, DF_ROLE_KEYS, "reload", args_take(c), false, QUICK_MS,
+		 pass_back);
+}
+
+/* --- the table --- */
 
 static const struct route routes[] = {
 	{"status", DF_ROLE_NONE, 0, run_status},
 	{"reload", DF_ROLE_SUPERVISE, QUICK_MS, NULL},
-	{"keys reload", DF_ROLE_KEYS, QUICK_MS, NULL},
+	{"keys reload", DF_ROLE_NONE, 0, run_keys_reload},
 	{"peer invite", DF_ROLE_KEYS, QUICK_MS, NULL},
 	{"peer list", DF_ROLE_KEYS, QUICK_MS, NULL},
 	{"peer revoke", DF_ROLE_KEYS, QUICK_MS, NULL},
