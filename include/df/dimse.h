@@ -36,16 +36,17 @@ struct df_dimse_peer {
  * A-ASSOCIATE-RJ (PS3.8 9.3.4). */
 enum df_dimse_verdict {
 	DF_DIMSE_ACCEPT,
-	DF_DIMSE_REJECT_CALLED,  /* permanent, user, called AE not recognised */
-	DF_DIMSE_REJECT_CALLING, /* permanent, user, calling AE not recognised */
-	DF_DIMSE_REJECT_BUSY,    /* transient, local limit exceeded */
+	DF_DIMSE_REJECT_CALLED,	 /* permanent, user, called AE not recognised */
+	DF_DIMSE_REJECT_CALLING, /* permanent, user, calling AE not recognised
+				  */
+	DF_DIMSE_REJECT_BUSY,	 /* transient, local limit exceeded */
 };
 
 struct df_dimse_scp {
-	int idle_ms;          /* longest silence between two commands */
+	int idle_ms;	      /* longest silence between two commands */
 	int progress_ms;      /* longest silence inside a message or a write */
 	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
-	void *ctx;            /* borrowed, for admit */
+	void *ctx;	      /* borrowed, for admit */
 	/* Asked once, before anything is accepted. */
 	enum df_dimse_verdict (*admit)(void *ctx,
 				       const struct df_dimse_peer *peer);
@@ -97,7 +98,8 @@ uint16_t df_store_status(enum df_err err);
  * destination's trouble: retry); REFUSED for A9xx, Cxxx and all else. */
 enum df_err df_store_status_err(uint16_t status);
 
-/* --- the asking side --------------------------------------------------------*/
+/* --- the asking side
+ * --------------------------------------------------------*/
 
 struct df_dimse; /* an open association */
 
@@ -140,10 +142,10 @@ struct df_store_rsp {
 /*
  * Sends the len bytes exactly as they are on the context for rq's class and
  * transfer syntax and waits for the answer. An odd length is DF_E_UNSUPPORTED,
- * but a deflated stream gets the NUL that PS3.5 A.5 wants. rq->message_id is ignored. DF_OK
- * when an answer came, whatever its status. DF_E_UNSUPPORTED when no context
- * fits (the association lives). After any other error the association is dead:
- * df_dimse_abort it.
+ * but a deflated stream gets the NUL that PS3.5 A.5 wants. rq->message_id is
+ * ignored. DF_OK when an answer came, whatever its status. DF_E_UNSUPPORTED
+ * when no context fits (the association lives). After any other error the
+ * association is dead: df_dimse_abort it.
  */
 DF_MUST_CHECK enum df_err df_dimse_store(struct df_dimse *d,
 					 const struct df_store_rq *rq,

@@ -67,12 +67,10 @@ bool df_object_can_transcode(const char *from, const char *to);
  * Part 10 file when the unchanged data set bytes follow: appended to *out.
  * Needs no dictionary. source_ae may be NULL.
  */
-DF_MUST_CHECK enum df_err df_object_part10(struct df_buf *out,
-					   const char *sop_class,
-					   const char *sop_instance,
-					   const char *transfer_syntax,
-					   const char *source_ae,
-					   struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_object_part10(struct df_buf *out, const char *sop_class,
+		 const char *sop_instance, const char *transfer_syntax,
+		 const char *source_ae, struct df_why *why);
 
 /* What a Part 10 file in memory says of itself, and where the data set lies.
  * Only the file meta information is read. A file without preamble or meta
@@ -83,9 +81,8 @@ struct df_part10 {
 	char transfer_syntax[65];
 	size_t dataset_at; /* the data set is ptr[dataset_at..len) */
 };
-DF_MUST_CHECK enum df_err df_part10_decode(struct df_part10 *p,
-					   const void *ptr, size_t len,
-					   struct df_why *why);
+DF_MUST_CHECK enum df_err df_part10_decode(struct df_part10 *p, const void *ptr,
+					   size_t len, struct df_why *why);
 
 /* --- reports ---------------------------------------------------------------*/
 
@@ -95,9 +92,9 @@ enum df_report_kind df_report_kind(const char *sop_class);
 
 struct df_report_view {
 	enum df_report_kind kind;
-	bool complete; /* SR: Completion Flag; PDF: always true */
-	bool verified; /* SR: Verification Flag; PDF: attribute of its
-			  Verification Flag when present */
+	bool complete;	 /* SR: Completion Flag; PDF: always true */
+	bool verified;	 /* SR: Verification Flag; PDF: attribute of its
+			    Verification Flag when present */
 	char title[300]; /* UTF-8; patient data */
 	/* SR: UTF-8 plain text. PDF: the PDF's bytes, padding removed. */
 	struct df_buf body;

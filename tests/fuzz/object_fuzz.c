@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const syntaxes[] = {
-	DF_TS_EXPLICIT_LE,	DF_TS_IMPLICIT_LE,	DF_TS_EXPLICIT_BE,
+	DF_TS_EXPLICIT_LE,	DF_TS_IMPLICIT_LE,	 DF_TS_EXPLICIT_BE,
 	DF_TS_JPEG_LS_LOSSLESS, DF_TS_JPEG_LOSSLESS_SV1, DF_TS_RLE_LOSSLESS,
 };
 
@@ -23,8 +23,8 @@ static void view(const struct df_object *o)
 
 	if (df_object_report(o, 1u << 20, &v, NULL) == DF_OK &&
 	    v.kind == DF_REPORT_SR && v.body.len > 0 &&
-	    !df_utf8_valid((struct df_text){(const char *)v.body.ptr,
-					    v.body.len}))
+	    !df_utf8_valid(
+		    (struct df_text){(const char *)v.body.ptr, v.body.len}))
 		abort();
 	df_report_view_release(&v);
 }

@@ -101,8 +101,8 @@ void target_of(const struct deliver *d, const struct df_destination *to,
 	*target = (struct df_dimse_target){
 		.host = to->dicom.host,
 		.port = to->dicom.port,
-		.calling = to->calling_ae[0] != 0 ? to->calling_ae
-						  : cfg->node.ae,
+		.calling =
+			to->calling_ae[0] != 0 ? to->calling_ae : cfg->node.ae,
 		.called = to->ae,
 		.connect_ms = (int)(cfg->dimse.connect_s * 1000),
 		.progress_ms = (int)(cfg->dimse.timeout_s * 1000)};
@@ -144,7 +144,8 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 		return rc;
 	}
 	df_str_fmt(d->open_to, sizeof d->open_to, "%s", job->to->name);
-	df_log(DF_LOG_INFO, "association.open", DF_F_AE("called", target.called),
-	       DF_F_ADDR(target.host), DF_F_NUM("contexts", n_proposed));
+	df_log(DF_LOG_INFO, "association.open",
+	       DF_F_AE("called", target.called), DF_F_ADDR(target.host),
+	       DF_F_NUM("contexts", n_proposed));
 	return DF_OK;
 }

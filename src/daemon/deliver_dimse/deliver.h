@@ -17,7 +17,7 @@ struct item {
 	char sop_class[DF_UID_CAP];
 	char sop_instance[DF_UID_CAP];
 	char transfer_syntax[DF_UID_CAP]; /* of the original */
-	bool settled;                     /* its RESULT was sent */
+	bool settled;			  /* its RESULT was sent */
 };
 
 struct job {
@@ -55,15 +55,14 @@ void fetch_ask(struct deliver *d, const struct job *job, size_t item,
 /* Waits for it: the sealed memory, now the caller's, and its size. The result
  * of the restoring when that failed; DF_E_PEER also when queue is gone, which
  * *lost tells apart. */
-DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *f, int *fd,
-				     uint64_t *size_bytes, bool *lost,
+DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *f,
+				     int *fd, uint64_t *size_bytes, bool *lost,
 				     struct df_why *why);
 
 /* Opens an association for what is not settled, or keeps the open one when it
  * will do. */
-DF_MUST_CHECK enum df_err association_for(struct deliver *d,
-					  const struct job *job,
-					  struct df_why *why);
+DF_MUST_CHECK enum df_err
+association_for(struct deliver *d, const struct job *job, struct df_why *why);
 void association_end(struct deliver *d, bool abort);
 /* The transfer syntax in which an item can go out over the open association,
  * NULL when none was accepted. */
@@ -78,9 +77,8 @@ DF_MUST_CHECK enum df_err test_run(struct deliver *d, const struct df_msg *m,
 				   struct df_why *why);
 void job_done(struct deliver *d, uint32_t tag, enum df_err err,
 	      const struct df_why *why, int *fd);
-const struct df_destination *job_destination(struct deliver *d,
-					     const struct df_msg *m,
-					     struct df_why *why);
+const struct df_destination *
+job_destination(struct deliver *d, const struct df_msg *m, struct df_why *why);
 void target_of(const struct deliver *d, const struct df_destination *to,
 	       struct df_dimse_target *target);
 

@@ -14,9 +14,8 @@
 
 #define IDLE_MS 5000 /* how long an association is kept for the next job */
 
-const struct df_destination *job_destination(struct deliver *d,
-					     const struct df_msg *m,
-					     struct df_why *why)
+const struct df_destination *
+job_destination(struct deliver *d, const struct df_msg *m, struct df_why *why)
 {
 	const struct df_destination *to;
 	struct df_text name;
@@ -68,9 +67,9 @@ static enum df_err step(struct deliver *d, struct df_why *why)
 int main(int argc, char **argv)
 {
 	static struct deliver d;
-	static const struct df_room_spec spec = {
-		.role = DF_ROLE_DELIVER_DIMSE,
-		.exit_without = DF_ROLE_BIT(QUEUE)};
+	static const struct df_room_spec spec = {.role = DF_ROLE_DELIVER_DIMSE,
+						 .exit_without =
+							 DF_ROLE_BIT(QUEUE)};
 	struct df_why why = {0};
 	enum df_err rc;
 

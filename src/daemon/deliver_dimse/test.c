@@ -24,8 +24,9 @@ static const char *const classes[] = {
 	"1.2.840.10008.5.1.4.1.1.104.1", /* Encapsulated PDF */
 };
 static const char *const syntaxes[] = {
-	DF_TS_EXPLICIT_LE,	DF_TS_IMPLICIT_LE,  DF_TS_JPEG_LS_LOSSLESS,
-	DF_TS_JPEG2000_LOSSLESS, DF_TS_JPEG_LOSSLESS_SV1, DF_TS_RLE_LOSSLESS,
+	DF_TS_EXPLICIT_LE,	 DF_TS_IMPLICIT_LE,
+	DF_TS_JPEG_LS_LOSSLESS,	 DF_TS_JPEG2000_LOSSLESS,
+	DF_TS_JPEG_LOSSLESS_SV1, DF_TS_RLE_LOSSLESS,
 };
 #define CLASSES (sizeof classes / sizeof classes[0])
 #define SYNTAXES (sizeof syntaxes / sizeof syntaxes[0])

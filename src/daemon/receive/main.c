@@ -19,10 +19,9 @@ static enum df_dimse_verdict verdict_of(struct receive *r,
 {
 	struct df_why why = {0};
 
-	switch (df_config_admit(df_room_config(r->room),
-				df_text_of(peer->called),
-				df_text_of(peer->calling),
-				df_text_of(r->address))) {
+	switch (df_config_admit(
+		df_room_config(r->room), df_text_of(peer->called),
+		df_text_of(peer->calling), df_text_of(r->address))) {
 	case DF_ADMIT_CALLED_UNKNOWN:
 		return DF_DIMSE_REJECT_CALLED;
 	case DF_ADMIT_CALLING_UNKNOWN:

@@ -34,8 +34,8 @@ struct receive {
 	/* lent by queue */
 	struct stage ready[STAGES];
 	size_t n_ready;
-	size_t asked;           /* STAGE_RQ without an answer yet */
-	enum df_err starved;    /* why the last STAGE_RQ gave nothing */
+	size_t asked;	     /* STAGE_RQ without an answer yet */
+	enum df_err starved; /* why the last STAGE_RQ gave nothing */
 	/* the instance that is arriving */
 	struct stage file;
 	struct df_sealer sealer;

@@ -136,7 +136,8 @@ enum df_err command_decode(struct command *c, const uint8_t *ptr, size_t len,
 	return DF_OK;
 }
 
-/* --- encoding: the buffer is ours and small, so a failure is a limit ------- */
+/* --- encoding: the buffer is ours and small, so a failure is a limit -------
+ */
 
 struct writer {
 	struct df_buf *out;

@@ -41,9 +41,8 @@ DF_MUST_CHECK enum df_err command_decode(struct command *c, const uint8_t *ptr,
 					 size_t len, struct df_why *why);
 /* Writes a request or response of the fields that its kind has; out is
  * cleared first. */
-DF_MUST_CHECK enum df_err command_encode(struct df_buf *out,
-					 const struct command *c,
-					 struct df_why *why);
+DF_MUST_CHECK enum df_err
+command_encode(struct df_buf *out, const struct command *c, struct df_why *why);
 
 #ifdef __cplusplus
 }

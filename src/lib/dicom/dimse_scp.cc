@@ -167,8 +167,7 @@ static enum df_err negotiate(struct scp *s, bool *open, struct df_why *why)
 			answer_context(s, &pc);
 	}
 	if (ASC_acknowledgeAssociation(s->ch.assoc).bad())
-		return df_fail(why, DF_E_PEER,
-			       "cannot accept the association");
+		return df_fail(why, DF_E_PEER, "cannot accept the association");
 	*open = true;
 	return DF_OK;
 }
@@ -196,8 +195,7 @@ static enum df_err dataset_read(struct scp *s, uint8_t context,
 		else if (f == FLOW_DATA && pdv.pdvType != DUL_DATASETPDV)
 			rc = df_fail(why, DF_E_FORMAT,
 				     "command inside a data set");
-		else if (f == FLOW_DATA &&
-			 pdv.presentationContextID != context)
+		else if (f == FLOW_DATA && pdv.presentationContextID != context)
 			rc = df_fail(why, DF_E_FORMAT,
 				     "data set on another context than its "
 				     "command");
@@ -302,9 +300,8 @@ static enum df_err serve_messages(struct scp *s, struct df_why *why)
 			return df_fail(why, DF_E_FORMAT,
 				       "command on a context that was not "
 				       "accepted");
-		rc = c.field == COMMAND_C_STORE_RQ
-			     ? store(s, &c, context, why)
-			     : other(s, &c, context, why);
+		rc = c.field == COMMAND_C_STORE_RQ ? store(s, &c, context, why)
+						   : other(s, &c, context, why);
 		if (rc != DF_OK)
 			return rc;
 	}

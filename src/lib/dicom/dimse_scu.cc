@@ -51,8 +51,9 @@ struct df_dimse {
 	uint16_t next_id;
 	bool open;
 
-	df_dimse() : ch(), wire(), layer(&wire), net(nullptr),
-		     contexts(nullptr), n(0), next_id(1), open(false)
+	df_dimse()
+	    : ch(), wire(), layer(&wire), net(nullptr), contexts(nullptr), n(0),
+	      next_id(1), open(false)
 	{
 	}
 };
@@ -133,8 +134,7 @@ static enum df_err request_failed(struct df_dimse *d, T_ASC_Parameters *params,
 /* params belongs to the association once ASC_requestAssociation made one. */
 static enum df_err request(struct df_dimse *d,
 			   const struct df_dimse_target *target,
-			   T_ASC_Parameters *params,
-			   struct df_why *why)
+			   T_ASC_Parameters *params, struct df_why *why)
 {
 	char at[192], here[2] = "-";
 	OFCondition cond;

@@ -11,14 +11,14 @@
 
 #include "df/err.h"
 
-#define DF_GUARD(why)                                                          \
-	catch (const std::bad_alloc &)                                         \
-	{                                                                      \
-		return df_fail(why, DF_E_NOMEM, "out of memory in DCMTK");     \
-	}                                                                      \
-	catch (...)                                                            \
-	{                                                                      \
-		return df_fail(why, DF_E_FORMAT, "exception in DCMTK");        \
+#define DF_GUARD(why)                                                      \
+	catch (const std::bad_alloc &)                                     \
+	{                                                                  \
+		return df_fail(why, DF_E_NOMEM, "out of memory in DCMTK"); \
+	}                                                                  \
+	catch (...)                                                        \
+	{                                                                  \
+		return df_fail(why, DF_E_FORMAT, "exception in DCMTK");    \
 	}
 
 #endif

@@ -150,10 +150,9 @@ static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
 		return;
 	if (t.len > text_max) /* no honest value is; the field is cut anyway */
 		t.len = text_max;
-	basis = df_charset_decode(to, cap, t,
-				  vr_uses_charset(vr) ? r->declared.c_str()
-						      : "",
-				  vr == EVR_PN);
+	basis = df_charset_decode(
+		to, cap, t, vr_uses_charset(vr) ? r->declared.c_str() : "",
+		vr == EVR_PN);
 	if (vr_uses_charset(vr) && basis > r->basis)
 		r->basis = basis;
 }
@@ -188,7 +187,7 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 	if (rc != DF_OK) /* half-read elements have lengths but no values */
 		return rc;
 	r.declared = dataset_charset(&ds);
-#define X(name, cap, group, element)                                           \
+#define X(name, cap, group, element) \
 	read_fact(&r, f->name, sizeof f->name, group, element);
 	DF_FACTS_MAP(X)
 #undef X

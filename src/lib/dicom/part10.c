@@ -49,8 +49,8 @@ enum df_err df_object_part10(struct df_buf *out, const char *sop_class,
 			     const char *transfer_syntax, const char *source_ae,
 			     struct df_why *why)
 {
-	static const uint8_t version[14] = {2,   0, 1, 0, 'O', 'B', 0,
-					    0,   2, 0, 0, 0,   0,   1};
+	static const uint8_t version[14] = {2, 0, 1, 0, 'O', 'B', 0,
+					    0, 2, 0, 0, 0,   0,	  1};
 	static const uint8_t length[12] = {2, 0, 0, 0, 'U', 'L', 4, 0};
 	static const uint8_t preamble[128];
 	struct writer w = {out, DF_OK, why};

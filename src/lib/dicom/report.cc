@@ -130,8 +130,7 @@ static void put_content(struct writer *w, DcmItem *item, int depth)
 	} else if (!type.empty()) {
 		std::string value = value_of(w, item, type);
 
-		put_line(w, depth,
-			 name.empty() ? value : name + ": " + value);
+		put_line(w, depth, name.empty() ? value : name + ": " + value);
 	}
 	if (depth >= depth_max ||
 	    item->findAndGetSequence(DCM_ContentSequence, children).bad())
@@ -171,10 +170,10 @@ static enum df_err pdf_view(DcmDataset *ds, struct writer *w,
 	put_title(view, text_of(w, ds, DCM_DocumentTitle));
 	if (ds->findAndGetElement(DCM_EncapsulatedDocument, e).bad() ||
 	    e == nullptr || e->getUint8Array(bytes).bad() || bytes == nullptr)
-		return df_fail(w->why, DF_E_FORMAT,
-			       "no encapsulated document");
+		return df_fail(w->why, DF_E_FORMAT, "no encapsulated document");
 	len = e->getLength();
-	if (ds->findAndGetUint32(DCM_EncapsulatedDocumentLength, exact).good() &&
+	if (ds->findAndGetUint32(DCM_EncapsulatedDocumentLength, exact)
+		    .good() &&
 	    exact > 0 && exact <= len)
 		len = exact;
 	else if (len > 0 && bytes[len - 1] == 0)

@@ -24,9 +24,9 @@ static bool one_of(const char *uid, const char *const *list)
 }
 
 static const char *const readable[] = {
-	DF_TS_IMPLICIT_LE,   DF_TS_EXPLICIT_LE,	      DF_TS_EXPLICIT_BE,
-	DF_TS_DEFLATED_LE,   DF_TS_JPEG_LS_LOSSLESS,  DF_TS_JPEG_LOSSLESS,
-	DF_TS_RLE_LOSSLESS,  DF_TS_JPEG_LOSSLESS_SV1, nullptr,
+	DF_TS_IMPLICIT_LE,  DF_TS_EXPLICIT_LE,	     DF_TS_EXPLICIT_BE,
+	DF_TS_DEFLATED_LE,  DF_TS_JPEG_LS_LOSSLESS,  DF_TS_JPEG_LOSSLESS,
+	DF_TS_RLE_LOSSLESS, DF_TS_JPEG_LOSSLESS_SV1, nullptr,
 };
 static const char *const writable[] = {
 	DF_TS_IMPLICIT_LE, DF_TS_EXPLICIT_LE,	   DF_TS_EXPLICIT_BE,

@@ -17,7 +17,7 @@ static const size_t progress_bytes = 4096; /* less than this in progress_ms is
 					      a stall, not a slow line */
 
 df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
-	: DcmTransportConnection(fd), wire_(wire), tcp_(false), head_(false)
+    : DcmTransportConnection(fd), wire_(wire), tcp_(false), head_(false)
 {
 	int one = 1;
 

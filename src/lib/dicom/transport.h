@@ -13,7 +13,7 @@
 
 /* Shared by an association and its connection, outlives both. */
 struct df_wire {
-	int read_ms;     /* longest silence the next read allows */
+	int read_ms;	 /* longest silence the next read allows */
 	int progress_ms; /* the same inside a message and for writes */
 	bool timed_out;
 	bool closed; /* the peer ended the connection */
@@ -22,7 +22,7 @@ struct df_wire {
 
 class df_connection : public DcmTransportConnection
 {
-public:
+      public:
 	df_connection(DcmNativeSocketType fd, struct df_wire *wire);
 	~df_connection() override;
 	OFCondition serverSideHandshake() override;
@@ -38,7 +38,7 @@ public:
 	OFBool isTransparentConnection() override;
 	OFString &dumpConnectionParameters(OFString &str) override;
 
-private:
+      private:
 	bool wait(short events, int ms);
 	struct df_wire *wire_;
 	bool tcp_;
@@ -47,12 +47,14 @@ private:
 
 class df_layer : public DcmTransportLayer
 {
-public:
-	explicit df_layer(struct df_wire *wire) : wire_(wire) {}
+      public:
+	explicit df_layer(struct df_wire *wire) : wire_(wire)
+	{
+	}
 	DcmTransportConnection *createConnection(DcmNativeSocketType fd,
 						 OFBool secure) override;
 
-private:
+      private:
 	struct df_wire *wire_;
 };
 

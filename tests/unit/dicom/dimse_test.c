@@ -114,8 +114,8 @@ static int serve_one(int fd, const struct script *script)
 	if (s.begun != script->want_begun ||
 	    s.committed != script->want_committed ||
 	    s.abandoned != script->want_abandoned) {
-		fprintf(stderr, "begun %u committed %u abandoned %u\n",
-			s.begun, s.committed, s.abandoned);
+		fprintf(stderr, "begun %u committed %u abandoned %u\n", s.begun,
+			s.committed, s.abandoned);
 		return 3;
 	}
 	return 0;
@@ -161,8 +161,7 @@ static const struct df_dimse_context contexts[] = {
 	{PRIVATE_CLASS, DF_TS_EXPLICIT_LE},
 };
 
-static enum df_err dial(struct df_dimse **d, uint16_t port,
-			struct df_why *why)
+static enum df_err dial(struct df_dimse **d, uint16_t port, struct df_why *why)
 {
 	struct df_dimse_target t = {.host = "127.0.0.1",
 				    .port = port,
@@ -208,9 +207,8 @@ static void stores_bytes_as_they_are(void **state)
 	assert_false(df_dimse_accepts(d, CT, DF_TS_IMPLICIT_LE));
 	assert_false(df_dimse_accepts(d, PRIVATE_CLASS, DF_TS_EXPLICIT_LE));
 	for (i = 0; i < 6; i++) {
-		assert_int_equal(df_dimse_store(d, &ct, p, sizes[i], &rsp,
-						&why),
-				 DF_OK);
+		assert_int_equal(
+			df_dimse_store(d, &ct, p, sizes[i], &rsp, &why), DF_OK);
 		assert_int_equal(rsp.status, 0);
 	}
 	assert_int_equal(df_dimse_store(d, &ct, p, 3, &rsp, &why),
@@ -247,9 +245,9 @@ static void refusals_keep_the_association(void **state)
 
 		assert_int_equal(dial(&d, port, &why), DF_OK);
 		for (n = 0; n < 2; n++) {
-			assert_int_equal(df_dimse_store(d, &ct, p, 400000, &rsp,
-							&why),
-					 DF_OK);
+			assert_int_equal(
+				df_dimse_store(d, &ct, p, 400000, &rsp, &why),
+				DF_OK);
 			assert_int_equal(rsp.status, table[i].status);
 		}
 		assert_int_equal(df_dimse_echo(d, &why), DF_OK);

@@ -135,10 +135,9 @@ static void charsets(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
-		enum df_text_basis basis =
-			df_charset_decode(to, sizeof to,
-					  df_text_of(table[i].bytes),
-					  table[i].declared, true);
+		enum df_text_basis basis = df_charset_decode(
+			to, sizeof to, df_text_of(table[i].bytes),
+			table[i].declared, true);
 
 		if (table[i].bytes[0] != 0x1b)
 			assert_string_equal(to, table[i].want);
@@ -154,11 +153,16 @@ static void charsets(void **state)
 static void transcodes_without_loss(void **state)
 {
 	static const char *const files[] = {
-		"ct/IM0001.dcm",	"ct_signed/CT_small.dcm",
-		"mr/t1.dcm",		"mr/enhanced_big_endian.dcm",
-		"us/rgb.dcm",		"us/palette.dcm",
-		"syntaxes/jpeg_ls.dcm", "syntaxes/jpeg_lossless.dcm",
-		"syntaxes/rle.dcm",	"syntaxes/deflated.dcm",
+		"ct/IM0001.dcm",
+		"ct_signed/CT_small.dcm",
+		"mr/t1.dcm",
+		"mr/enhanced_big_endian.dcm",
+		"us/rgb.dcm",
+		"us/palette.dcm",
+		"syntaxes/jpeg_ls.dcm",
+		"syntaxes/jpeg_lossless.dcm",
+		"syntaxes/rle.dcm",
+		"syntaxes/deflated.dcm",
 		"sr/basic_text.dcm",
 	};
 	static const char *const to[] = {DF_TS_IMPLICIT_LE, DF_TS_EXPLICIT_LE,
@@ -227,9 +231,9 @@ static void refuses_lossy_and_unknown(void **state)
 
 		load(&f, table[i].file);
 		df_buf_init(&out, table[i].max);
-		assert_int_equal(df_object_transcode(&f.object, table[i].to,
-						     &out, &why),
-				 table[i].want);
+		assert_int_equal(
+			df_object_transcode(&f.object, table[i].to, &out, &why),
+			table[i].want);
 		assert_int_equal(out.len, 0);
 		df_buf_release(&out);
 		free(f.ptr);
@@ -257,9 +261,9 @@ static void part10_round_trip(void **state)
 	assert_int_equal(df_part10_decode(&p, b.ptr, 140, &why), DF_E_FORMAT);
 	assert_int_equal(df_part10_decode(&p, b.ptr, 100, &why), DF_E_FORMAT);
 	df_buf_clear(&b);
-	assert_int_equal(df_object_part10(&b, "../..", "1.2", "1.2", NULL,
-					  &why),
-			 DF_E_FORMAT);
+	assert_int_equal(
+		df_object_part10(&b, "../..", "1.2", "1.2", NULL, &why),
+		DF_E_FORMAT);
 	df_buf_release(&b);
 }
 
@@ -275,8 +279,8 @@ static void report_text(void **state)
 	assert_int_equal(df_object_report(&f.object, 1u << 20, &view, &why),
 			 DF_OK);
 	assert_true(view.body.len > 100);
-	assert_true(df_utf8_valid((struct df_text){(char *)view.body.ptr,
-						   view.body.len}));
+	assert_true(df_utf8_valid(
+		(struct df_text){(char *)view.body.ptr, view.body.len}));
 	assert_string_equal(view.title, "Imaging Measurement Report");
 	df_report_view_release(&view);
 	assert_int_equal(df_object_report(&f.object, 20, &view, &why),

@@ -1,5 +1,5 @@
 /*
- * sink.c - one data set: sealed, hashed and written while it arrives.
+ * receive_sink.c - one data set: sealed, hashed and written while it arrives.
  *
  * The bytes are not parsed. The file is header, payload, envelope; COMMIT goes
  * to queue when all of it is written, and only queue's COMMITTED (content,

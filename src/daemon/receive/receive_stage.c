@@ -1,5 +1,5 @@
 /*
- * stage.c - what we borrow: the data key from keys, empty files from queue.
+ * receive_stage.c - what we borrow: the data key from keys, empty files from queue.
  */
 #include "receive.h"
 
@@ -84,10 +84,9 @@ enum df_err receive_stage(struct receive *r, struct df_why *why)
 		enum df_err rc;
 
 		if (r->asked == 0)
-			return r->starved != DF_OK
-				       ? r->starved
-				       : df_fail(why, DF_E_PEER,
-						 "queue is gone");
+			return r->starved != DF_OK ? r->starved
+						   : df_fail(why, DF_E_PEER,
+							     "queue is gone");
 		rc = take(r, why);
 		if (rc != DF_OK)
 			return rc;
