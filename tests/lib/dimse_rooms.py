@@ -382,7 +382,8 @@ def receive_abort():
     r.serve()
     os.waitpid(pid, 0)
     c.communicate(timeout=20)
-    ok(not r.committed and len(r.unstaged) == 1,
+    # the kernel may drop what receive had not read yet: then nothing began
+    ok(not r.committed and len(r.unstaged) <= 1,
        "a connection cut in mid PDU commits nothing",
        f"{len(r.committed)} {r.unstaged}")
 

@@ -1,5 +1,6 @@
 /*
- * receive_stage.c - what we borrow: the data key from keys, empty files from queue.
+ * receive_stage.c - what we borrow: the data key from keys, empty files from
+ * queue.
  */
 #include "receive.h"
 
