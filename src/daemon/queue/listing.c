@@ -92,6 +92,11 @@ void queue_status(struct ask *a)
 		if ((unsigned)sums[i].state <= DF_DELIVERY_CANCELLED)
 			by_state[sums[i].state] += sums[i].count;
 	free(sums);
+	(void)cJSON_AddBoolToObject(
+		o, "accepting",
+		df_spool_space(&q->sp, (uint64_t)q->cfg->spool.reserve_bytes,
+			       (uint64_t)q->cfg->spool.reserve_percent, 0,
+			       NULL) == DF_OK); /* else A700 */
 	put_num(o, "received", q->instances_received);
 	put_num(o, "inspecting", q->inspect.under_way);
 	(void)cJSON_AddBoolToObject(o, "inspected_all",

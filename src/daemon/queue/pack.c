@@ -83,8 +83,8 @@ static size_t choose(const struct queue *q, const struct df_row_study *s,
 	size_t k;
 
 	for (k = 0; k < n; k++) {
-		/* one that a cell died on goes alone, to be found out */
-		if (rows[k].deaths > 0)
+		/* one that cells died on goes alone, to be found out */
+		if (rows[k].deaths > 1)
 			return k == 0 ? 1 : k;
 		have += (double)rows[k].size_bytes;
 		if (rows[k].received_ms > newest)
