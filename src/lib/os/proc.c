@@ -65,7 +65,7 @@ static enum df_err spawn(pid_t *pid, const struct df_spawn *spec,
 enum df_err df_proc_spawn(pid_t *pid, const struct df_spawn *spec,
 			  struct df_why *why)
 {
-	int moved[FDS_MAX];
+	int moved[FDS_MAX] = {0};
 	enum df_err err = DF_OK;
 	size_t i, n;
 
