@@ -216,10 +216,10 @@ bool df_journal_parcel_find(struct df_journal *j, const char *hex,
 /* With this H0, signed by this peer. */
 bool df_journal_parcel_held(struct df_journal *j, const char *peer,
 			    const struct df_digest *h0);
-/* Another parcel at the same place of the same stream? */
+/* Does a parcel that is held contradict p's place in its stream: another one
+ * stands there, or a neighbour's hash is not the one that the chain names? */
 bool df_journal_parcel_clash(struct df_journal *j, int64_t study,
-			     uint64_t epoch, uint64_t sequence,
-			     const struct df_digest *h0);
+			     const struct df_row_parcel *p);
 size_t df_journal_parcels_unverified(struct df_journal *j, int64_t after,
 				     struct df_row_parcel *rows, size_t max);
 /* Ready ones of a study in order of (epoch, sequence), n > after by row. */

@@ -133,10 +133,8 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 	facts_put(q, row.n, &s->facts, &row);
 }
 
-static void take(struct upload *u, uint64_t bytes)
+static struct df_row_parcel parcel_of(const struct upload *u)
 {
-	struct queue *q = u->q;
-	struct df_row_study study;
 	struct df_row_parcel p = {.object = u->row.file,
 				  .direction = DF_ENV_TAKEN,
 				  .epoch = u->o.epoch,
@@ -145,11 +143,20 @@ static void take(struct upload *u, uint64_t bytes)
 				  .previous = u->o.previous,
 				  .dfenv_len = u->row.size,
 				  .state = DF_PARCEL_READY,
-				  .created_ms = q->now};
-	int64_t n;
+				  .created_ms = u->q->now};
 
 	memcpy(p.hex, u->row.hex, sizeof p.hex);
 	memcpy(p.peer, u->row.peer, sizeof p.peer);
+	return p;
+}
+
+static void take(struct upload *u, uint64_t bytes)
+{
+	struct queue *q = u->q;
+	struct df_row_study study;
+	struct df_row_parcel p = parcel_of(u);
+	int64_t n;
+
 	df_journal_study_touch(q->j, u->seen.v[0].study_uid, u->row.peer,
 			       u->seen.v[0].row.calling, q->now, &study);
 	p.study = study.n;
@@ -170,6 +177,7 @@ static void take(struct upload *u, uint64_t bytes)
 static void verified(struct upload *u)
 {
 	struct queue *q = u->q;
+	const struct df_row_parcel p = parcel_of(u);
 	struct df_row_study study;
 	struct df_why why = {0};
 	uint64_t bytes;
@@ -188,10 +196,9 @@ static void verified(struct upload *u)
 	}
 	if (df_journal_study_find(q->j, u->seen.v[0].study_uid, u->row.peer,
 				  &study) &&
-	    df_journal_parcel_clash(q->j, study.n, u->o.epoch, u->o.sequence,
-				    &u->o.h0)) {
+	    df_journal_parcel_clash(q->j, study.n, &p)) {
 		refuse(u, DF_E_REPLAY,
-		       "another parcel stands at its place in the stream");
+		       "its place in the stream contradicts a parcel held");
 		return;
 	}
 	if (publish(u, &bytes, &why) != DF_OK) {

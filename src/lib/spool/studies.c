@@ -293,16 +293,19 @@ bool df_journal_parcel_held(struct df_journal *j, const char *peer,
 }
 
 bool df_journal_parcel_clash(struct df_journal *j, int64_t study,
-			     uint64_t epoch, uint64_t sequence,
-			     const struct df_digest *h0)
+			     const struct df_row_parcel *p)
 {
+	/* at its place, just before it, just after it */
 	return parcel_one(j,
 			  df_sql(j,
 				 SELECT_PARCEL
-				 "WHERE study = ? AND epoch = ? AND"
-				 " sequence = ? AND h0 <> ? AND state <> 2",
-				 "iiid", study, (int64_t)epoch,
-				 (int64_t)sequence, h0),
+				 "WHERE study = ?1 AND epoch = ?2 AND"
+				 " state <> 2 AND"
+				 " ((sequence = ?3 AND h0 <> ?4) OR"
+				 " (sequence = ?3 - 1 AND h0 <> ?5) OR"
+				 " (sequence = ?3 + 1 AND previous <> ?4))",
+				 "iiidd", study, (int64_t)p->epoch,
+				 (int64_t)p->sequence, &p->h0, &p->previous),
 			  NULL);
 }
 

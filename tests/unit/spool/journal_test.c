@@ -167,7 +167,7 @@ static void every_statement_prepares(void **state)
 	(void)df_journal_parcels_unverified(w->j, 0, ps, 4);
 	(void)df_journal_parcel_dispatch(w->j, pn);
 	(void)df_journal_parcel_held(w->j, "p", &dg[0]);
-	(void)df_journal_parcel_clash(w->j, 1, 1, 1, &dg[0]);
+	(void)df_journal_parcel_clash(w->j, 1, ps);
 	df_journal_study_epoch(w->j, 1);
 	df_journal_study_priority(w->j, 1, 1);
 	df_journal_upload_put(w->j, &u, 1);
@@ -268,6 +268,43 @@ static void left_over_staging_is_swept(void **state)
 			 DF_E_NOSPACE);
 }
 
+/* What may not stand beside a held parcel: reliability, E_REPLAY. */
+static void a_stream_is_a_chain(void **state)
+{
+	struct world *w = *state;
+	struct df_row_study study;
+	struct df_row_parcel p = {.direction = DF_ENV_TAKEN,
+				  .epoch = 1,
+				  .state = DF_PARCEL_READY};
+	struct df_row_parcel q;
+
+	df_journal_study_touch(w->j, "1.2.3", "p", "CT", 1, &study);
+	p.study = study.n;
+	p.sequence = 5;
+	p.h0.b[0] = 5;
+	p.previous.b[0] = 4;
+	df_str_fmt(p.hex, sizeof p.hex, "%032d", 5);
+	assert_true(df_journal_parcel_add(w->j, &p) > 0);
+	assert_false(df_journal_parcel_clash(w->j, study.n, &p));
+	q = p;
+	q.h0.b[0] = 9; /* another one at its place */
+	assert_true(df_journal_parcel_clash(w->j, study.n, &q));
+	q.sequence = 6; /* after it: must name it */
+	q.previous.b[0] = 5;
+	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
+	q.previous.b[0] = 7;
+	assert_true(df_journal_parcel_clash(w->j, study.n, &q));
+	q.sequence = 4; /* before it: must be what it names */
+	assert_true(df_journal_parcel_clash(w->j, study.n, &q));
+	q.h0.b[0] = 4;
+	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
+	q.sequence = 8; /* a gap holds nothing back */
+	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
+	q.sequence = 5;
+	q.epoch = 2; /* another stream */
+	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +313,7 @@ int main(void)
 		T(published_objects_are_adopted),
 		T(a_failed_sync_is_no_custody),
 		T(left_over_staging_is_swept),
+		T(a_stream_is_a_chain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
