@@ -185,7 +185,10 @@ extern "C" {
 	X(MAILBOX_RQ)   /* PEER CURSOR WAIT_MS: parked until there is mail */  \
 	X(MAILBOX)      /* MAIL*{CURSOR PARCEL LENGTH} */                      \
 	X(PARCEL_RQ)    /* PEER PARCEL */                                      \
-	X(PARCEL_FILE)  /* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) */
+	X(PARCEL_FILE)  /* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) */ \
+	/* deliver_https > queue: DESTINATION result: the line to this peer is \
+	 * up or down, as far as the poll of its mailbox can tell */           \
+	X(LINE)
 
 #define DF_FIELD_MAP(X)                                                        \
 	X(ERR) X(WHY) X(ROLE) X(NUMBER) X(CONFIG) X(LISTENER) X(VERB) X(JSON)  \
@@ -240,7 +243,7 @@ enum df_source_kind {
  *              "report check" {statement, statement_sha256, verification}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |
- *              "queue list" | "queue hold" {ids|all|destination} |
+ *              "queue list" | "quarantine list" | "queue hold" {ids|all|destination} |
  *              "queue release" {ids|all|destination} | "queue retry" {id} |
  *              "report submit" {study} (fd statement)(fd cms)(fd body) |
  *              "report text" {object} > text | "report body" {object} > file |

@@ -26,7 +26,7 @@ start_node centre && start_node clinic && join clinic centre >/dev/null || exit 
 
 # a modality tries again until it was told Success for every instance
 modality() {
-	until send "$DICOM_clinic" "$T/study"; do
+	until send_sure "$DICOM_clinic" "$COUNT" "$T/study"; do
 		[ $(($(date +%s) - began)) -gt 240 ] && return 1
 		wait_for 20 is_ready clinic || return 1
 	done

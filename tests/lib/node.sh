@@ -177,6 +177,18 @@ send() {
 	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC 127.0.0.1 \
 		"$port" "$@" >>"$T/dcmsend.log" 2>&1
 }
+# send_sure PORT COUNT FILE|DIR...: succeeds only when every one of COUNT was
+# answered with Success (dcmsend also ends with 0 when its association broke)
+send_sure() {
+	port=$1
+	wanted=$2
+	shift 2
+	rm -f "$T/sent.report"
+	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC \
+		+crf "$T/sent.report" 127.0.0.1 "$port" "$@" \
+		>>"$T/dcmsend.log" 2>&1
+	[ "$(grep -c '^DIMSE Status *: 0x0000' "$T/sent.report")" = "$wanted" ]
+}
 
 # sum_of NODE KEY: that count over all studies
 sum_of() {

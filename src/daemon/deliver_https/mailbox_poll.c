@@ -2,8 +2,10 @@
  * mailbox_poll.c - what a peer holds for us: ask for ever, tell queue of the
  * next item, fetch it into the descriptor that queue gives.
  *
- * A poll that fails is repeated by itself, at growing distance; queue hears
- * only of mail. One poll a peer; a new MAILBOX_OPEN replaces it.
+ * A poll that fails is repeated by itself, at growing distance, and is the
+ * probe of a line that is down: queue hears when it goes and when it is back,
+ * so that what waits for it leaves at once. One poll a peer; a new
+ * MAILBOX_OPEN replaces it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +15,11 @@
 #include "df/file.h"
 #include "df/log.h"
 
-#define AGAIN_MIN_MS 1000
-#define AGAIN_MAX_MS 30000
+#define AGAIN_MIN_MS 500
+#define AGAIN_SOON_MS 3000	   /* the most at first */
+#define SOON_FOR_MS (10 * 60 * 1000) /* then */
+#define AGAIN_MAX_MS 60000
+#define PROBE_STALL_MS 10000
 #define TELL_EVERY (1u << 20) /* bytes pulled between two PULL_PART */
 
 /* --- polling ------------------------------------------------------------ */
@@ -27,7 +32,8 @@ struct mailbox {
 	struct df_http_call *call; /* NULL between polls */
 	uint64_t timer;
 	int64_t again_ms;
-	bool failing;
+	int64_t failing_since; /* monotonic; 0 = it works */
+	bool told;	       /* queue knows how it is */
 };
 
 static void poll_now(void *ctx);
@@ -42,21 +48,49 @@ static void stop_polling(struct mailbox *b)
 		df_http_call_cancel(b->call); /* its end frees b */
 }
 
+static void tell_line(struct mailbox *b, enum df_err err,
+		      const struct df_why *why)
+{
+	struct df_msg m;
+
+	b->told = true;
+	df_msg_init(&m, DF_MSG_LINE, b->tag);
+	df_msg_put_str(&m, DF_M_DESTINATION, b->name);
+	df_msg_put_result(&m, err, why);
+	tell_queue(b->line->room, &m, NULL, 0);
+}
+
 static void poll_later(struct mailbox *b, const struct df_why *why)
 {
+	int64_t now = df_clock_mono_ms();
+	int64_t most;
 	uint16_t jitter;
 
-	if (!b->failing)
+	if (b->failing_since == 0) {
 		df_log(DF_LOG_WARN, "mailbox.unreachable", DF_F_ERR(why));
-	b->failing = true;
+		b->failing_since = now;
+		tell_line(b, why->err, why);
+	}
 	df_random(&jitter, sizeof jitter);
 	b->timer = df_loop_timer(df_room_loop(b->line->room),
-				 df_clock_mono_ms() + b->again_ms +
+				 now + b->again_ms +
 					 jitter % (b->again_ms / 4),
 				 poll_now, b);
+	most = now - b->failing_since < SOON_FOR_MS ? AGAIN_SOON_MS
+						    : AGAIN_MAX_MS;
 	b->again_ms *= 2;
-	if (b->again_ms > AGAIN_MAX_MS)
-		b->again_ms = AGAIN_MAX_MS;
+	if (b->again_ms > most)
+		b->again_ms = most;
+}
+
+static void answered(struct mailbox *b)
+{
+	if (b->failing_since != 0)
+		df_log(DF_LOG_INFO, "mailbox.reachable");
+	if (b->failing_since != 0 || !b->told)
+		tell_line(b, DF_OK, NULL);
+	b->failing_since = 0;
+	b->again_ms = AGAIN_MIN_MS;
 }
 
 static void tell_mail(struct mailbox *b, const struct df_peer_mail *mail)
@@ -82,6 +116,7 @@ static void polled(void *ctx, struct df_http_result *r)
 	uint64_t cursor;
 	enum df_err rc;
 	size_t n = 0;
+	bool probe;
 
 	b->call = NULL;
 	if (b->line->mailbox != b) { /* replaced while it was asking */
@@ -95,14 +130,15 @@ static void polled(void *ctx, struct df_http_result *r)
 		poll_later(b, &why);
 		return;
 	}
-	b->failing = false;
-	b->again_ms = AGAIN_MIN_MS;
+	probe = b->failing_since != 0 || !b->told;
+	answered(b);
 	if (n == 0) {
-		/* a peer that answers at once with nothing is not asked in a
-		 * circle */
+		/* a peer that answers a long poll at once with nothing is not
+		 * asked in a circle */
 		b->timer = df_loop_timer(
 			df_room_loop(b->line->room),
-			df_clock_mono_ms() + (r->elapsed_ms < 1000 ? 1000 : 0),
+			df_clock_mono_ms() +
+				(probe || r->elapsed_ms >= 1000 ? 0 : 1000),
 			poll_now, b);
 		return;
 	}
@@ -115,10 +151,12 @@ static void poll_now(void *ctx)
 {
 	struct mailbox *b = ctx;
 	const struct df_config *cfg = df_room_config(b->line->room);
+	bool probe = b->failing_since != 0 || !b->told;
+	long long wait_s = probe ? 0 : (long long)cfg->line.poll_s;
 	struct df_http_request rq = {
 		.method = "GET",
 		.max_response = DF_PEER_JSON_MAX,
-		.stall_ms = (cfg->line.poll_s + 30) * 1000,
+		.stall_ms = probe ? PROBE_STALL_MS : (wait_s + 30) * 1000,
 		.done = polled,
 		.ctx = b,
 	};
@@ -127,7 +165,7 @@ static void poll_now(void *ctx)
 
 	b->timer = 0;
 	df_str_fmt(path, sizeof path, "/peer/v1/mailbox?after=%llu&wait=%lld",
-		   (unsigned long long)b->cursor, (long long)cfg->line.poll_s);
+		   (unsigned long long)b->cursor, wait_s);
 	if (line_start(b->line, &rq, path, &b->call, &why) != DF_OK)
 		poll_later(b, &why);
 }

@@ -54,6 +54,31 @@ static void good(struct destination_state *d)
 	d->last = (struct df_why){0};
 }
 
+/* The poll of the mailbox met the line: what waits for it goes at once. */
+QUEUE_HANDLER(line)
+{
+	struct queue *q = queue_of(room);
+	struct df_why why = {0};
+	enum df_err err = df_msg_result(m, &why);
+	struct df_text name;
+
+	(void)from, (void)fds, (void)n_fds;
+	if (!df_msg_get(m, DF_M_DESTINATION, &name))
+		df_bug("word of a line without its name");
+	for (size_t i = 0; i < q->cfg->n_peers; i++) {
+		struct destination_state *d = &q->peers[i];
+
+		if (!df_text_eq(name, d->name))
+			continue;
+		if (err != DF_OK && d->window.failures == 0)
+			destination_bad(q, d, &why);
+		if (err == DF_OK && d->window.failures > 0) {
+			df_log(DF_LOG_INFO, "destination.up");
+			good(d);
+		}
+	}
+}
+
 /* --- parcels ---------------------------------------------------------------- */
 
 static void parcel_done(void *ctx, struct df_reply *r)

@@ -177,6 +177,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_DIMSE, on_fetch},
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_HTTPS, on_fetch},
 	{DF_MSG_MAIL, DF_ROLE_DELIVER_HTTPS, on_mail},
+	{DF_MSG_LINE, DF_ROLE_DELIVER_HTTPS, on_line},
 	{DF_MSG_OFFER_RQ, DF_ROLE_GATEWAY, on_offer},
 	{DF_MSG_PART_RQ, DF_ROLE_GATEWAY, on_part},
 	{DF_MSG_PART_DONE, DF_ROLE_GATEWAY, on_part_done},

@@ -315,5 +315,5 @@ void deliver_link_down(struct queue *q, struct df_link *link)
 			f->link = NULL;
 	if (link->role == DF_ROLE_DELIVER_HTTPS)
 		for (size_t i = 0; i < q->cfg->n_peers; i++)
-			q->peers[i].polling = false;
+			q->peers[i].polling = q->peers[i].pulling;
 }

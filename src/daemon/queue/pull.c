@@ -25,6 +25,7 @@ static void again(void *ctx)
 {
 	struct pull *p = ctx;
 
+	p->q->peers[p->peer].pulling = false;
 	p->q->peers[p->peer].polling = false; /* pull_pump begins anew */
 	free(p);
 }
@@ -182,6 +183,7 @@ static void fetch(struct pull *p)
 	enum df_err rc;
 	int fd = -1;
 
+	q->peers[p->peer].pulling = true;
 	if (p->row.file.s[0] != '\0' && p->row.offset == p->row.size) {
 		arrived(p);
 		return;
@@ -261,14 +263,20 @@ void pull_pump(struct queue *q)
 		struct destination_state *d = &q->peers[i];
 		struct pull *p;
 
-		if (d->polling || !df_window_open(&d->window, q->now))
+		if (d->polling)
 			continue;
-		d->polling = true;
 		p = pull_of(q, i);
+		if (p->row.hex[0] != '\0' &&
+		    !df_window_open(&d->window, q->now)) {
+			free(p);
+			continue;
+		}
+		d->polling = true;
 		if (p->row.hex[0] != '\0') {
 			fetch(p);
 			continue;
 		}
+		/* polls also while the line is down: that finds it up again */
 		df_msg_init(&m, DF_MSG_MAILBOX_OPEN, 0);
 		df_msg_put_str(&m, DF_M_DESTINATION, d->name);
 		df_msg_put_u64(&m, DF_M_CURSOR, (uint64_t)p->row.cursor);

@@ -114,7 +114,8 @@ struct destination_state { /* one a configured destination or peer */
 	uint32_t under_way;  /* parcels */
 	bool busy;           /* a SEND or MANIFEST_SEND is under way */
 	struct send *send;   /* PACS only */
-	bool polling;        /* mailbox */
+	bool polling;        /* mailbox, or an item of it is in hand: */
+	bool pulling;
 	struct df_why last;  /* its last failure */
 };
 
@@ -237,6 +238,7 @@ void assemble_pump(struct queue *q);
 /* deliver.c: peers; pacs.c: destinations */
 void deliver_pump(struct queue *q);
 void deliver_link_down(struct queue *q, struct df_link *link);
+QUEUE_HANDLER(line);
 void pacs_pump(struct queue *q);
 QUEUE_HANDLER(fetch);
 void destination_bad(struct queue *q, struct destination_state *d,
