@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""A PACS that misbehaves: pacs.py PORT LOG [RULE...]
+
+Answers C-ECHO and C-STORE on any number of associations. A RULE is
+STATUS:WHICH with STATUS in hex and WHICH
+
+  first=N   the first N C-STOREs that come at all get STATUS
+  uid=TAIL  an instance whose SOP instance UID ends in TAIL always gets it
+
+(else 0000). One line a C-STORE goes to LOG: UID, SHA-256 of the data set as it
+came, STATUS. Prints "ready" when it listens.
+"""
+import hashlib
+import socket
+import struct
+import sys
+import threading
+
+port, log = int(sys.argv[1]), open(sys.argv[2], "a", buffering=1)
+rules = []
+for text in sys.argv[3:]:
+    status, which = text.split(":")
+    kind, value = which.split("=")
+    rules.append((int(status, 16), kind, value))
+lock = threading.Lock()
+came = 0
+
+
+def status_of(uid):
+    global came
+    with lock:
+        came += 1
+        for status, kind, value in rules:
+            if kind == "first" and came <= int(value):
+                return status
+            if kind == "uid" and uid.endswith(value):
+                return status
+    return 0
+
+
+def exactly(s, n):
+    out = b""
+    while len(out) < n:
+        more = s.recv(min(n - len(out), 1 << 16))
+        if not more:
+            raise EOFError
+        out += more
+    return out
+
+
+def pdu(kind, body):
+    return struct.pack(">BBI", kind, 0, len(body)) + body
+
+
+def items(body):
+    at = 0
+    while at + 4 <= len(body):
+        kind, _, size = struct.unpack_from(">BBH", body, at)
+        yield kind, body[at + 4:at + 4 + size]
+        at += 4 + size
+
+
+def item(kind, body):
+    return struct.pack(">BBH", kind, 0, len(body)) + body
+
+
+def accept(request):
+    """Every presentation context, with the first transfer syntax of each."""
+    out = request[:4] + request[4:68] + item(0x10, b"1.2.840.10008.3.1.1.1")
+    for kind, body in items(request[68:]):
+        if kind != 0x20:
+            continue
+        syntax = [v for k, v in items(body[4:]) if k == 0x40][0]
+        out += item(0x21, bytes([body[0], 0, 0, 0]) + item(0x40, syntax))
+    user = item(0x51, struct.pack(">I", 65536)) + item(0x52, b"1.2.3.4")
+    return pdu(2, out + item(0x50, user))
+
+
+def fields(command):
+    out, at = {}, 0
+    while at + 8 <= len(command):
+        _, number, size = struct.unpack_from("<HHI", command, at)
+        out[number] = command[at + 8:at + 8 + size]
+        at += 8 + size
+    return out
+
+
+def element(number, value):
+    return struct.pack("<HHI", 0, number, len(value)) + value
+
+
+def answer(context, rq, status):
+    kind = struct.unpack("<H", rq[0x100])[0] | 0x8000
+    body = element(2, rq[2]) + element(0x100, struct.pack("<H", kind))
+    body += element(0x120, rq[0x110]) + element(0x800, struct.pack("<H", 0x101))
+    body += element(0x900, struct.pack("<H", status))
+    if 0x1000 in rq:
+        body += element(0x1000, rq[0x1000])
+    body = element(0, struct.pack("<I", len(body))) + body
+    return pdu(4, struct.pack(">IBB", len(body) + 2, context, 3) + body)
+
+
+def serve(s):
+    command, rq, digest = b"", None, hashlib.sha256()
+    while True:
+        kind, _, size = struct.unpack(">BBI", exactly(s, 6))
+        body = exactly(s, size)
+        if kind == 1:
+            s.sendall(accept(body))
+        elif kind == 5:
+            s.sendall(pdu(6, b"\0" * 4))
+            return
+        elif kind != 4:
+            return
+        at = 0
+        while kind == 4 and at < len(body):
+            size, context, flags = struct.unpack_from(">IBB", body, at)
+            value = body[at + 6:at + 4 + size]
+            at += 4 + size
+            if flags & 1:
+                command += value
+                if not flags & 2:
+                    continue
+                rq, command, digest = fields(command), b"", hashlib.sha256()
+                if rq[0x800] == struct.pack("<H", 0x101):
+                    s.sendall(answer(context, rq, 0))
+                continue
+            digest.update(value)
+            if flags & 2:
+                uid = rq[0x1000].rstrip(b"\0 ").decode()
+                status = status_of(uid)
+                log.write(f"{uid} {digest.hexdigest()} {status:04x}\n")
+                s.sendall(answer(context, rq, status))
+
+
+def association(s):
+    try:
+        serve(s)
+    except (EOFError, OSError):
+        pass
+    finally:
+        s.close()
+
+
+listener = socket.create_server(("127.0.0.1", port))
+print("ready", flush=True)
+while True:
+    threading.Thread(target=association, args=(listener.accept()[0],),
+                     daemon=True).start()
