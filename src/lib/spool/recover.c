@@ -61,6 +61,18 @@ static void instance_of(struct df_row_instance *row,
 	memcpy(row->calling, in->calling_ae, sizeof row->calling);
 }
 
+/* Near enough: up to the next record, or to the end of the parcel. */
+static uint64_t coded_of(const struct df_envelope *env, size_t i,
+			 uint64_t dfenv_len)
+{
+	uint64_t at = env->instances[i].record_offset;
+	uint64_t end = i + 1 < env->n_instances
+			       ? env->instances[i + 1].record_offset
+			       : dfenv_len;
+
+	return end > at ? end - at : 0;
+}
+
 static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 			 uint64_t dfenv_len, uint64_t bytes)
 {
@@ -109,6 +121,7 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 		struct df_row_instance row;
 
 		instance_of(&row, env, &env->instances[i], s.n, n);
+		row.coded_bytes = coded_of(env, i, dfenv_len);
 		if (!df_journal_instance_find(r->j, row.peer, row.sop_instance,
 					      &row.digest, NULL))
 			(void)df_journal_instance_add(r->j, &row); /* its n */
