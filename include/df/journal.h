@@ -3,7 +3,7 @@
  *
  * The directories hold custody, the journal holds attempts; it can be made
  * again from objects/ (df_spool_recover). Opened by `queue` only (and by the
- * command line while no daemon runs). SQLite, WAL, synchronous=FULL.
+ * command line while no daemon runs). SQLite, WAL, one process at a time.
  *
  * Writing functions return nothing: the first failure sticks, later calls do
  * nothing, and df_journal_commit reports it. So a turn of the queue is one
@@ -32,9 +32,17 @@ DF_MUST_CHECK enum df_err df_journal_open(struct df_journal **j,
 					  const char *path,
 					  struct df_why *why);
 void df_journal_close(struct df_journal *j); /* what is not committed is lost */
-/* Makes everything since the last commit durable; DF_OK when nothing was. */
+/*
+ * Makes everything since the last commit durable; DF_OK when nothing was. A
+ * turn that only noted what the objects say again (claims, dispatches, that an
+ * instance was understood, routed or indexed) waits for the next one with more
+ * than that, or for df_journal_firm; until then it can be lost.
+ */
 DF_MUST_CHECK enum df_err df_journal_commit(struct df_journal *j,
 					    struct df_why *why);
+/* The coming commit makes notes durable too. */
+void df_journal_firm(struct df_journal *j);
+/* True when commit has more to do than notes. */
 bool df_journal_dirty(const struct df_journal *j);
 
 /* --- objects and instances ------------------------------------------------ */
@@ -83,6 +91,10 @@ bool df_journal_instance_find(struct df_journal *j, const char *peer,
 			      const char *sop_instance,
 			      const struct df_digest *digest,
 			      struct df_row_instance *r);
+/* Does an earlier row, not quarantined, bear the same UID with other bytes? */
+bool df_journal_instance_rival(struct df_journal *j,
+			       const struct df_row_instance *r);
+uint64_t df_journal_quarantined(struct df_journal *j); /* how many are */
 enum df_instances_of {
 	DF_OF_UNINSPECTED, /* received here, n > key */
 	DF_OF_UNINDEXED,   /* inspected or packed, facts not kept, n > key */
@@ -90,7 +102,7 @@ enum df_instances_of {
 	DF_OF_STUDY,       /* all of study key */
 	DF_OF_PARCEL,      /* of parcel key */
 	DF_OF_TO_REPORT,   /* report = 1, n > key */
-	DF_OF_OBJECT_LOST, /* quarantined, n > key */
+	DF_OF_QUARANTINED, /* n > key */
 };
 size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 			    int64_t key, struct df_row_instance *rows,

@@ -39,6 +39,11 @@ DF_MUST_CHECK enum df_err df_proc_self_dir(char *to, size_t cap,
 DF_MUST_CHECK enum df_err df_proc_confine(struct df_why *why);
 /* Raises the soft limit of open files to the hard one. */
 void df_proc_raise_files(void);
+/* Gives way to rooms for whose answer somebody waits. */
+void df_proc_yield(void);
+/* Freed memory stays with us: for rooms that take and give back the same few
+ * hundred KiB for each image, where the kernel would clear it every time. */
+void df_proc_keep_memory(void);
 /* Caps our own address space. */
 DF_MUST_CHECK enum df_err df_proc_limit_memory(uint64_t bytes,
 					       struct df_why *why);

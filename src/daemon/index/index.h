@@ -33,7 +33,9 @@ struct index {
 	uint8_t blind_key[32];
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
 	bool begun;
-	struct ack *acks; /* owned; replies of this turn */
+	bool gathering; /* a timer will flush */
+	int64_t flushed_ms;
+	struct ack *acks; /* owned; replies of this transaction */
 	size_t n_acks;
 	size_t cap_acks;
 	struct parked *parked;
@@ -42,13 +44,13 @@ struct index {
 };
 
 /* main.c */
-/* Joins this turn's transaction. */
+/* Joins the transaction that is open, or opens one. */
 DF_MUST_CHECK enum df_err index_begin(struct index *x, struct df_why *why);
-/* Takes reply; it goes out when the turn is committed, or as that failure. */
+/* Takes reply; it goes out when the transaction is committed, or as its failure. */
 void index_ack(struct index *x, struct df_link *to, struct df_msg *reply);
 /* Commits and answers now: what is read next must be durable. */
 void index_flush(struct index *x);
-/* Forgets this turn's puts; every reply of the turn becomes this failure. */
+/* Forgets the open transaction; every reply of it becomes this failure. */
 void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
 
 /* cipher.c */

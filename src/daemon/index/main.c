@@ -1,8 +1,9 @@
 /*
  * main.c - the room `index`: who has which study, which report may be shown.
  *
- * The only user of index.db. Everything that is put within one turn of the
- * loop shares one transaction; nothing is acknowledged before its commit. The
+ * The only user of index.db. What is put within GATHER_MS of the last commit
+ * shares the next one (the disk has better to do while images arrive); nothing
+ * is acknowledged before its commit, and questions commit first. The
  * index key comes from `keys` when that link is up; until then messages wait
  * in memory, in order.
  *
@@ -13,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "index.h"
 
 #define PARKED_MAX 4096
 #define KEY_TIMEOUT_MS 10000
+#define GATHER_MS 20
+#define GATHER_MAX 256
 static const char PATH[] = "index.db";
 
 static struct index self;
@@ -71,8 +75,10 @@ void index_flush(struct index *x)
 	enum df_err rc = DF_OK;
 	size_t i;
 
-	if (x->begun)
+	if (x->begun) {
 		rc = df_store_commit(x->store, &why);
+		x->flushed_ms = df_clock_mono_ms();
+	}
 	if (rc != DF_OK) {
 		df_log(DF_LOG_ERROR, "index.commit-failed", DF_F_ERR(&why));
 		index_abandon(x, rc, &why);
@@ -262,11 +268,26 @@ static void link_down(struct df_room *room, struct df_link *link)
 			p->from = NULL;
 }
 
+static void gathered(void *ctx)
+{
+	struct index *x = ctx;
+
+	x->gathering = false;
+	index_flush(x);
+}
+
 static void turn(struct df_room *room)
 {
-	(void)room; /* there is one */
-	if (self.begun || self.n_acks > 0)
+	int64_t at_ms = self.flushed_ms + GATHER_MS;
+
+	if (!self.begun || self.n_acks >= GATHER_MAX ||
+	    df_clock_mono_ms() >= at_ms) {
 		index_flush(&self);
+	} else if (!self.gathering) {
+		self.gathering = true;
+		(void)df_loop_timer(df_room_loop(room), at_ms, gathered,
+				    &self); /* fires once */
+	}
 }
 
 static enum df_err start(struct df_room *room, struct df_why *why)
@@ -283,6 +304,7 @@ static void end(struct df_room *room)
 	struct df_why why = {.err = DF_E_CANCELLED};
 
 	(void)room; /* there is one */
+	index_flush(&self);
 	index_abandon(&self, DF_E_CANCELLED, &why);
 	df_store_close(self.store);
 	free(self.acks);

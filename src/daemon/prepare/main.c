@@ -146,6 +146,7 @@ int main(int argc, char **argv)
 	uint64_t memory;
 	enum df_err rc;
 
+	df_proc_yield();
 	rc = df_object_init(&why);
 	if (rc == DF_OK)
 		rc = df_room_open(&room, argc, argv, &spec, DF_ROLE_BIT(QUEUE),

@@ -31,6 +31,7 @@ static void tick(void *ctx)
 	q->pack_look = true;
 	q->upload_look = true;
 	q->report_look = true;
+	df_journal_firm(q->j); /* notes wait no longer than this */
 }
 
 static void pump(struct queue *q)
@@ -70,6 +71,7 @@ static void drain(struct df_room *room)
 {
 	struct queue *q = queue_of(room);
 
+	df_journal_firm(q->j);
 	turn(room); /* what was committed is answered; the rest is taken up
 		     * again at the next start */
 	q->stopping = true;
@@ -162,11 +164,12 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 		q->peers[i].name = q->cfg->peers[i].name;
 	q->inspect.more = true;
 	df_room_set_ctx(room, q);
-	tick(q);
 	rc = open_files(q, why);
-	if (rc == DF_OK)
-		facts_start(q);
-	return rc;
+	if (rc != DF_OK)
+		return rc;
+	tick(q);
+	facts_start(q);
+	return DF_OK;
 }
 
 static const struct df_handler handlers[] = {

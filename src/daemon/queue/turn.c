@@ -189,6 +189,8 @@ void turn_end(struct queue *q)
 	struct df_why why;
 
 	publish_all(q);
+	if (q->n_removals > 0)
+		df_journal_firm(q->j);
 	if (df_journal_commit(q->j, &why) != DF_OK) {
 		/* nothing of this turn was said to anybody */
 		df_log(DF_LOG_ERROR, "journal.commit", DF_F_ERR(&why));

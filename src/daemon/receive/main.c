@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 	int fd = -1;
 
 	r.file.fd = -1;
+	df_proc_keep_memory();
 	rc = df_proc_confine(&why);
 	if (rc == DF_OK)
 		rc = df_room_open(&r.room, argc, argv, &spec,

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -18,6 +20,8 @@
 
 #define FIRST_FD 3
 #define FDS_MAX 16
+#define YIELD_NICE 10
+#define KEEP_BYTES (4 * 1024 * 1024)
 
 /* posix_spawn: as cheap as vfork, whatever the size of the parent. */
 static enum df_err spawn(pid_t *pid, const struct df_spawn *spec,
@@ -154,6 +158,22 @@ void df_proc_raise_files(void)
 		return; /* the soft limit stays: fewer connections, no harm */
 	lim.rlim_cur = lim.rlim_max > 65536 ? 65536 : lim.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &lim); /* as above */
+}
+
+void df_proc_yield(void)
+{
+	struct sched_param none = {0};
+
+	/* neither may be refused to a process that lowers itself; if it is, we
+	 * are merely not as polite */
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	(void)setpriority(PRIO_PROCESS, 0, YIELD_NICE);
+}
+
+void df_proc_keep_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES); /* 0: as it was */
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 }
 
 enum df_err df_proc_limit_memory(uint64_t bytes, struct df_why *why)

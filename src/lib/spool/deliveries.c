@@ -7,12 +7,13 @@ void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
 			     int64_t item, int64_t study, const char *dest,
 			     int64_t now_ms)
 {
-	df_sql_run(j,
-		   "INSERT OR IGNORE INTO deliveries(kind, item, study, dest,"
-		   " state, next, since, tries, err, why, status, priority)"
-		   " VALUES(?1,?2,?3,?4,0,0,?5,0,0,'',0,"
-		   " ifnull((SELECT priority FROM studies WHERE n = ?3), 0))",
-		   "iiiti", (int64_t)kind, item, study, dest, now_ms);
+	/* a note: routed anew when its item is looked into again */
+	df_sql_note(j,
+		    "INSERT OR IGNORE INTO deliveries(kind, item, study, dest,"
+		    " state, next, since, tries, err, why, status, priority)"
+		    " VALUES(?1,?2,?3,?4,0,0,?5,0,0,'',0,"
+		    " ifnull((SELECT priority FROM studies WHERE n = ?3), 0))",
+		    "iiiti", (int64_t)kind, item, study, dest, now_ms);
 }
 
 #define SELECT_DELIVERY                                                        \
@@ -100,13 +101,14 @@ bool df_journal_delivery_move(struct df_journal *j, int64_t n,
 	if (!df_journal_delivery(j, n, &d) ||
 	    !df_delivery_may(d.state, event, &to))
 		return false;
-	df_sql_run(j,
-		   "UPDATE deliveries SET state = ?, next = ?,"
-		   " tries = tries + ?, err = ?, why = ?, status = ?"
-		   " WHERE n = ?",
-		   "iiiitii", (int64_t)to, next_ms,
-		   (int64_t)(event == DF_DELIVERY_FAILED), (int64_t)err,
-		   why != NULL ? why : "", (int64_t)status, n);
+	(event == DF_DELIVERY_START ? df_sql_note : df_sql_run)(
+		j,
+		"UPDATE deliveries SET state = ?, next = ?,"
+		" tries = tries + ?, err = ?, why = ?, status = ?"
+		" WHERE n = ?",
+		"iiiitii", (int64_t)to, next_ms,
+		(int64_t)(event == DF_DELIVERY_FAILED), (int64_t)err,
+		why != NULL ? why : "", (int64_t)status, n);
 	return true;
 }
 

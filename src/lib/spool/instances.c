@@ -119,7 +119,7 @@ bool df_journal_instance_find(struct df_journal *j, const char *peer,
 	bool found = false;
 	sqlite3_stmt *st = df_sql(j,
 				  SELECT_INSTANCE "WHERE sop = ? AND peer = ?"
-						  " AND state <> 3",
+						  " AND state <> 3 ORDER BY i.n",
 				  "tt", sop_instance, peer);
 
 	while (!found && df_sql_row(j, st)) {
@@ -151,7 +151,7 @@ size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 		"WHERE parcel > 0 AND parcel = ? ORDER BY i.n LIMIT ?",
 		[DF_OF_TO_REPORT] = SELECT_INSTANCE
 		"WHERE report = 1 AND i.n > ? ORDER BY i.n LIMIT ?",
-		[DF_OF_OBJECT_LOST] = SELECT_INSTANCE
+		[DF_OF_QUARANTINED] = SELECT_INSTANCE
 		"WHERE state = 3 AND i.n > ? ORDER BY i.n LIMIT ?",
 	};
 	sqlite3_stmt *st = df_sql(j, sql[which], "ii", key, (int64_t)max);
@@ -176,7 +176,7 @@ uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 
 	if (!df_journal_instance(j, n, &r))
 		return 0;
-	df_sql_run(j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?",
+	df_sql_note(j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?",
 		   "i", n);
 	return r.deaths;
 }
@@ -186,17 +186,19 @@ void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				const char *series, uint32_t report,
 				const char *reason)
 {
-	df_sql_run(j,
-		   "UPDATE instances SET deaths = 0, state = ?, study = ?,"
-		   " series = ?, report = max(report, ?), reason = ?"
-		   " WHERE n = ?",
-		   "iititi", (int64_t)state, study, series, (int64_t)report,
-		   reason, n);
+	/* what was understood is understood again; a judgement stays */
+	(state == DF_INSTANCE_INSPECTED ? df_sql_note : df_sql_run)(
+		j,
+		"UPDATE instances SET deaths = 0, state = ?, study = ?,"
+		" series = ?, report = max(report, ?), reason = ?"
+		" WHERE n = ?",
+		"iititi", (int64_t)state, study, series, (int64_t)report,
+		reason, n);
 }
 
 void df_journal_instance_indexed(struct df_journal *j, int64_t n)
 {
-	df_sql_run(j, "UPDATE instances SET indexed = 1 WHERE n = ?", "i", n);
+	df_sql_note(j, "UPDATE instances SET indexed = 1 WHERE n = ?", "i", n);
 }
 
 void df_journal_instance_reported(struct df_journal *j, int64_t n)

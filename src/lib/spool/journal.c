@@ -1,8 +1,12 @@
 /*
  * journal.c - state.db itself: opening, the schema, the turn's transaction.
  *
- * WAL with synchronous=FULL: a commit is one synced append. The first failure
- * sticks in `failed`; from then on nothing is written and commit reports it.
+ * WAL, synchronous=NORMAL: SQLite appends, we sync. A turn that wrote anything
+ * but notes (see df_sql_note) is committed and syncs the log once, before
+ * anybody hears of it; notes alone wait in the open transaction for such a
+ * turn. The lock is exclusive: one process, no system call for each read. The
+ * first failure sticks in `failed`; from then on nothing is written and commit
+ * reports it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +21,7 @@
 struct df_journal {
 	sqlite3 *db;
 	bool open_turn;
-	uint64_t changes;
+	bool firm; /* this turn must be durable */
 	enum df_err failed;
 	struct df_why why;
 	struct {
@@ -201,21 +205,37 @@ void df_sql_done(sqlite3_stmt *st)
 		(void)sqlite3_reset(st); /* the step reported it */
 }
 
+static void begin_turn(struct df_journal *j)
+{
+	if (j->open_turn)
+		return;
+	exec(j, "BEGIN IMMEDIATE");
+	j->open_turn = j->failed == DF_OK;
+}
+
 void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
 
-	if (!j->open_turn) {
-		exec(j, "BEGIN IMMEDIATE");
-		j->open_turn = j->failed == DF_OK;
-	}
+	begin_turn(j);
+	j->firm = true;
 	va_start(ap, types);
 	st = bound(j, sql, types, ap);
 	va_end(ap);
-	if (st == NULL)
-		return;
-	j->changes++;
+	while (df_sql_row(j, st))
+		;
+}
+
+void df_sql_note(struct df_journal *j, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+
+	begin_turn(j);
+	va_start(ap, types);
+	st = bound(j, sql, types, ap);
+	va_end(ap);
 	while (df_sql_row(j, st))
 		;
 }
@@ -268,8 +288,10 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 		return rc;
 	}
 	(void)sqlite3_busy_timeout(j->db, 2000); /* cannot fail */
+	exec(j, "PRAGMA locking_mode = EXCLUSIVE");
 	exec(j, "PRAGMA journal_mode = WAL");
-	exec(j, "PRAGMA synchronous = FULL");
+	exec(j, "PRAGMA synchronous = NORMAL"); /* see commit */
+	exec(j, "PRAGMA wal_autocheckpoint = 4000"); /* pages: 16 MiB */
 	exec(j, "PRAGMA temp_store = MEMORY");
 	exec(j, "PRAGMA trusted_schema = OFF");
 	exec(j, "PRAGMA cache_size = -16384"); /* KiB */
@@ -295,14 +317,37 @@ void df_journal_close(struct df_journal *j)
 
 bool df_journal_dirty(const struct df_journal *j)
 {
-	return j->open_turn;
+	return j->firm;
+}
+
+void df_journal_firm(struct df_journal *j)
+{
+	j->firm = j->open_turn;
+}
+
+/* The log's own sync, by SQLite's hand: also its name, when it is new. */
+static void sync_log(struct df_journal *j)
+{
+	sqlite3_file *log = NULL;
+
+	if (j->failed != DF_OK)
+		return;
+	if (sqlite3_file_control(j->db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+				 &log) != SQLITE_OK ||
+	    log == NULL || log->pMethods == NULL)
+		df_bug("state.db has no log");
+	if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+		j->failed = df_fail_sys(&j->why, DF_E_IO,
+					"cannot sync the log of state.db");
 }
 
 enum df_err df_journal_commit(struct df_journal *j, struct df_why *why)
 {
-	if (j->open_turn)
+	if (j->firm) {
 		exec(j, "COMMIT");
-	j->open_turn = false;
+		sync_log(j);
+		j->open_turn = j->firm = false;
+	}
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

@@ -17,6 +17,12 @@ sqlite3_stmt *df_sql(struct df_journal *j, const char *sql, const char *types,
 bool df_sql_row(struct df_journal *j, sqlite3_stmt *st);
 /* A statement that writes, inside the turn's transaction. */
 void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...);
+/*
+ * The same for a note: what may be lost, because it is found again from what
+ * stays, and nobody outside was told. Notes wait for the next turn that writes
+ * more than notes, or for df_journal_firm.
+ */
+void df_sql_note(struct df_journal *j, const char *sql, const char *types, ...);
 /* After a row that is the only one wanted. */
 void df_sql_done(sqlite3_stmt *st);
 int64_t df_sql_last(struct df_journal *j);

@@ -43,7 +43,7 @@ void df_journal_study_touch(struct df_journal *j, const char *uid,
 
 	/* the epoch of a new stream is its birth: a counter that was lost with
 	 * state.db never comes back with the same numbers */
-	df_sql_run(j,
+	df_sql_note(j,
 		   "INSERT INTO studies(uid, peer, state, reason, opened, last,"
 		   " version, epoch, sequence, h0, priority, source)"
 		   " VALUES(?,?,0,'',?,?,0,?,0,?,0,?)"
@@ -348,7 +348,7 @@ uint32_t df_journal_parcel_dispatch(struct df_journal *j, int64_t n)
 
 	if (!df_journal_parcel(j, n, &p))
 		return 0;
-	df_sql_run(j, "UPDATE parcels SET deaths = deaths + 1 WHERE n = ?", "i",
-		   n);
+	df_sql_note(j, "UPDATE parcels SET deaths = deaths + 1 WHERE n = ?",
+		    "i", n);
 	return p.deaths;
 }
