@@ -75,7 +75,9 @@ check "as the same bytes" cmp "$T/report.pdf" "$T/out.pdf"
 forge "$one" ecdsa --report-id "$report" --version 2 --previous "$first" --status amended
 second=$sum
 check "the next version: accepted" wait_for 40 has "$second" "r['current']"
-forge "$one" ecdsa --report-id "$report" --version 1
+# another text for certain: in the same second it would be a replay
+forge "$one" ecdsa --report-id "$report" --version 1 \
+	--set "signed-at=$(date -u -d '-60 sec' +%Y-%m-%dT%H:%M:%SZ)"
 refused "an older version after a newer one" older-version
 check "the newer one stays" has "$second" "r['current']"
 forge "$one" ecdsa --report-id "$report" --version 3 --previous "$first"
