@@ -95,7 +95,8 @@ DF_MUST_CHECK enum df_err df_dimse_serve(int fd, const struct df_dimse_scp *cfg,
 uint16_t df_store_status(enum df_err err);
 /* And back: what a status in a C-STORE-RSP means for the delivery. DF_OK for
  * success and the warnings B000, B006, B007; NOSPACE for A7xx (the
- * destination's trouble: retry); REFUSED for A9xx, Cxxx and all else. */
+ * destination's trouble: retry); AGAIN for 0110 (this instance, later);
+ * REFUSED for A9xx, Cxxx and all else. */
 enum df_err df_store_status_err(uint16_t status);
 
 /* --- the asking side

@@ -30,7 +30,8 @@ df_stow_decode(struct df_text json,
 /*
  * What became of one instance of a request that was answered with `status`
  * and these items: DF_OK only when the server says so. DF_E_REFUSED
- * concerns this instance, DF_E_PEER and DF_E_NOSPACE the server.
+ * concerns this instance, DF_E_AGAIN too but may pass, DF_E_PEER and
+ * DF_E_NOSPACE the server.
  */
 enum df_err df_stow_outcome(int status, const struct df_stow_item *items,
 			    size_t n, const char *sop_instance,

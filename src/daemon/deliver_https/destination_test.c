@@ -69,9 +69,10 @@ static void describe_stow(cJSON *root, const struct df_http_result *r,
 	if (r->status == 401 || r->status == 403)
 		*rc = df_fail(why, DF_E_DENIED, "server answered %d",
 			      r->status);
-	else if (r->status == 404)
+	else if (r->status == 400 || r->status == 404)
 		*rc = df_fail(why, DF_E_NOTFOUND,
-			      "server answered 404: is the URL right?");
+			      "server answered %d: is the URL right?",
+			      r->status);
 	else if (r->status >= 500 && r->status != 501)
 		*rc = df_fail(why, DF_E_PEER, "server answered %d", r->status);
 }

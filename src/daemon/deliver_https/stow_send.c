@@ -68,8 +68,11 @@ enum df_err stow_target_init(struct stow_target *t,
 	if (base == 0)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "destination is no DICOMweb server");
+	/* with or without the last step that vendors' papers show */
 	while (base > 0 && d->stow[base - 1] == '/')
 		base--;
+	if (base > 8 && memcmp(d->stow + base - 8, "/studies", 8) == 0)
+		base -= 8;
 	df_str_fmt(t->url, sizeof t->url, "%.*s/studies", (int)base, d->stow);
 	df_buf_init(&t->ca, 1u << 20);
 	if (d->stow_ca[0] != '\0') {

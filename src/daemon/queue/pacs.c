@@ -22,6 +22,7 @@ struct send {
 	bool settled[SEND_MAX];
 	size_t n;
 	uint64_t good;
+	struct df_why bad; /* the last failure that was the destination's */
 };
 
 struct fetch {
@@ -61,10 +62,14 @@ static void settle(struct send *s, size_t i, enum df_err err,
 	s->settled[i] = true;
 	if (err == DF_OK) {
 		s->good++;
+	} else if (err == DF_E_AGAIN) { /* it could not take this one now */
+		event = DF_DELIVERY_FAILED;
+		next = object_again(s->q, s->since_ms[i]);
 	} else {
 		switch (df_retry_blame(err)) {
 		case DF_BLAME_DESTINATION:
 			event = DF_DELIVERY_LOST;
+			s->bad = *why;
 			break;
 		case DF_BLAME_OBJECT_LATER:
 			event = DF_DELIVERY_FAILED;
@@ -117,9 +122,9 @@ static void send_reply(void *ctx, struct df_reply *r)
 	}
 	if (r->err != DF_OK && !job_lost(r))
 		destination_bad(q, d, &r->why);
-	else if (s->good == 0 && r->err == DF_OK)
-		/* all were refused for now: not in a circle */
-		d->window.next_ms = q->now + RETRY_MS;
+	else if (s->good == 0 && r->err == DF_OK && s->bad.err != DF_OK)
+		/* it took none, each for a reason of its own: not in a circle */
+		destination_bad(q, d, &s->bad);
 	df_log(DF_LOG_INFO, "send.done",
 	       DF_F_NUM("instances", s->n), DF_F_NUM("good", s->good));
 	free(s);

@@ -23,8 +23,8 @@ enum df_err df_store_status_err(uint16_t status)
 	case 0xb006: /* elements discarded */
 	case 0xb007: /* data set does not match SOP class, stored */
 		return DF_OK;
-	case 0x0110: /* processing failure: may pass */
-		return DF_E_PEER;
+	case 0x0110: /* processing failure: may pass, says nothing of others */
+		return DF_E_AGAIN;
 	case 0x0122:
 		return DF_E_UNSUPPORTED;
 	case 0x0124:

@@ -105,6 +105,8 @@ enum df_err df_stow_outcome(int status, const struct df_stow_item *items,
 			       it->reason);
 	/* 0x0110 processing failure may pass */
 	if (it->reason == 0x0110)
-		return df_fail(why, DF_E_PEER, "failure reason 0x0110");
+		return df_fail(why, DF_E_AGAIN,
+			       "failure reason 0x0110: it could not process "
+			       "this one");
 	return df_fail(why, DF_E_REFUSED, "failure reason 0x%04X", it->reason);
 }
