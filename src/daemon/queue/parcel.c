@@ -7,7 +7,7 @@
 #include "df/file.h"
 #include "df/log.h"
 #include "df/sys.h"
-#include "pack.h"
+#include "packing.h"
 
 static const char *coding_word(const struct queue *q)
 {

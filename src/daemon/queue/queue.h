@@ -168,7 +168,7 @@ struct queue {
 	struct parked_manifest *manifests;
 	struct parked_mailbox *mailboxes;
 	bool report_look;
-	bool reporting; /* verdict.c */
+	bool reporting; /* judging.c */
 	bool sealing;   /* report.c */
 	int64_t report_cursor;
 	struct fetch *fetches;
@@ -205,6 +205,9 @@ void facts_pump(struct queue *q); /* those lost with an earlier life */
 /* routing of what was understood: facts.c */
 void instance_route(struct queue *q, const struct df_row_instance *row);
 void parcel_route(struct queue *q, int64_t parcel, int64_t study);
+/* A peer's instance under UIDs of another peer: row becomes quarantined, or
+ * indexed when it is the other's twin. Neither is to be routed. */
+void claim_check(struct queue *q, struct df_row_instance *row);
 
 void facts_start(struct queue *q); /* finds what facts_pump has to do */
 
@@ -224,7 +227,7 @@ void seen_release(struct seen_list *l);
 /* inspect.c: one raw object again, for its facts */
 void inspect_again(struct queue *q, const struct df_row_instance *row);
 
-/* pack.c, verify.c */
+/* packing.c, verify.c */
 void pack_pump(struct queue *q);
 bool pack_busy(const struct queue *q, int64_t study);
 void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
@@ -245,7 +248,7 @@ void destination_bad(struct queue *q, struct destination_state *d,
 		     const struct df_why *why);
 int64_t object_again(struct queue *q, int64_t since_ms);
 
-/* upload.c, receipt.c */
+/* upload.c, receipting.c */
 QUEUE_HANDLER(offer);
 QUEUE_HANDLER(part);
 QUEUE_HANDLER(part_done);
@@ -263,7 +266,7 @@ void mailbox_pump(struct queue *q);
 void mailbox_link_down(struct queue *q, struct df_link *link);
 void pull_pump(struct queue *q);
 
-/* report.c: bundles made here; verdict.c: bundles judged here */
+/* report.c: bundles made here; judging.c: bundles judged here */
 void report_pump(struct queue *q);
 void report_submit(struct queue *q, struct df_link *link, uint32_t tag,
 		   const char *study_uid, int *fds, size_t n_fds);

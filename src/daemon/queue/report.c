@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bundle.h"
+#include "report_bundle.h"
 #include "df/file.h"
 #include "df/hash.h"
 #include "df/log.h"

@@ -1,5 +1,5 @@
 /*
- * verdict.c - a report bundle is opened and judged: keys opens the header and
+ * judging.c - a report bundle is opened and judged: keys opens the header and
  * lends the trust anchors, a cell checks content and signature, the index
  * rules with what it knows of the study. Its verdict is kept here only to
  * refuse a body that was not verified.

@@ -1,5 +1,6 @@
 /*
- * receipt.c - a peer's manifest, and our signed word that we hold all of it.
+ * receipting.c - a peer's manifest, and our signed word that we hold all of
+ * it.
  *
  * The word is given when every parcel and every instance that the manifest
  * names is an object here with its row committed; the receipt itself is

@@ -1,8 +1,8 @@
 /*
- * bundle.c - a report bundle: header by keys, sealed by a cell, published,
- * and put into the mailbox of the clinic in the same commit.
+ * report_bundle.c - header by keys, sealed by a cell, published, and put into
+ * the mailbox of the clinic in the same commit.
  */
-#include "bundle.h"
+#include "report_bundle.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* pack.h - one parcel in the making; for pack.c and parcel.c. */
+/* packing.h - one parcel in the making; for packing.c and parcel.c. */
 #ifndef QUEUE_PACK_H
 #define QUEUE_PACK_H
 

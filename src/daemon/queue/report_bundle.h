@@ -1,10 +1,10 @@
-/* bundle.h - statement, signature and body become a sealed bundle. */
+/* report_bundle.h - statement, signature and body become a sealed bundle. */
 #ifndef QUEUE_BUNDLE_H
 #define QUEUE_BUNDLE_H
 
 #include "queue.h"
 
-struct bundle; /* heap, owned by bundle.c once given */
+struct bundle; /* heap, owned by report_bundle.c once given */
 
 typedef void bundled_fn(void *ctx, enum df_err err, const struct df_why *why,
 			const struct df_id *object, const char *hex);

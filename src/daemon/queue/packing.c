@@ -1,5 +1,5 @@
 /*
- * pack.c - instances of a study become a parcel.
+ * packing.c - instances of a study become a parcel.
  *
  * The first parcel of a study closes with its first instance; later ones when
  * they have grown to parcel.size, after parcel.wait without more, or when the
@@ -8,7 +8,7 @@
  * The raw objects stay until verify.c has compared the parcel with them; a
  * crash on the way leaves nothing but a file that the next start removes.
  */
-#include "pack.h"
+#include "packing.h"
 
 #include <stdlib.h>
 #include <string.h>
