@@ -86,9 +86,12 @@ int64_t df_journal_mail_add(struct df_journal *j, const char *peer,
 			    const char *hex, const struct df_id *object,
 			    uint64_t dfenv_len)
 {
+	/* Numbers grow across the loss of this journal too, or a peer's cursor
+	 * would be ahead of its mail: so they begin at the time. */
 	df_sql_run(j,
-		   "INSERT OR IGNORE INTO mail(peer, hex, object, dfenv)"
-		   " VALUES(?,?,?,?)",
+		   "INSERT OR IGNORE INTO mail(seq, peer, hex, object, dfenv)"
+		   " VALUES(max((SELECT coalesce(max(seq), 0) + 1 FROM mail),"
+		   " 1000 * strftime('%s', 'now')),?,?,?,?)",
 		   "ttti", peer, hex, object->s, (int64_t)dfenv_len);
 	return df_sql_last(j);
 }

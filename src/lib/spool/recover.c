@@ -16,6 +16,8 @@
 #include "df/sys.h"
 #include "sql.h"
 
+#define LOST_REASON "'its object is missing from the spool'"
+
 struct recovery {
 	struct df_spool *sp;
 	struct df_journal *j;
@@ -73,11 +75,83 @@ static uint64_t coded_of(const struct df_envelope *env, size_t i,
 	return end > at ? end - at : 0;
 }
 
+static bool stands(const struct recovery *r, const struct df_id *object)
+{
+	int fd = -1;
+	bool there = df_spool_object(r->sp, object, &fd, NULL) == DF_OK;
+
+	df_fd_close(&fd);
+	return there;
+}
+
+/* Is each instance of this parcel at home elsewhere, file and row? */
+static bool all_elsewhere(const struct recovery *r,
+			  const struct df_envelope *env)
+{
+	struct df_row_instance row;
+
+	for (size_t i = 0; i < env->n_instances; i++)
+		if (!df_journal_instance_find(r->j, "",
+					      env->instances[i].sop_instance,
+					      &env->instances[i].digest,
+					      &row) ||
+		    !stands(r, &row.object))
+			return false;
+	return true;
+}
+
+static void adopt_instance(struct recovery *r, const struct df_row_instance *row)
+{
+	struct df_row_instance old;
+
+	if (!df_journal_instance_find(r->j, row->peer, row->sop_instance,
+				      &row->digest, &old))
+		(void)df_journal_instance_add(r->j, row); /* its n */
+	else if (!stands(r, &old.object))
+		df_journal_instance_packed(r->j, old.n, row->parcel,
+					   &row->object, row->record,
+					   row->coding, row->coded_bytes);
+}
+
+/*
+ * A parcel of that name has a row. Its own file that was away is back; or a
+ * second file, which must not stop us: the name is its maker's choice.
+ */
+static void parcel_again(struct recovery *r, const struct df_envelope *env,
+			 const struct df_row_parcel *old, uint64_t dfenv_len,
+			 uint64_t bytes)
+{
+	struct df_why why = {0};
+
+	if (strcmp(old->object.s, env->id.s) != 0) {
+		r->out->bad++;
+		df_log(DF_LOG_ERROR, "spool.parcel.twice", DF_F_ID(&env->id));
+		if (r->change &&
+		    df_spool_quarantine(r->sp, &env->id, &why) != DF_OK)
+			df_log(DF_LOG_ERROR, "spool.quarantine",
+			       DF_F_ERR(&why));
+		return;
+	}
+	r->out->adopted++;
+	if (!r->change)
+		return;
+	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
+			      env->received_ms);
+	df_journal_parcel_state(r->j, old->n,
+				env->direction == DF_ENV_TAKEN
+					? DF_PARCEL_READY
+					: DF_PARCEL_UNVERIFIED);
+	df_sql_run(r->j,
+		   "UPDATE instances SET state = 2, reason = '', indexed = 0"
+		   " WHERE object = ? AND state = 3 AND reason = " LOST_REASON,
+		   "t", env->id.s);
+}
+
 static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 			 uint64_t dfenv_len, uint64_t bytes)
 {
 	const char *peer = env->direction == DF_ENV_TAKEN ? env->peer : "";
-	struct df_row_parcel p = {.object = env->id,
+	struct df_row_parcel old, p = {.object = env->id,
 				  .direction = env->direction,
 				  .epoch = env->epoch,
 				  .sequence = env->sequence,
@@ -86,23 +160,21 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 				  .dfenv_len = dfenv_len,
 				  .created_ms = env->received_ms};
 	struct df_row_study s;
-	size_t missing = 0;
 	int64_t n;
 
-	for (size_t i = 0; i < env->n_instances; i++)
-		missing += !df_journal_instance_find(
-			r->j, peer, env->instances[i].sop_instance,
-			&env->instances[i].digest, NULL);
-	/* made, but its rows were never written: the raw objects are all there
-	 * and it will be made again */
-	if (env->direction == DF_ENV_MADE && missing == 0) {
+	df_hex_encode(p.hex, env->parcel_id, 16);
+	if (df_journal_parcel_find(r->j, p.hex, &old)) {
+		parcel_again(r, env, &old, dfenv_len, bytes);
+		return;
+	}
+	/* made, but its rows were never written: it will be made again */
+	if (env->direction == DF_ENV_MADE && all_elsewhere(r, env)) {
 		drop_file(r, &env->id);
 		return;
 	}
 	r->out->adopted++;
 	if (!r->change)
 		return;
-	df_hex_encode(p.hex, env->parcel_id, 16);
 	memcpy(p.peer, env->peer, sizeof p.peer);
 	if (env->direction == DF_ENV_MADE)
 		p.peer[0] = '\0';
@@ -122,9 +194,7 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 
 		instance_of(&row, env, &env->instances[i], s.n, n);
 		row.coded_bytes = coded_of(env, i, dfenv_len);
-		if (!df_journal_instance_find(r->j, row.peer, row.sop_instance,
-					      &row.digest, NULL))
-			(void)df_journal_instance_add(r->j, &row); /* its n */
+		adopt_instance(r, &row);
 	}
 }
 
@@ -157,16 +227,19 @@ static bool raw_is_known(struct recovery *r, const struct df_envelope *env)
 	if (!df_journal_instance_find(r->j, "", env->sop_instance, &env->digest,
 				      &row))
 		return false;
-	if (!row.in_parcel ||
-	    (df_journal_parcel(r->j, row.parcel, &p) &&
-	     p.state == DF_PARCEL_READY)) {
+	if (stands(r, &row.object) &&
+	    (!row.in_parcel || (df_journal_parcel(r->j, row.parcel, &p) &&
+				p.state == DF_PARCEL_READY))) {
 		drop_file(r, &env->id);
 		return true;
 	}
-	/* its parcel was never compared: the raw object is the home */
+	/* its home is gone, or a parcel that was never compared */
 	r->out->adopted++;
-	if (r->change)
+	if (r->change && row.in_parcel)
 		df_journal_instance_unpacked(r->j, row.n, &env->id);
+	else if (r->change)
+		df_sql_run(r->j, "UPDATE instances SET object = ? WHERE n = ?",
+			   "ti", env->id.s, row.n);
 	return true;
 }
 
@@ -206,11 +279,14 @@ static bool look(void *ctx, const struct df_id *id)
 	struct df_envelope env;
 	struct df_why why;
 	uint64_t dfenv_len, bytes;
+	bool known;
 	int fd;
 
+	known = df_journal_object_has(r->j, id);
 	if (!r->raws)
 		r->out->objects++;
-	if (df_journal_object_has(r->j, id))
+	/* a start is quick, a check reads every envelope once */
+	if (known && (r->change || r->raws))
 		return true;
 	r->rc = df_spool_object(r->sp, id, &fd, &r->why);
 	if (r->rc != DF_OK)
@@ -227,6 +303,10 @@ static bool look(void *ctx, const struct df_id *id)
 		return true;
 	}
 	df_fd_close(&fd);
+	if (known) {
+		df_envelope_release(&env);
+		return true;
+	}
 	if (r->raws && env.kind == DF_ENV_RAW)
 		adopt_raw(r, &env, dfenv_len, bytes);
 	else if (!r->raws && env.kind == DF_ENV_PARCEL)
@@ -246,13 +326,16 @@ static void find_lost(struct recovery *r)
 	size_t n = 0;
 
 	while (df_sql_row(r->j, st)) {
-		int fd;
+		enum df_err rc;
+		int fd = -1;
 
 		df_col_id(st, 0, &id);
-		if (df_spool_object(r->sp, &id, &fd, NULL) == DF_OK) {
-			df_fd_close(&fd);
+		rc = df_spool_object(r->sp, &id, &fd, &r->why);
+		df_fd_close(&fd);
+		if (rc != DF_OK && rc != DF_E_NOTFOUND)
+			r->rc = rc; /* a disk that fails loses nothing yet */
+		if (rc != DF_E_NOTFOUND)
 			continue;
-		}
 		df_log(DF_LOG_ERROR, "spool.object.lost", DF_F_ID(&id));
 		lost = df_xrealloc(lost, (n + 1) * sizeof *lost);
 		lost[n++] = id;
@@ -261,7 +344,7 @@ static void find_lost(struct recovery *r)
 	for (size_t i = 0; r->change && i < n; i++) {
 		df_sql_run(r->j,
 			   "UPDATE instances SET state = 3, reason ="
-			   " 'its object is missing from the spool'"
+			   " " LOST_REASON
 			   " WHERE object = ?",
 			   "t", lost[i].s);
 		df_sql_run(r->j,
@@ -388,6 +471,10 @@ enum df_err df_spool_recover(struct df_spool *sp, struct df_journal *j,
 	if (rc != DF_OK)
 		return rc;
 	find_lost(&r);
+	if (r.rc != DF_OK && why != NULL)
+		*why = r.why;
+	if (r.rc != DF_OK)
+		return r.rc;
 	if (change) {
 		check_uploads(&r);
 		check_pulls(&r);

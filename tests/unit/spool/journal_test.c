@@ -107,7 +107,7 @@ static void every_statement_prepares(void **state)
 	assert_int_equal(s.n, 1);
 	n = df_journal_instance_add(w->j, &in);
 	assert_true(df_journal_instance(w->j, n, &in));
-	for (unsigned k = 0; k <= DF_OF_OBJECT_LOST; k++)
+	for (unsigned k = 0; k <= DF_OF_QUARANTINED; k++)
 		(void)df_journal_instances(w->j, (enum df_instances_of)k, 0,
 					   ins, 4);
 	for (unsigned k = 0; k <= DF_OF_ALL; k++)
@@ -176,6 +176,8 @@ static void every_statement_prepares(void **state)
 	df_journal_upload_drop(w->j, "ab", "p");
 	(void)df_journal_mail_add(w->j, "p", "aa", &in.object, 5);
 	assert_int_equal(df_journal_mail(w->j, "p", 0, mail, 4), 1);
+	/* ahead of the cursors that a lost journal gave out */
+	assert_true(mail[0].seq > 1700000000000);
 	assert_true(df_journal_mail_find(w->j, "p", "aa", mail));
 	df_journal_pull(w->j, "c", &pull);
 	df_journal_pull_put(w->j, &pull);
@@ -305,6 +307,150 @@ static void a_stream_is_a_chain(void **state)
 	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
 }
 
+/* An object file with the envelope of a parcel that a peer brought. */
+static void take_parcel(struct world *w, struct df_id *id, const char *peer,
+			uint8_t name, int k)
+{
+	struct df_env_instance in = {.size_bytes = 10};
+	struct df_envelope e = {.kind = DF_ENV_PARCEL,
+				.direction = DF_ENV_TAKEN,
+				.received_ms = 1000 + k,
+				.epoch = 1,
+				.sequence = 1,
+				.n_instances = 1,
+				.instances = &in};
+	uint64_t bytes;
+	int fd;
+
+	assert_int_equal(df_incoming_new(&w->sp, id, &fd, NULL), DF_OK);
+	assert_int_equal(df_write_all(fd, "0123456789", 10, NULL), DF_OK);
+	e.id = *id;
+	e.parcel_id[0] = name;
+	e.h0.b[0] = (uint8_t)k;
+	memset(e.peer, peer[0], DF_HEX_LEN);
+	df_str_fmt(e.study_uid, 65, "1.2.9");
+	df_str_fmt(in.sop_instance, 65, "1.2.3.9");
+	df_str_fmt(in.sop_class, 65, "1.2.840.1");
+	df_str_fmt(in.transfer_syntax, 65, "1.2.840.2");
+	df_str_fmt(in.series_uid, 65, "1.2.9.1");
+	df_str_fmt(in.coding, 16, "zstd");
+	in.digest.b[0] = (uint8_t)k;
+	assert_int_equal(df_incoming_publish(&w->sp, fd, &e, 10, &bytes, NULL),
+			 DF_OK);
+	df_fd_close(&fd);
+}
+
+/* Two peers may choose the same name: the node must start all the same. */
+static void a_second_parcel_of_a_name_stops_nobody(void **state)
+{
+	struct world *w = *state;
+	struct df_recovery rec;
+	struct df_id one, two;
+
+	take_parcel(w, &one, "a", 7, 1);
+	take_parcel(w, &two, "b", 7, 2);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.adopted, 1);
+	assert_int_equal(rec.bad, 1);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.adopted + rec.bad + rec.lost, 0);
+}
+
+/* A file that was away and is back (a disk, a backup) is taken up again. */
+static void what_was_lost_may_come_back(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row;
+	struct df_recovery rec;
+	char cmd[200], peer[DF_HEX_LEN + 1] = {0};
+	struct df_id id;
+
+	memset(peer, 'a', DF_HEX_LEN);
+	take_parcel(w, &id, "a", 7, 1);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	df_str_fmt(cmd, sizeof cmd, "mv %s/spool/objects/%.2s/%s %s/away",
+		   w->dir, id.s, id.s, w->dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.lost, 1);
+	assert_false(df_journal_instance_find(w->j, peer, "1.2.3.9", NULL,
+					      &row));
+	df_str_fmt(cmd, sizeof cmd, "mv %s/away %s/spool/objects/%.2s/%s",
+		   w->dir, w->dir, id.s, id.s);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.adopted, 1);
+	assert_true(df_journal_instance_find(w->j, peer, "1.2.3.9", NULL,
+					     &row));
+	assert_int_equal(row.state, DF_INSTANCE_PACKED);
+}
+
+/* state.db of yesterday: a row says "raw", the raw object gave way since. */
+static void the_last_copy_is_never_dropped(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row;
+	struct df_stage s, *batch[1] = {&s};
+	struct df_recovery rec;
+	struct df_id twin;
+
+	stage_raw(w, &s, 1);
+	df_stage_publish(&w->sp, batch, 1);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &row));
+	df_spool_remove(&w->sp, &row.object);
+	stage_raw(w, &s, 1); /* the same bytes in another file */
+	twin = s.id;
+	df_stage_publish(&w->sp, batch, 1);
+	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
+			 DF_OK);
+	assert_int_equal(rec.dropped, 0);
+	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &row));
+	assert_string_equal(row.object.s, twin.s);
+}
+
+/* Who came first owns the UIDs, see owners.c. */
+static void uids_belong_to_who_came_first(void **state)
+{
+	struct world *w = *state;
+	struct df_row_study a, b, found;
+	struct df_row_instance first = {.peer = "aa",
+					.sop_instance = "1.2.3",
+					.state = DF_INSTANCE_PACKED,
+					.received_ms = 10};
+	struct df_row_instance r;
+
+	df_journal_study_touch(w->j, "1.2", "aa", "CT", 10, &a);
+	first.study = a.n;
+	first.digest.b[0] = 1;
+	assert_int_equal(df_journal_claim(w->j, &first), DF_CLAIM_FREE);
+	first.n = df_journal_instance_add(w->j, &first);
+	assert_int_equal(df_journal_claim(w->j, &first), DF_CLAIM_FREE);
+	df_journal_study_touch(w->j, "1.2", "bb", "CT", 20, &b);
+	r = (struct df_row_instance){.peer = "bb",
+				     .sop_instance = "1.2.3",
+				     .study = b.n,
+				     .digest = first.digest};
+	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_TWIN);
+	r.digest.b[0] = 2; /* its UID, other bytes */
+	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_OTHERS);
+	df_str_fmt(r.sop_instance, 65, "1.2.4"); /* its study, another UID */
+	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_OTHERS);
+	assert_true(df_journal_study_find(w->j, "1.2", NULL, &found));
+	assert_string_equal(found.peer, "aa"); /* who gets the reports */
+	df_journal_study_touch(w->j, "1.5", "bb", "CT", 20, &b);
+	r.study = b.n;
+	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_FREE);
+	r.peer[0] = '\0'; /* received here: our own affair */
+	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_FREE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +460,10 @@ int main(void)
 		T(a_failed_sync_is_no_custody),
 		T(left_over_staging_is_swept),
 		T(a_stream_is_a_chain),
+		T(a_second_parcel_of_a_name_stops_nobody),
+		T(what_was_lost_may_come_back),
+		T(the_last_copy_is_never_dropped),
+		T(uids_belong_to_who_came_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
