@@ -2,8 +2,9 @@
 """A TCP line that can be cut: relay.py LISTEN_PORT TARGET_PORT
 
 SIGUSR1 cuts it: open connections freeze, then break; new ones are refused.
-SIGUSR2 mends it. Prints "ready" when it listens. --slow BYTES_PER_SECOND caps
-each direction of the whole line.
+SIGUSR2 mends it. Prints "ready" when it listens, and after each signal
+"bytes UP DOWN", what came in of each direction so far; SIGHUP only prints.
+--slow BYTES_PER_SECOND caps each direction of the whole line.
 """
 import asyncio
 import signal
@@ -21,8 +22,10 @@ class Bucket:
 
     def __init__(self):
         self.free_at = 0.0
+        self.bytes = 0
 
     async def take(self, n):
+        self.bytes += n
         if not rate:
             return
         now = asyncio.get_running_loop().time()
@@ -60,16 +63,21 @@ async def main():
         open_writers.update((writer, there_w))
         await asyncio.gather(pump(reader, there_w, up), pump(there_r, writer, down))
 
+    def say():
+        print("bytes", up.bytes, down.bytes, flush=True)
+
     def set_cut(value):
         global cut
         cut = value
         if cut:
             for writer in list(open_writers):
                 writer.transport.abort()
+        say()
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, set_cut, True)
     loop.add_signal_handler(signal.SIGUSR2, set_cut, False)
+    loop.add_signal_handler(signal.SIGHUP, say)
     server = await asyncio.start_server(accept, "127.0.0.1", listen)
     print("ready", flush=True)
     async with server:
