@@ -116,6 +116,10 @@ const cJSON *df_json_at(const cJSON *o, const char *key);
 void df_bytes_text(char to[16], int64_t bytes); /* "12.3 MB" */
 /* A cell of a table: pads to `width` columns; CJK counts two. */
 void df_cell(const char *text, int width);
+/* The same for names: cut at the width with an ellipsis. */
+void df_cell_cut(const char *text, int width);
+/* "2026-11-22T03:44:21.5Z" without fraction and letters; "" stays. */
+void df_print_time(const char *time);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
 

@@ -1,11 +1,10 @@
 /*
- * cmd_config.c - config check|show|sample; modality and destination.
+ * cmd_config.c - config check|show|sample; modality add|list.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-#include "df/object.h"
 
 static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 {
@@ -154,137 +153,4 @@ const struct df_cmd df_cmd_modality_list = {
 	.help = "who may send images",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = modality_list,
-};
-
-static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
-{
-	static const char *const keys[] = {"dicom", "stow", "ca", "calling-ae"};
-	const char *pairs[8];
-	size_t n = 0;
-
-	if ((df_cli_option(cli, "dicom") == NULL) ==
-	    (df_cli_option(cli, "stow") == NULL))
-		return df_fail(
-			why, DF_E_USAGE,
-			"say one of --dicom AET@HOST:PORT and --stow URL");
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-		const char *value = df_cli_option(cli, keys[i]);
-
-		if (value == NULL)
-			continue;
-		pairs[2 * n] = keys[i];
-		pairs[2 * n + 1] = value;
-		n++;
-	}
-	return df_node_add_section(cli, "destination", cli->args[0], pairs, n,
-				   why);
-}
-
-const struct df_cmd df_cmd_destination_add = {
-	.path = "destination add",
-	.args = "NAME --dicom AET@HOST:PORT | --stow URL [--ca FILE] "
-		"[--calling-ae AET]",
-	.help = "send images to a PACS or a DICOMweb server",
-	.options = "dicom= stow= ca= calling-ae=",
-	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
-	.min_args = 1,
-	.max_args = 1,
-	.run = destination_add,
-};
-
-static enum df_err destination_list(struct df_cli *cli, struct df_why *why)
-{
-	cJSON *all = cJSON_CreateObject();
-	cJSON *list = cJSON_AddArrayToObject(all, "destinations");
-
-	(void)why;
-	for (size_t i = 0; i < cli->cfg.n_destinations; i++) {
-		const struct df_destination *d = &cli->cfg.destinations[i];
-		cJSON *o = df_args1("name", d->name);
-		char where[DF_URL_LEN + 1];
-
-		if (d->stow[0] != '\0')
-			df_str_fmt(where, sizeof where, "%s", d->stow);
-		else
-			df_str_fmt(where, sizeof where, "%s@%s:%u", d->ae,
-				   d->dicom.host, (unsigned)d->dicom.port);
-		(void)cJSON_AddStringToObject(o, d->stow[0] ? "stow" : "dicom",
-					      where); /* NULL: no memory */
-		(void)cJSON_AddItemToArray(list, o);
-		if (!cli->json) {
-			df_cell(d->name, 20);
-			(void)puts(where); /* main checks stdout */
-		}
-	}
-	if (cli->json)
-		df_print_json(all);
-	cJSON_Delete(all);
-	return DF_OK;
-}
-
-const struct df_cmd df_cmd_destination_list = {
-	.path = "destination list",
-	.args = "",
-	.help = "where images are sent",
-	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
-	.run = destination_list,
-};
-
-/* One line a class; of a DICOMweb server or a node whatever it said. */
-static void test_print(const cJSON *r)
-{
-	const cJSON *c, *t, *list = df_json_at(r, "accepts");
-	char *text;
-
-	if (list == NULL) {
-		text = cJSON_Print(r);
-		(void)puts(text ? text : ""); /* main checks stdout */
-		cJSON_free(text);
-		return;
-	}
-	(void)printf("C-ECHO %s, %lld ms\n",
-		     cJSON_IsTrue(df_json_at(r, "echo")) ? "answered"
-							 : "failed",
-		     (long long)df_json_num(r, "ms")); /* main checks */
-	cJSON_ArrayForEach(c, list)
-	{
-		const char *sep = "";
-
-		df_cell(df_json_text(c, "name"), 50);
-		cJSON_ArrayForEach(t, df_json_at(c, "transfer_syntaxes"))
-		{
-			const char *uid = cJSON_GetStringValue(t);
-
-			(void)printf("%s%s", sep,
-				     uid ? df_uid_name(uid) : ""); /* same */
-			sep = ", ";
-		}
-		(void)putchar('\n'); /* the same */
-	}
-}
-
-static enum df_err destination_test(struct df_cli *cli, struct df_why *why)
-{
-	cJSON *result = NULL;
-	enum df_err rc =
-		df_ask(cli, "destination test", df_args1("name", cli->args[0]),
-		       NULL, 0, DF_ASK_SLOW_MS, &result, NULL, why);
-
-	if (rc == DF_OK && cli->json) {
-		df_print_json(result);
-	} else if (rc == DF_OK) {
-		test_print(result);
-	}
-	cJSON_Delete(result);
-	return rc;
-}
-
-const struct df_cmd df_cmd_destination_test = {
-	.path = "destination test",
-	.args = "NAME",
-	.help = "say what works at a destination, without sending an image",
-	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
-	.min_args = 1,
-	.max_args = 1,
-	.run = destination_test,
 };

@@ -58,10 +58,43 @@ static cJSON *dialled(const struct df_cli *cli)
 	return list;
 }
 
+/* The URL at which we dial it; "" = it dials us. */
+static const char *url_of(const cJSON *result, const char *fingerprint)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, df_json_at(result, "dialled"))
+	{
+		if (strcmp(df_json_text(p, "fingerprint"), fingerprint) == 0)
+			return df_json_text(p, "url");
+	}
+	return "";
+}
+
+static void peers_print(const cJSON *result)
+{
+	const cJSON *p;
+
+	if (cJSON_GetArraySize(df_json_at(result, "peers")) == 0) {
+		(void)puts("no peers yet 尚无对端: at the centre peer invite "
+			   "NAME, at the clinic peer join URL --code CODE");
+		return;
+	}
+	cJSON_ArrayForEach(p, df_json_at(result, "peers"))
+	{
+		const char *fingerprint = df_json_text(p, "fingerprint");
+		const char *url = url_of(result, fingerprint);
+
+		df_cell(df_json_text(p, "name"), 24);
+		df_cell(df_json_text(p, "state"), 9);
+		df_cell(url[0] ? url : "(it dials us)", 32);
+		(void)puts(fingerprint); /* main checks stdout */
+	}
+}
+
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
 	cJSON *result = NULL;
-	const cJSON *p;
 	enum df_err rc = df_ask(cli, "peer list", NULL, NULL, 0, DF_ASK_MS,
 				&result, NULL, why);
 
@@ -72,18 +105,7 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 	if (cli->json) {
 		df_print_json(result);
 	} else {
-		cJSON_ArrayForEach(p, df_json_at(result, "peers"))
-		{
-			df_cell(df_json_text(p, "name"), 30);
-			df_cell(df_json_text(p, "fingerprint"), 64);
-			(void)puts(df_json_text(p, "state")); /* main checks */
-		}
-		cJSON_ArrayForEach(p, df_json_at(result, "dialled"))
-		{
-			df_cell(df_json_text(p, "name"), 30);
-			df_cell(df_json_text(p, "fingerprint"), 64);
-			(void)puts(df_json_text(p, "url")); /* main checks */
-		}
+		peers_print(result);
 	}
 	cJSON_Delete(result);
 	return DF_OK;

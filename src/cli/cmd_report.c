@@ -35,23 +35,44 @@ static const char *verdict_text(const char *word)
 	return "could not be verified 无法验证";
 }
 
+static const char *verdict_short(const char *word)
+{
+	if (strcmp(word, "signed") == 0)
+		return "signed 已签名:";
+	if (strcmp(word, "sealed") == 0)
+		return "sealed by centre 中心签章:";
+	if (strcmp(word, "held") == 0)
+		return "waits 等待:";
+	return "NOT VERIFIED 无法验证:";
+}
+
 static void reports_print(const cJSON *all)
 {
 	const cJSON *r;
 
+	if (cJSON_GetArraySize(df_json_at(all, "reports")) == 0) {
+		(void)puts("no report has come yet 尚无报告"); /* main */
+		return;
+	}
+	df_cell("report", 26);
+	df_cell("received", 19);
+	df_cell("status", 11);
+	df_cell("patient", 20);
+	(void)puts("verified, by whom, or why not"); /* the same */
 	cJSON_ArrayForEach(r, df_json_at(all, "reports"))
 	{
 		const char *reason = df_json_text(r, "reason_text");
 
 		df_cell(df_json_text(r, "id"), 26);
+		df_print_time(df_json_text(r, "received_at"));
+		(void)putchar(' '); /* main checks stdout */
 		df_cell(df_json_text(r, "status"), 11);
-		df_cell(df_json_text(r, "verification"), 8);
-		df_cell(df_json_text(r, "signed_by"), 24);
-		df_cell(df_json_text(r, "patient_name"), 20);
+		df_cell_cut(df_json_text(r, "patient_name"), 20);
 		if (reason[0] == '\0')
 			reason = df_json_text(r, "reason");
-		df_cell(reason, 1);
-		(void)putchar('\n'); /* main checks stdout */
+		df_cell(verdict_short(df_json_text(r, "verification")), 1);
+		df_cell(reason[0] ? reason : df_json_text(r, "signed_by"), 1);
+		(void)putchar('\n'); /* the same */
 	}
 }
 

@@ -58,30 +58,85 @@ static void status_rooms(const cJSON *all)
 	}
 }
 
+static void status_queue(const cJSON *queue)
+{
+	static const struct {
+		const char *key, *text;
+	} counts[] = {
+		{"received", "images taken since the start 已接收"},
+		{"inspecting", "being looked into 检查中"},
+		{"waiting", "wait to be sent 等待发送"},
+		{"sending", "being sent 发送中"},
+		{"deferred", "to be tried again later 稍后重试"},
+		{"held", "held by a person 已暂停"},
+		{"refused", "refused by the other side 对方拒收"},
+		{"delivered", "sent, receipt not here yet 已送达待回执"},
+		{"confirmed", "confirmed 已确认"},
+		{"expired", "given up 已过期"},
+		{"quarantined", "in quarantine 已隔离"},
+	};
+	char free_bytes[16];
+
+	(void)puts("\nqueue 队列"); /* main checks stdout */
+	if (cJSON_IsFalse(df_json_at(queue, "accepting")))
+		(void)puts("  NO ROOM: new images are refused with A700; make "
+			   "room on this disk\n  "
+			   "磁盘已满，拒收新影像；请清理磁盘");
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		if (df_json_num(queue, counts[i].key) > 0)
+			(void)printf(
+				"  %8lld  %s\n",
+				(long long)df_json_num(queue, counts[i].key),
+				counts[i].text); /* the same */
+	df_bytes_text(free_bytes, df_json_num(queue, "free_bytes"));
+	(void)printf("  %8s  free on this disk 磁盘剩余\n", free_bytes);
+}
+
+static void status_destinations(const cJSON *queue)
+{
+	const cJSON *d, *list = df_json_at(queue, "destinations");
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	(void)puts("\ndestinations 目的地"); /* main checks stdout */
+	cJSON_ArrayForEach(d, list)
+	{
+		const bool up = cJSON_IsTrue(df_json_at(d, "up"));
+
+		(void)fputs("  ", stdout); /* the same */
+		df_cell(df_json_text(d, "name"), 22);
+		df_cell(df_json_text(d, "kind"), 5);
+		df_cell(up ? "good" : "DOWN", 5);
+		if (!up) {
+			df_cell(df_json_text(d, "last_error"), 1);
+			(void)fputs("; next try ", stdout); /* the same */
+			df_print_time(df_json_text(d, "next_try"));
+		}
+		(void)putchar('\n'); /* the same */
+	}
+}
+
 static void status_print(const cJSON *all)
 {
-	const cJSON *v;
+	const cJSON *v, *queue = df_json_at(all, "queue");
 
-	(void)printf("%s\n", cJSON_IsTrue(df_json_at(all, "ready"))
-				     ? "ready"
-				     : "not ready"); /* main checks stdout */
+	(void)puts(cJSON_IsTrue(df_json_at(all, "ready"))
+			   ? "ready 运行正常"
+			   : "not ready 未就绪"); /* main checks stdout */
 	status_rooms(all);
-	(void)puts("\nqueue"); /* the same */
-	cJSON_ArrayForEach(v, df_json_at(all, "queue")) if (cJSON_IsNumber(v) ||
-							    cJSON_IsString(v))
-	{
-		char *text = cJSON_PrintUnformatted(v);
-
-		(void)printf("  %-24s %s\n", v->string, text); /* same */
-		cJSON_free(text);
+	if (cJSON_IsObject(queue)) {
+		status_queue(queue);
+		status_destinations(queue);
 	}
-	(void)puts("\npeers"); /* the same */
+	if (cJSON_GetArraySize(df_json_at(all, "peers")) > 0)
+		(void)puts("\npeers 对端"); /* the same */
 	cJSON_ArrayForEach(v, df_json_at(all, "peers"))
 	{
-		(void)printf("  "); /* the same */
-		df_cell(df_json_text(v, "name"), 30);
-		df_cell(df_json_text(v, "fingerprint"), 64);
-		(void)puts(df_json_text(v, "state")); /* the same */
+		(void)fputs("  ", stdout); /* the same */
+		df_cell(df_json_text(v, "name"), 22);
+		df_cell(df_json_text(v, "state"), 9);
+		(void)printf("%.16s…\n",
+			     df_json_text(v, "fingerprint")); /* the same */
 	}
 	cJSON_ArrayForEach(v, df_json_at(all, "silent"))(void)
 		printf("\n%s does not answer\n",

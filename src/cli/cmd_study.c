@@ -26,7 +26,11 @@ static void studies_print(const cJSON *all)
 {
 	const cJSON *s;
 
-	df_cell("patient", 20);
+	if (cJSON_GetArraySize(df_json_at(all, "studies")) == 0) {
+		(void)puts("no study has come yet 尚无检查"); /* main */
+		return;
+	}
+	df_cell("patient", 24);
 	df_cell("state", 12);
 	(void)puts("images packed deliv. confirm.      size  study"); /* main */
 	cJSON_ArrayForEach(s, df_json_at(all, "studies"))
@@ -36,7 +40,7 @@ static void studies_print(const cJSON *all)
 		const char *name = df_json_text(patient, "patient_name");
 
 		df_bytes_text(size, df_json_num(s, "bytes"));
-		df_cell(name[0] ? name : "-", 20);
+		df_cell_cut(name[0] ? name : "-", 24);
 		df_cell(df_json_text(s, "state"), 12);
 		(void)printf("%6lld %6lld %6lld %8lld %9s  %s\n",
 			     (long long)df_json_num(s, "instances"),
@@ -142,8 +146,10 @@ static void queue_print(const cJSON *all)
 {
 	const cJSON *d, *list = df_json_at(all, "deliveries");
 
-	if (list == NULL)
-		list = df_json_at(all, "queue");
+	if (cJSON_GetArraySize(list) == 0) {
+		(void)puts("nothing waits to be delivered 没有待发送的内容");
+		return;
+	}
 	(void)puts("id         destination          state      tries  next try "
 		   "            last error"); /* main checks stdout */
 	cJSON_ArrayForEach(d, list)

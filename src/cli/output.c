@@ -1,6 +1,7 @@
 /*
  * output.c - what people and programs read on standard output.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,19 +64,58 @@ void df_print_clean(const char *text, size_t len)
 	}
 }
 
-void df_cell(const char *text, int width)
+/* Columns of the character that begins with this byte: three bytes of UTF-8
+ * and more are mostly CJK, two columns wide. */
+static int columns_of(unsigned char c)
+{
+	if ((c & 0xc0) == 0x80)
+		return 0;
+	return c >= 0xe3 && c < 0xf8 ? 2 : 1;
+}
+
+/* Prints at most `most` columns; returns how many. */
+static int columns_print(const char *text, int most)
 {
 	int columns = 0;
 
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		const unsigned char c = *p < 0x20 || *p == 0x7f ? '?' : *p;
-
-		/* three bytes of UTF-8 are mostly CJK: two columns wide */
-		if ((c & 0xc0) != 0x80)
-			columns += c >= 0xe3 && c < 0xf8 ? 2 : 1;
-		(void)putchar(c); /* main checks stdout at the end */
+		if (columns + columns_of(*p) > most)
+			break;
+		columns += columns_of(*p);
+		(void)putchar(*p < 0x20 || *p == 0x7f ? '?' : *p); /* main */
 	}
+	return columns;
+}
+
+static void pad(int columns, int width)
+{
 	for (; columns < width; columns++)
-		(void)putchar(' '); /* the same */
+		(void)putchar(' '); /* main checks stdout at the end */
 	(void)putchar(' ');	    /* the same */
+}
+
+void df_cell(const char *text, int width)
+{
+	pad(columns_print(text, INT_MAX - 2), width);
+}
+
+void df_cell_cut(const char *text, int width)
+{
+	int all = 0;
+
+	for (const char *p = text; *p; p++)
+		all += columns_of((unsigned char)*p);
+	if (all <= width) {
+		df_cell(text, width);
+		return;
+	}
+	all = columns_print(text, width - 1);
+	(void)fputs("…", stdout); /* main checks stdout */
+	pad(all + 1, width);
+}
+
+void df_print_time(const char *time)
+{
+	for (; *time && *time != '.' && *time != 'Z'; time++)
+		(void)putchar(*time == 'T' ? ' ' : *time); /* main */
 }
