@@ -98,6 +98,45 @@ static enum df_err keep_latest(void *ctx, const struct df_store_report *r)
 	return DF_OK;
 }
 
+static bool contradict(const char *a, const char *b)
+{
+	return a[0] != '\0' && b[0] != '\0' && strcmp(a, b) != 0;
+}
+
+/*
+ * Reports that came here by C-STORE stand as a study of our own under the same
+ * UID. One that names another patient or order than the clinic's images is
+ * nobody's to pass on: a UID alone may be a mistake of the reading side.
+ */
+static enum df_err reports_agree(struct index *x,
+				 const struct df_store_study *clinic,
+				 struct df_why *why)
+{
+	struct df_store_study own;
+	enum df_err rc = DF_E_NOTFOUND;
+
+	if (clinic->peer[0] != '\0')
+		rc = df_store_study(x->store, clinic->study_uid, "", &own, why);
+	if (rc == DF_E_NOTFOUND)
+		return DF_OK;
+	if (rc != DF_OK)
+		return rc;
+	if (own.mixed)
+		return df_fail(why, DF_E_CONFLICT,
+			       "reports of this study name different patients");
+	if (contradict(own.ident[DF_IDENT_PATIENT_ID],
+		       clinic->ident[DF_IDENT_PATIENT_ID]))
+		return df_fail(why, DF_E_CONFLICT,
+			       "the report's patient ID is not that of the "
+			       "clinic's images");
+	if (contradict(own.ident[DF_IDENT_ACCESSION],
+		       clinic->ident[DF_IDENT_ACCESSION]))
+		return df_fail(why, DF_E_CONFLICT,
+			       "the report's accession number is not that of "
+			       "the clinic's images");
+	return DF_OK;
+}
+
 void index_study_facts(struct index *x, struct df_link *from,
 		       const struct df_msg *m)
 {
@@ -115,6 +154,8 @@ void index_study_facts(struct index *x, struct df_link *from,
 		rc = df_fail(&why, DF_E_FORMAT, "no study UID");
 	else
 		rc = df_store_study(x->store, uid, NULL, &study, &why);
+	if (rc == DF_OK)
+		rc = reports_agree(x, &study, &why);
 	if (rc == DF_OK)
 		rc = df_store_reports(x->store, uid, keep_latest, &latest,
 				      &why);
