@@ -56,6 +56,14 @@ void df_journal_objects(struct df_journal *j,
 			bool (*each)(void *ctx, const struct df_id *id),
 			void *ctx);
 
+/* What is to be done with a report that came here by C-STORE. */
+enum df_row_reporting {
+	DF_REPORTING_NONE,    /* it is none, or not for a clinic */
+	DF_REPORTING_DUE,     /* a bundle is to be made */
+	DF_REPORTING_DONE,    /* it is in the clinic's mailbox */
+	DF_REPORTING_WAITS,   /* no clinic sent its study so far */
+	DF_REPORTING_REFUSED, /* it contradicts the study; a person decides */
+};
 struct df_row_instance {
 	int64_t n;                /* row number; 0 on add */
 	char peer[DF_HEX_LEN + 1]; /* who signed for it; "" = received here */
@@ -79,13 +87,24 @@ struct df_row_instance {
 	bool indexed;             /* the index has its facts */
 	uint32_t deaths;          /* cells that died on it */
 	int64_t parcel;           /* row number of its parcel, 0 = none */
-	uint32_t report;          /* 1 = a bundle is to be made, 2 = made */
-	char reason[160];         /* why quarantined */
+	uint32_t report;          /* enum df_row_reporting */
+	char reason[160];         /* why quarantined, or not passed on */
 };
 int64_t df_journal_instance_add(struct df_journal *j,
 				const struct df_row_instance *r);
 bool df_journal_instance(struct df_journal *j, int64_t n,
 			 struct df_row_instance *r);
+/*
+ * May an instance of a peer go under its UIDs? n = 0: it has no row yet.
+ * Always free for one that was received here (peer "").
+ */
+enum df_claim {
+	DF_CLAIM_FREE,
+	DF_CLAIM_TWIN,	 /* another peer brought the same bytes before */
+	DF_CLAIM_OTHERS, /* UID or study are those of another peer */
+};
+enum df_claim df_journal_claim(struct df_journal *j,
+			       const struct df_row_instance *r);
 /* The one that is not quarantined; digest NULL = any. */
 bool df_journal_instance_find(struct df_journal *j, const char *peer,
 			      const char *sop_instance,
@@ -119,7 +138,13 @@ void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				const char *series, uint32_t report,
 				const char *reason);
 void df_journal_instance_indexed(struct df_journal *j, int64_t n);
-void df_journal_instance_reported(struct df_journal *j, int64_t n);
+/* reason "" for DUE and DONE. */
+void df_journal_instance_reporting(struct df_journal *j, int64_t n,
+				   enum df_row_reporting to,
+				   const char *reason);
+/* Those that WAIT and whose study a clinic has sent meanwhile are DUE. How
+ * many. */
+uint64_t df_journal_reports_wake(struct df_journal *j);
 /* Packed into a parcel that is not yet compared; its home does not change. */
 void df_journal_instance_in(struct df_journal *j, int64_t n, int64_t parcel,
 			    uint64_t record, const char *coding,
@@ -161,7 +186,7 @@ void df_journal_study_touch(struct df_journal *j, const char *uid,
 			    const char *peer, const char *source,
 			    int64_t now_ms, struct df_row_study *s);
 bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s);
-/* peer NULL = of any peer but our own ("" = ours). */
+/* peer NULL = of the first peer that brought it ("" = ours). */
 bool df_journal_study_find(struct df_journal *j, const char *uid,
 			   const char *peer, struct df_row_study *s);
 enum df_studies_of {
@@ -384,6 +409,11 @@ void df_journal_upload_put(struct df_journal *j, const struct df_row_upload *u,
 			   int64_t now_ms);
 void df_journal_upload_drop(struct df_journal *j, const char *hex,
 			    const char *peer);
+/* How many of a peer's uploads are in that state; which rested longest, and
+ * since when (undefined when there are none). */
+uint64_t df_journal_uploads_of(struct df_journal *j, const char *peer,
+			       enum df_upload_state state, int64_t *oldest_ms,
+			       char oldest_hex[33]);
 size_t df_journal_uploads_whole(struct df_journal *j,
 				struct df_row_upload *rows, size_t max);
 bool df_journal_upload_file(struct df_journal *j, const struct df_id *file);

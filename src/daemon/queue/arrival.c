@@ -124,10 +124,11 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 		df_log(DF_LOG_WARN, "instance.conflict",
 		       DF_F_UID("sop_instance", row.sop_instance));
 	}
+	claim_check(q, &row);
 	row.coded_bytes = next_record > row.record ? next_record - row.record
 						   : 0;
 	row.n = df_journal_instance_add(q->j, &row);
-	if (row.state == DF_INSTANCE_QUARANTINED)
+	if (row.state == DF_INSTANCE_QUARANTINED || row.indexed)
 		return;
 	instance_route(q, &row);
 	facts_put(q, row.n, &s->facts, &row);
@@ -174,6 +175,26 @@ static void take(struct upload *u, uint64_t bytes)
 	q->receipt_look = true;
 }
 
+/* Another parcel of this name is held. True: that was all. */
+static bool name_is_taken(struct upload *u)
+{
+	struct queue *q = u->q;
+	struct df_row_parcel held;
+
+	if (!df_journal_parcel_find(q->j, u->row.hex, &held))
+		return false;
+	if (strcmp(held.peer, u->row.peer) != 0 ||
+	    !df_digest_same(&held.h0, &u->o.h0)) {
+		refuse(u, DF_E_CONFLICT, "another parcel of this name is held");
+		return true;
+	}
+	df_incoming_drop(&q->sp, &u->row.file); /* its twin is the object */
+	df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
+	q->receipt_look = true;
+	over(u);
+	return true;
+}
+
 static void verified(struct upload *u)
 {
 	struct queue *q = u->q;
@@ -201,6 +222,8 @@ static void verified(struct upload *u)
 		       "its place in the stream contradicts a parcel held");
 		return;
 	}
+	if (name_is_taken(u))
+		return;
 	if (publish(u, &bytes, &why) != DF_OK) {
 		df_log(DF_LOG_ERROR, "parcel.unstored", DF_F_ERR(&why));
 		later(u);

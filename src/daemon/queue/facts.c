@@ -165,3 +165,23 @@ void parcel_route(struct queue *q, int64_t parcel, int64_t study)
 		df_journal_delivery_add(q->j, DF_DELIVER_PARCEL, parcel, study,
 					q->cfg->peers[i].name, q->now);
 }
+
+void claim_check(struct queue *q, struct df_row_instance *row)
+{
+	switch (df_journal_claim(q->j, row)) {
+	case DF_CLAIM_FREE:
+		break;
+	case DF_CLAIM_TWIN:
+		row->indexed = true; /* it is there by the other's hand */
+		break;
+	case DF_CLAIM_OTHERS:
+		row->state = DF_INSTANCE_QUARANTINED;
+		df_str_fmt(row->reason, sizeof row->reason,
+			   "its study or SOP Instance UID is one that another "
+			   "node brought before");
+		df_log(DF_LOG_WARN, "instance.of.others",
+		       DF_F_WORD("peer", row->peer),
+		       DF_F_UID("sop_instance", row->sop_instance));
+		break;
+	}
+}

@@ -11,6 +11,7 @@
 #include "queue.h"
 
 #define MAIL_MAX 64
+#define PARKED_MAX 4 /* polls of one peer */
 
 struct parked_mailbox {
 	struct parked_mailbox *next;
@@ -43,6 +44,25 @@ static bool answer(struct queue *q, const struct parked_mailbox *p, bool empty)
 	return true;
 }
 
+/* A peer has one poll; whoever opens more loses the oldest. */
+static void end_oldest(struct queue *q, const char *peer)
+{
+	struct parked_mailbox **at = &q->mailboxes, **last = NULL, *p;
+	size_t n = 0;
+
+	for (; *at != NULL; at = &(*at)->next)
+		if (strcmp((*at)->peer, peer) == 0) {
+			n++;
+			last = at;
+		}
+	if (n <= PARKED_MAX)
+		return;
+	p = *last;
+	(void)answer(q, p, true); /* whatever there is */
+	*last = p->next;
+	free(p);
+}
+
 QUEUE_HANDLER(mailbox)
 {
 	struct queue *q = queue_of(room);
@@ -64,6 +84,7 @@ QUEUE_HANDLER(mailbox)
 	}
 	p->next = q->mailboxes;
 	q->mailboxes = p;
+	end_oldest(q, p->peer);
 }
 
 static void walk(struct queue *q, const char *peer, bool overdue)

@@ -17,6 +17,8 @@
 #include "queue.h"
 
 #define PATIENCE_MS 15000
+#define PARKED_MAX 32	  /* manifests, up to DF_MANIFEST_BYTES_MAX each */
+#define PARKED_PEER_MAX 4 /* of one peer: it has one question at a time */
 
 struct parked_manifest {
 	struct parked_manifest *next;
@@ -198,7 +200,7 @@ static void look(struct parked_manifest *p)
 		fail(p,
 		     df_fail(&why, DF_E_MANIFEST,
 			     "it names instances that its parcels do not "
-			     "hold"),
+			     "hold, or that are in quarantine here"),
 		     &why);
 		return;
 	}
@@ -239,6 +241,19 @@ static void checked(void *ctx, struct df_reply *r)
 	df_buf_release(&signature);
 }
 
+/* Whoever asks and hangs up in a circle must not fill our memory. */
+static bool too_many(const struct queue *q, const char *peer)
+{
+	size_t all = 0, mine = 0;
+
+	for (const struct parked_manifest *p = q->manifests; p != NULL;
+	     p = p->next) {
+		all++;
+		mine += strcmp(p->peer, peer) == 0;
+	}
+	return all > PARKED_MAX || mine > PARKED_PEER_MAX;
+}
+
 QUEUE_HANDLER(manifest)
 {
 	struct queue *q = queue_of(room);
@@ -257,11 +272,15 @@ QUEUE_HANDLER(manifest)
 	df_buf_init(&p->text, DF_MANIFEST_BYTES_MAX);
 	df_buf_init(&p->signature, DF_MSG_SMALL);
 	df_buf_init(&p->receipt, DF_RECEIPT_BYTES_MAX);
-	if (n_fds != 1 ||
-	    !df_msg_get_str(m, DF_M_PEER, p->peer, sizeof p->peer) ||
+	(void)df_msg_get_str(m, DF_M_PEER, p->peer, sizeof p->peer);
+	if (q->self[0] == '\0' || too_many(q, p->peer)) {
+		fail(p, df_fail(&why, DF_E_PEER, "busy: ask again"), &why);
+		return;
+	}
+	if (n_fds != 1 || p->peer[0] == '\0' ||
 	    !df_msg_get_str(m, DF_M_STUDY, p->study, sizeof p->study) ||
 	    !df_msg_get(m, DF_M_SIGNATURE, &signature) ||
-	    fd_text(fds[0], &p->text, &why) != DF_OK || q->self[0] == '\0') {
+	    fd_text(fds[0], &p->text, &why) != DF_OK) {
 		fail(p, df_fail(&why, DF_E_FORMAT, "manifest is not whole"),
 		     &why);
 		return;

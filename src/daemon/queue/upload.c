@@ -15,6 +15,10 @@
 #include "df/sealed.h"
 #include "upload.h"
 
+#define RECEIVING_MAX 256 /* unfinished parcels of one peer */
+#define REFUSED_MAX 256	  /* refused ones, until a person looks */
+#define RESTED_MS (60 * 60 * 1000)
+
 /* --- offers --------------------------------------------------------------- */
 
 static void put_offer(struct df_msg *out, const char *hex, const char *want,
@@ -41,6 +45,48 @@ static enum df_err room_for(struct queue *q, uint64_t size, struct df_why *why)
 			      why);
 }
 
+/*
+ * Is there a place for one more upload of this peer? One that rested for an
+ * hour makes room: its sender holds the bytes and would begin it anew.
+ */
+static bool place_for(struct queue *q, const char *peer)
+{
+	struct df_row_upload u;
+	int64_t oldest_ms = 0;
+	char hex[33] = "";
+
+	if (df_journal_uploads_of(q->j, peer, DF_UPLOAD_REFUSED, &oldest_ms,
+				  hex) >= REFUSED_MAX)
+		return false;
+	if (df_journal_uploads_of(q->j, peer, DF_UPLOAD_RECEIVING, &oldest_ms,
+				  hex) < RECEIVING_MAX)
+		return true;
+	if (q->now - oldest_ms < RESTED_MS ||
+	    !df_journal_upload(q->j, hex, peer, &u))
+		return false;
+	if (u.file.s[0] != '\0')
+		df_incoming_drop(&q->sp, &u.file);
+	df_journal_upload_drop(q->j, hex, peer);
+	return true;
+}
+
+/*
+ * Refused once more, and from then on wanted anew: an offer that comes after
+ * the refusal was heard is a person's order (queue retry). offset 0 = heard.
+ */
+static bool is_refused(struct queue *q, struct df_msg *out,
+		       struct df_row_upload *u)
+{
+	if (u->offset > 0) {
+		put_offer(out, u->hex, "refuse", 0, u->err, u->why);
+		u->offset = 0;
+		df_journal_upload_put(q->j, u, q->now);
+		return true;
+	}
+	df_journal_upload_drop(q->j, u->hex, u->peer);
+	return false;
+}
+
 static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 			 const char *hex, uint64_t size)
 {
@@ -57,10 +103,11 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 				  "another peer brought it");
 		return;
 	}
-	if (df_journal_upload(q->j, hex, peer, &u)) {
+	if (df_journal_upload(q->j, hex, peer, &u) &&
+	    (u.state != DF_UPLOAD_REFUSED || is_refused(q, out, &u))) {
 		if (u.state == DF_UPLOAD_REFUSED)
-			put_offer(out, hex, "refuse", 0, u.err, u.why);
-		else if (u.size != size)
+			return;
+		if (u.size != size)
 			put_offer(out, hex, "refuse", 0, DF_E_CONFLICT,
 				  "its size has changed");
 		else
@@ -70,14 +117,17 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 		return;
 	}
 	rc = room_for(q, size, &why);
+	if (rc == DF_OK && !place_for(q, peer))
+		rc = df_fail(&why, DF_E_AGAIN,
+			     "too many parcels of this node are unfinished");
 	if (rc != DF_OK || size == 0) {
 		put_offer(out, hex, "refuse", 0,
 			  rc != DF_OK ? rc : DF_E_FORMAT, why.text);
 		return;
 	}
+	u = (struct df_row_upload){.size = size};
 	df_str_fmt(u.hex, sizeof u.hex, "%s", hex);
 	df_str_fmt(u.peer, sizeof u.peer, "%s", peer);
-	u.size = size;
 	df_journal_upload_put(q->j, &u, q->now);
 	put_offer(out, hex, "want", 0, DF_OK, NULL);
 }

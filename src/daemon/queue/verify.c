@@ -92,6 +92,14 @@ static void take_home(struct verify *v, const struct seen *s)
 	}
 	if (row.indexed)
 		return;
+	claim_check(q, &row); /* after a rebuild nothing was checked yet */
+	if (row.state == DF_INSTANCE_QUARANTINED)
+		df_journal_instance_settle(q->j, row.n, row.state, row.study,
+					   row.series, 0, row.reason);
+	else if (row.indexed)
+		df_journal_instance_indexed(q->j, row.n);
+	if (row.state == DF_INSTANCE_QUARANTINED || row.indexed)
+		return;
 	instance_route(q, &row);
 	if (!facts_waiting(q, row.n))
 		facts_put(q, row.n, &s->facts, &row);

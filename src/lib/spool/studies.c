@@ -48,6 +48,7 @@ void df_journal_study_touch(struct df_journal *j, const char *uid,
 		   " version, epoch, sequence, h0, priority, source)"
 		   " VALUES(?,?,0,'',?,?,0,?,0,?,0,?)"
 		   " ON CONFLICT(uid, peer) DO UPDATE SET state = 0,"
+		   " opened = min(opened, excluded.opened),"
 		   " last = max(last, excluded.last)",
 		   "ttiiidt", uid, peer, now_ms, now_ms, now_ms, &zero, source);
 	if (!df_journal_study_find(j, uid, peer, s))
@@ -66,8 +67,8 @@ bool df_journal_study_find(struct df_journal *j, const char *uid,
 		return study_one(j,
 				 df_sql(j,
 					SELECT_STUDY "WHERE uid = ? AND"
-						     " peer <> '' ORDER BY n"
-						     " DESC LIMIT 1",
+						     " peer <> '' ORDER BY"
+						     " opened, n LIMIT 1",
 					"t", uid),
 				 s);
 	return study_one(j,
