@@ -142,9 +142,9 @@ void df_journal_instance_indexed(struct df_journal *j, int64_t n);
 void df_journal_instance_reporting(struct df_journal *j, int64_t n,
 				   enum df_row_reporting to,
 				   const char *reason);
-/* Those that WAIT and whose study a clinic has sent meanwhile are DUE. How
- * many. */
-uint64_t df_journal_reports_wake(struct df_journal *j);
+/* Those that WAIT and whose study a clinic has sent meanwhile are DUE.
+ * false = none waits. */
+bool df_journal_reports_wake(struct df_journal *j);
 /* Packed into a parcel that is not yet compared; its home does not change. */
 void df_journal_instance_in(struct df_journal *j, int64_t n, int64_t parcel,
 			    uint64_t record, const char *coding,

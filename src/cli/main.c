@@ -37,6 +37,7 @@
 	X(queue_hold)       \
 	X(queue_release)    \
 	X(queue_retry)      \
+	X(quarantine_list)  \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \

@@ -161,10 +161,11 @@ join() {
 	node "$1" peer join "$url" --code "$code"
 }
 
-# start_storescp PORT DIR: a PACS that keeps every byte as it came
+# start_storescp PORT DIR: a PACS that keeps every byte as it came; it accepts
+# $PACS_ACCEPTS (options), or every transfer syntax that +xa means
 start_storescp() {
 	mkdir -p "$2"
-	storescp --bit-preserving --fork --unique-filenames +xa \
+	storescp --bit-preserving --fork --unique-filenames ${PACS_ACCEPTS:-+xa} \
 		-aet PACS -od "$2" "$1" >>"$T/storescp-$1.log" 2>&1 &
 	eval "PID_storescp=$!"
 	PIDS="$PIDS $!"

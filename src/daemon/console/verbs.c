@@ -224,13 +224,14 @@ static void patient_merge(cJSON *studies, const cJSON *patient)
 		uid = text_of(patient, "study");
 	cJSON_ArrayForEach(study, studies)
 	{
-		if (strcmp(text_of(study, "study_uid"), uid) != 0)
+		/* a clinic's study and our reports on it share the UID */
+		if (strcmp(text_of(study, "study_uid"), uid) != 0 ||
+		    cJSON_HasObjectItem(study, "patient"))
 			continue;
 		(void)cJSON_AddItemToObject(study, "patient",
 					    cJSON_Duplicate(patient, true));
 		(void)cJSON_AddStringToObject(study, "modality",
 					      text_of(patient, "modalities"));
-		return;
 	}
 }
 
@@ -361,6 +362,7 @@ static const struct route routes[] = {
 	{"study send", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"study facts", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"queue list", DF_ROLE_QUEUE, QUICK_MS, NULL},
+	{"quarantine list", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue hold", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue release", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue retry", DF_ROLE_QUEUE, QUICK_MS, NULL},

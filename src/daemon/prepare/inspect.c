@@ -15,7 +15,8 @@ static enum df_err understand(struct job *j, const struct instance *in)
 
 	if (rc == DF_OK)
 		rc = meaning_agrees(in, &facts, &j->why);
-	if (rc == DF_OK)
+	/* of a refused one too: its study is where a person looks for it */
+	if (rc == DF_OK || df_uid_valid(df_text_of(facts.study_uid)))
 		meaning_send(j, in, &facts);
 	return rc;
 }

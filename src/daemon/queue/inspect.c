@@ -36,6 +36,19 @@ static void over(struct inspect *in)
 	free(in);
 }
 
+/* The study that a person will look into, when the data set names one. */
+static int64_t study_of(struct inspect *in, const struct df_row_instance *row)
+{
+	const struct seen *s = in->seen.v;
+	struct df_row_study study = {.n = row->study};
+
+	if (in->seen.n == 1 && df_uid_valid(df_text_of(s->study_uid)) &&
+	    !df_journal_study_find(in->q->j, s->study_uid, "", &study))
+		df_journal_study_touch(in->q->j, s->study_uid, "", row->calling,
+				       in->q->now, &study);
+	return study.n;
+}
+
 static void quarantine(struct inspect *in, const char *reason)
 {
 	struct queue *q = in->q;
@@ -48,8 +61,8 @@ static void quarantine(struct inspect *in, const char *reason)
 		return;
 	df_log(DF_LOG_WARN, "instance.quarantined", DF_F_ID(&row.object),
 	       DF_F_UID("sop_instance", row.sop_instance));
-	df_journal_instance_settle(q->j, in->n, to, row.study, row.series, 0,
-				   reason);
+	df_journal_instance_settle(q->j, in->n, to, study_of(in, &row),
+				   row.series, 0, reason);
 	if (df_spool_quarantine(&q->sp, &row.object, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
 }
@@ -59,11 +72,14 @@ static uint32_t report_flag(struct queue *q, const struct seen *s)
 {
 	struct df_row_study study;
 
-	return df_route_is_report(s->row.sop_class) &&
+	if (!df_route_is_report(s->row.sop_class))
+		return DF_REPORTING_NONE;
+	/* a centre's reports are about clinics' studies, if not yet known */
+	return q->cfg->node.role == DF_NODE_CENTRE ||
 			       df_journal_study_find(q->j, s->study_uid, NULL,
 						     &study)
-		       ? 1
-		       : 0;
+		       ? DF_REPORTING_DUE
+		       : DF_REPORTING_NONE;
 }
 
 static void understood(struct inspect *in)
@@ -90,6 +106,15 @@ static void understood(struct inspect *in)
 	facts_put(q, in->n, &s->facts, &row);
 }
 
+/* The first is never overwritten; a person decides. */
+static bool is_rival(struct inspect *in)
+{
+	struct df_row_instance row;
+
+	return !in->again && df_journal_instance(in->q->j, in->n, &row) &&
+	       df_journal_instance_rival(in->q->j, &row);
+}
+
 static void retry(struct inspect *in)
 {
 	seen_release(&in->seen);
@@ -106,7 +131,10 @@ static void done(void *ctx, struct df_reply *r)
 		retry(in); /* its death was counted when it was dispatched */
 		return;
 	}
-	if (r->err == DF_OK && in->seen.n == 1 &&
+	if (r->err == DF_OK && is_rival(in)) {
+		quarantine(in, "same SOP Instance UID as another instance, "
+			       "but other content");
+	} else if (r->err == DF_OK && in->seen.n == 1 &&
 	    df_uid_valid(df_text_of(in->seen.v[0].study_uid))) {
 		understood(in);
 	} else if (r->err == DF_OK) {

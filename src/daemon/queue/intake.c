@@ -42,7 +42,7 @@ QUEUE_HANDLER(association_open)
 
 	(void)room, (void)fds, (void)n_fds;
 	if (!df_msg_get_id(m, DF_M_ASSOCIATION, &a->id))
-		df_bug("an association without a name");
+		df_id_new(&a->id); /* of no instance: it holds up nothing */
 	free(from->ctx);
 	from->ctx = a;
 }
@@ -213,23 +213,14 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 		return;
 	}
 	row_of(&row, &c->env);
-	if (df_journal_instance_find(q->j, "", row.sop_instance, NULL, &old)) {
-		if (df_digest_same(&old.digest, &row.digest)) {
-			/* its twin came in the same turn */
-			df_journal_extra_add(q->j, old.n, &row.association,
-					     q->now);
-			queue_remove(q, &c->id);
-			commit_end(c, DF_OK, NULL);
-			return;
-		}
-		/* the first is never overwritten; a person decides */
-		row.state = DF_INSTANCE_QUARANTINED;
-		row.study = old.study;
-		df_str_fmt(row.reason, sizeof row.reason,
-			   "same SOP Instance UID as another instance, but "
-			   "other content");
-		df_log(DF_LOG_WARN, "instance.conflict", DF_F_ID(&c->id),
-		       DF_F_UID("sop_instance", row.sop_instance));
+	/* other bytes under a known UID are judged when they are looked into */
+	if (df_journal_instance_find(q->j, "", row.sop_instance, &row.digest,
+				     &old)) {
+		/* its twin came in the same turn */
+		df_journal_extra_add(q->j, old.n, &row.association, q->now);
+		queue_remove(q, &c->id);
+		commit_end(c, DF_OK, NULL);
+		return;
 	}
 	df_journal_object_add(q->j, &c->id, DF_ENV_RAW, c->dfenv_len, c->bytes,
 			      row.received_ms);

@@ -20,6 +20,8 @@ void study_view(struct queue *q, const struct df_row_study *s,
 		v->state = "refused";
 	else if (c->held > 0)
 		v->state = "held";
+	else if (c->instances == 0 && c->quarantined > 0)
+		v->state = "quarantined";
 	else if (c->instances > 0 && v->confirmed == c->instances)
 		v->state = "confirmed";
 	else if (c->deferred > 0)
@@ -99,6 +101,7 @@ void queue_status(struct ask *a)
 			       NULL) == DF_OK); /* else A700 */
 	put_num(o, "received", q->instances_received);
 	put_num(o, "inspecting", q->inspect.under_way);
+	put_num(o, "quarantined", df_journal_quarantined(q->j));
 	(void)cJSON_AddBoolToObject(o, "inspected_all",
 				    df_journal_oldest_uninspected(q->j) ==
 					    INT64_MAX);
@@ -117,29 +120,6 @@ void queue_status(struct ask *a)
 
 /* --- queue ------------------------------------------------------------------------ */
 
-static void put_quarantined(struct queue *q, cJSON *list)
-{
-	struct df_row_instance *rows = df_xcalloc(256, sizeof *rows);
-	size_t n = df_journal_instances(q->j, DF_OF_OBJECT_LOST, 0, rows, 256);
-	struct df_row_study s;
-
-	for (size_t i = 0; i < n; i++) {
-		cJSON *o = cJSON_CreateObject();
-
-		put_str(o, "id", rows[i].object.s);
-		put_str(o, "destination", "");
-		put_str(o, "state", "quarantined");
-		put_str(o, "sop_instance", rows[i].sop_instance);
-		if (df_journal_study(q->j, rows[i].study, &s))
-			put_str(o, "study_uid", s.uid);
-		put_num(o, "tries", 0);
-		put_str(o, "next", "");
-		put_str(o, "error", rows[i].reason);
-		(void)cJSON_AddItemToArray(list, o);
-	}
-	free(rows);
-}
-
 void queue_list(struct ask *a)
 {
 	struct queue *q = a->q;
@@ -147,6 +127,7 @@ void queue_list(struct ask *a)
 	cJSON *all = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(all, "deliveries");
 	size_t n = df_journal_deliveries_list(q->j, 0, rows, LIST_MAX);
+	struct df_row_instance in;
 	struct df_row_study s;
 
 	for (size_t i = 0; i < n; i++) {
@@ -160,6 +141,9 @@ void queue_list(struct ask *a)
 		put_str(o, "state", df_delivery_state_name(d->state));
 		if (df_journal_study(q->j, d->study, &s))
 			put_str(o, "study_uid", s.uid);
+		if (d->kind == DF_DELIVER_INSTANCE &&
+		    df_journal_instance(q->j, d->item, &in))
+			put_str(o, "sop_instance", in.sop_instance);
 		put_num(o, "tries", d->tries);
 		put_time(o, "next", d->next_ms);
 		put_str(o, "error", d->why);
@@ -167,7 +151,6 @@ void queue_list(struct ask *a)
 		(void)cJSON_AddItemToArray(list, o);
 	}
 	free(rows);
-	put_quarantined(q, list);
 	answer_json(a, all);
 }
 
@@ -193,6 +176,12 @@ static uint64_t move_one(struct queue *q, const cJSON *id,
 					0);
 }
 
+static bool is_known(const struct queue *q, const char *dest)
+{
+	return df_config_destination(q->cfg, df_text_of(dest)) != NULL ||
+	       df_config_peer(q->cfg, df_text_of(dest)) != NULL;
+}
+
 void queue_order(struct ask *a)
 {
 	struct queue *q = a->q;
@@ -203,6 +192,15 @@ void queue_order(struct ask *a)
 	uint64_t moved = 0;
 	cJSON *o;
 
+	if (dest[0] != '\0' && !is_known(q, dest)) {
+		struct df_why why = {0};
+		enum df_err rc = df_fail(&why, DF_E_NOTFOUND,
+					 "no destination or peer of that name; "
+					 "see destination list");
+
+		answer_error(q, a->link, a->tag, rc, &why);
+		return;
+	}
 	if (strcmp(a->verb, "queue release") == 0)
 		event = DF_DELIVERY_RELEASE;
 	else if (strcmp(a->verb, "queue retry") == 0)

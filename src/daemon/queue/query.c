@@ -118,10 +118,11 @@ static bool find_study(struct ask *a, struct df_row_study *s)
 {
 	const char *uid = ask_text(a, "study");
 
-	if (df_journal_study_find(a->q->j, uid, "", s) ||
-	    df_journal_study_find(a->q->j, uid, NULL, s))
+	/* what we hold of a clinic's own study beside it are reports on it */
+	if (df_journal_study_find(a->q->j, uid, NULL, s) ||
+	    df_journal_study_find(a->q->j, uid, "", s))
 		return true;
-	fail(a, DF_E_NOTFOUND, "no such study");
+	fail(a, DF_E_NOTFOUND, "this node holds no such study");
 	return false;
 }
 
@@ -231,28 +232,46 @@ static void study_show(struct ask *a)
 
 static void study_why(struct ask *a)
 {
-	struct df_row_study s;
-	char *text;
+	struct df_row_study s, own;
+	char *text, *more = NULL;
+	struct df_buf both;
 	cJSON *o;
 
 	if (!find_study(a, &s))
 		return;
 	text = why_text(a->q, &s);
+	if (s.peer[0] != '\0' && df_journal_study_find(a->q->j, s.uid, "", &own))
+		more = why_text(a->q, &own);
+	df_buf_init(&both, 65536);
+	if (df_buf_addf(&both, NULL, "%s%s%s", text, more ? "\n" : "",
+			more ? more : "") != DF_OK ||
+	    df_buf_u8(&both, 0) != DF_OK)
+		df_bug("two screens are more than 64 KiB");
 	o = cJSON_CreateObject();
-	put_str(o, "text", text);
+	put_str(o, "text", (const char *)both.ptr);
 	free(text);
+	free(more);
+	df_buf_release(&both);
 	answer_json(a, o);
 }
 
 static void study_send(struct ask *a)
 {
 	struct queue *q = a->q;
+	const bool stat = cJSON_IsTrue(
+		cJSON_GetObjectItemCaseSensitive(a->args, "stat"));
 	struct df_row_study s;
 	cJSON *o;
 
 	if (!find_study(a, &s))
 		return;
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a->args, "stat")))
+	if (s.peer[0] != '\0' && !stat) {
+		fail(a, DF_E_REFUSED,
+		     "this study is a clinic's; only the clinic can say that "
+		     "it is complete: study send there");
+		return;
+	}
+	if (stat)
 		df_journal_study_priority(q->j, s.n, 1);
 	if (s.peer[0] == '\0' && s.state == DF_STUDY_OPEN) {
 		df_journal_study_close(q->j, s.n, "hand");
@@ -386,7 +405,10 @@ static void destination_test(struct ask *a)
 	struct df_msg m;
 
 	if (link == NULL) {
-		fail(a, DF_E_NOTFOUND, "no such destination is running");
+		fail(a, DF_E_NOTFOUND,
+		     "no such destination, or it is just starting: see "
+		     "destination list; a node that dials us is tested from "
+		     "there");
 		return;
 	}
 	p = df_xcalloc(1, sizeof *p);
@@ -411,6 +433,7 @@ static const struct {
 	{"study why", study_why},
 	{"study send", study_send},
 	{"queue list", queue_list},
+	{"quarantine list", quarantine_list},
 	{"queue hold", queue_order},
 	{"queue release", queue_order},
 	{"queue retry", queue_order},

@@ -26,6 +26,7 @@ cJSON *study_json(struct queue *q, const struct df_row_study *s);
 void queue_status(struct ask *a);
 void queue_list(struct ask *a);
 void queue_order(struct ask *a); /* hold, release, retry */
+void quarantine_list(struct ask *a); /* quarantine.c */
 
 /* What a study has come to, in the words of `study list`. */
 struct study_view {

@@ -37,6 +37,7 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 		{"held", "已暂停 / held by a person"},
 		{"refused", "对方拒收 / refused by the other side"},
 		{"stored", "仅本地保存 / stored here, no destination"},
+		{"quarantined", "已隔离 / in quarantine, cannot be sent"},
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -96,7 +97,7 @@ static const char *advice(const struct df_delivery_sum *d)
 		       "dcm-forward queue list, queue retry ID";
 	if (d->err == DF_E_PEER || d->err == DF_E_TIMEOUT)
 		return "检查网络和对方程序 / check the line and the other "
-		       "side: dcm-forward destination test NAME";
+		       "side: dcm-forward destination test";
 	if (d->err == DF_E_NOSPACE)
 		return "对方存储已满 / the other side is full";
 	return NULL;
@@ -133,7 +134,9 @@ static void say_delivery(struct df_buf *b, struct queue *q,
 		    (long long)((next_ms - q->now) / 1000));
 	}
 	if (todo != NULL)
-		say(b, "  怎么办 do:     %s\n", todo);
+		say(b, "  怎么办 do:     %s%s%s\n", todo,
+		    strstr(todo, "destination test") ? " " : "",
+		    strstr(todo, "destination test") ? d->dest : "");
 }
 
 static void say_manifest(struct df_buf *b, struct queue *q,
@@ -170,6 +173,34 @@ static void say_quarantined(struct df_buf *b, struct queue *q,
 		say(b, "  %s\n    %s\n", rows[i].sop_instance, rows[i].reason);
 		said++;
 	}
+	if (said < v->c.quarantined)
+		say(b, "  其余 the others: dcm-forward quarantine list\n");
+	free(rows);
+}
+
+static void say_reports(struct df_buf *b, struct queue *q,
+			const struct df_row_study *s)
+{
+	static const char *const words[] = {
+		[DF_REPORTING_DUE] = "等待签章发送 / about to be sealed and sent",
+		[DF_REPORTING_DONE] = "已发往卫生院 / in the clinic's mailbox",
+		[DF_REPORTING_WAITS] =
+			"保留在本机，没有卫生院发来该检查 / kept here",
+		[DF_REPORTING_REFUSED] =
+			"保留在本机，与检查不符 / kept here, nobody else sees it",
+	};
+	struct df_row_instance *rows = df_xcalloc(512, sizeof *rows);
+	size_t n = df_journal_instances(q->j, DF_OF_STUDY, s->n, rows, 512);
+
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].report == DF_REPORTING_NONE ||
+		    rows[i].report > DF_REPORTING_REFUSED)
+			continue;
+		say(b, "报告 report:     %s\n                 %s\n",
+		    rows[i].sop_instance, words[rows[i].report]);
+		if (rows[i].report >= DF_REPORTING_WAITS)
+			say(b, "  原因 reason:   %s\n", rows[i].reason);
+	}
 	free(rows);
 }
 
@@ -192,6 +223,7 @@ char *why_text(struct queue *q, const struct df_row_study *s)
 		say_delivery(&b, q, &sums[i]);
 	say_manifest(&b, q, s);
 	say_quarantined(&b, q, s, &v);
+	say_reports(&b, q, s);
 	free(sums);
 	if (df_buf_u8(&b, 0) != DF_OK)
 		b.ptr[b.len - 1] = '\0';

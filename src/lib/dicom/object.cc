@@ -175,6 +175,23 @@ static void read_accession_issuer(struct reader *r, char *to, size_t cap)
 		(void)df_charset_decode(to, cap, t, r->declared.c_str(), false);
 }
 
+static enum df_err uids_are_there(const struct df_facts *f, struct df_why *why)
+{
+	const struct {
+		const char *uid, *name;
+	} needed[] = {{f->sop_class, "SOP Class UID"},
+		      {f->sop_instance, "SOP Instance UID"},
+		      {f->study_uid, "Study Instance UID"},
+		      {f->series_uid, "Series Instance UID"}};
+
+	for (const auto &n : needed)
+		if (!df_uid_valid(df_text_of(n.uid)))
+			return df_fail(why, DF_E_FORMAT,
+				       "the data set has %s %s",
+				       n.uid[0] ? "an invalid" : "no", n.name);
+	return DF_OK;
+}
+
 static enum df_err facts(const struct df_object *o, struct df_facts *f,
 			 struct df_why *why)
 {
@@ -195,14 +212,7 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 			      sizeof f->accession_issuer);
 	(void)snprintf(f->text_basis, sizeof f->text_basis, "%s",
 		       df_text_basis_name(r.basis));
-	if (!df_uid_valid(df_text_of(f->sop_class)) ||
-	    !df_uid_valid(df_text_of(f->sop_instance)) ||
-	    !df_uid_valid(df_text_of(f->study_uid)) ||
-	    !df_uid_valid(df_text_of(f->series_uid)))
-		return df_fail(why, DF_E_FORMAT,
-			       "SOP class, SOP instance, study or series UID "
-			       "is missing or not valid");
-	return DF_OK;
+	return uids_are_there(f, why);
 }
 
 extern "C" enum df_err df_object_facts(const struct df_object *o,

@@ -70,15 +70,35 @@ static const E_TransferSyntax syntaxes[] = {
 	EXS_HEVCMain10ProfileLevel5_1,
 };
 
+/* Standard, but newer than DCMTK 3.6.7; all explicit VR little endian around
+ * encapsulated pixels. They go through as they are. */
+static const char *const newer[] = {
+	"1.2.840.10008.1.2.4.100.1", "1.2.840.10008.1.2.4.101.1",
+	"1.2.840.10008.1.2.4.102.1", "1.2.840.10008.1.2.4.103.1",
+	"1.2.840.10008.1.2.4.104.1", "1.2.840.10008.1.2.4.105.1",
+	"1.2.840.10008.1.2.4.106.1", /* fragmentable MPEG */
+	"1.2.840.10008.1.2.4.110",   "1.2.840.10008.1.2.4.111",
+	"1.2.840.10008.1.2.4.112", /* JPEG XL */
+	"1.2.840.10008.1.2.4.201",   "1.2.840.10008.1.2.4.202",
+	"1.2.840.10008.1.2.4.203", /* HTJ2K */
+	"1.2.840.10008.1.2.8.1",   /* deflated image frames */
+};
+
 extern "C" const char *df_transfer_syntax_at(size_t i)
 {
-	return i < sizeof syntaxes / sizeof syntaxes[0]
-		       ? DcmXfer(syntaxes[i]).getXferID()
-		       : nullptr;
+	const size_t known = sizeof syntaxes / sizeof syntaxes[0];
+
+	if (i < known)
+		return DcmXfer(syntaxes[i]).getXferID();
+	i -= known;
+	return i < sizeof newer / sizeof newer[0] ? newer[i] : nullptr;
 }
 
 extern "C" bool df_transfer_syntax_encapsulated(const char *uid)
 {
+	for (const char *one : newer)
+		if (strcmp(one, uid) == 0)
+			return true;
 	return DcmXfer(uid).isEncapsulated();
 }
 

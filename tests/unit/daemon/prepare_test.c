@@ -54,7 +54,7 @@ static void test_inspect_refuses(void **state)
 
 	(void)state;
 	strcpy(bad.sop_instance, "1.2.3.4");
-	assert_int_equal(inspect(&bad, &why), 0);
+	assert_int_equal(inspect(&bad, &why), 1); /* where to look for it */
 	assert_int_equal(why.err, DF_E_CONFLICT);
 	bad = o;
 	bad.len = o.len - 1; /* pixel data cut */
