@@ -469,6 +469,9 @@ size_t df_journal_reports_open(struct df_journal *j, int64_t after,
 void df_journal_report_stored(struct df_journal *j, int64_t n,
 			      uint32_t verdict);
 
+/* The wall clock jumped: every waiting time moves with it. */
+void df_journal_timers_shift(struct df_journal *j, int64_t by_ms);
+
 /* --- start ------------------------------------------------------------------ */
 struct df_recovery {
 	uint64_t swept;    /* staging files removed */

@@ -32,6 +32,7 @@ static void studies_print(const cJSON *all)
 	}
 	df_cell("patient", 24);
 	df_cell("state", 12);
+	df_cell("from", 12);
 	(void)puts("images packed deliv. confirm.      size  study"); /* main */
 	cJSON_ArrayForEach(s, df_json_at(all, "studies"))
 	{
@@ -42,6 +43,7 @@ static void studies_print(const cJSON *all)
 		df_bytes_text(size, df_json_num(s, "bytes"));
 		df_cell_cut(name[0] ? name : "-", 24);
 		df_cell(df_json_text(s, "state"), 12);
+		df_cell_cut(df_json_text(s, "source"), 12);
 		(void)printf("%6lld %6lld %6lld %8lld %9s  %s\n",
 			     (long long)df_json_num(s, "instances"),
 			     (long long)df_json_num(s, "packed"),

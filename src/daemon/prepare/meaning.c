@@ -166,7 +166,15 @@ static enum df_err add_view(struct df_buf *text,
 {
 	enum df_err rc = DF_OK;
 
-	if (view->title[0])
+	if (!view->complete)
+		rc = df_buf_addf(text, why,
+				 "*** 报告未完成 / NOT COMPLETE ***\n");
+	if (rc == DF_OK && view->kind == DF_REPORT_SR && !view->verified)
+		rc = df_buf_addf(
+			text, why,
+			"未标明经医师审核 / not marked as verified by a "
+			"physician (Verification Flag)\n\n");
+	if (rc == DF_OK && view->title[0])
 		rc = df_buf_addf(text, why, "%s\n\n", view->title);
 	if (rc != DF_OK)
 		return rc;

@@ -14,6 +14,7 @@
 #define QUEUE_H
 
 #include "df/journal.h"
+#include "df/line.h"
 #include "df/retry.h"
 #include "df/room.h"
 #include "df/sched.h"
@@ -112,6 +113,7 @@ struct destination_state { /* one a configured destination or peer */
 	const char *name; /* of the configuration */
 	struct df_window window;
 	uint32_t under_way;  /* parcels */
+	struct df_line line; /* peers only: how fast they go */
 	bool busy;           /* a SEND or MANIFEST_SEND is under way */
 	struct send *send;   /* PACS only */
 	bool polling;        /* mailbox, or an item of it is in hand: */
@@ -126,6 +128,7 @@ struct queue {
 	struct df_journal *j;
 	char self[DF_HEX_LEN + 1]; /* our fingerprint, "" until keys said it */
 	int64_t now; /* wall ms, once a turn */
+	int64_t wall_ahead_ms; /* of the monotonic clock; 0 = not yet looked */
 	bool stopping;
 
 	struct post *posts, **posts_end;
@@ -171,6 +174,7 @@ struct queue {
 	bool reporting; /* judging.c */
 	bool sealing;   /* report.c */
 	int64_t report_cursor;
+	int64_t reports_woken_ms;
 	struct fetch *fetches;
 	struct destination_state *pacs; /* cfg->destinations */
 	struct destination_state *peers;
@@ -182,6 +186,9 @@ struct queue *queue_of(struct df_room *room);
 #define QUEUE_HANDLER(name)                                                    \
 	void on_##name(struct df_room *room, struct df_link *from,             \
 		       const struct df_msg *m, int *fds, size_t n_fds)
+
+/* clock_watch.c */
+void clock_watch(struct queue *q);
 
 /* intake.c */
 QUEUE_HANDLER(association_open);

@@ -17,8 +17,10 @@
 #include "df/statement.h"
 
 #define SEAL_BODY_MAX (256u << 20)
+#define WAKE_MS 5000 /* between looks at reports that wait for a study */
 
-/* --- sealed by us ----------------------------------------------------------- */
+/* --- sealed by us -----------------------------------------------------------
+ */
 
 struct sealing {
 	struct queue *q;
@@ -53,6 +55,18 @@ static void delay(struct sealing *s, const struct df_why *why)
 	queue_later(s->q, 5 * RETRY_MS, over_later, s);
 }
 
+/* It stays here, where staff see it and why. */
+static void keep_back(struct sealing *s, enum df_row_reporting to,
+		      const char *reason)
+{
+	df_log(DF_LOG_WARN, "report.kept",
+	       DF_F_UID("sop_instance", s->row.sop_instance),
+	       DF_F_WORD("reason", to == DF_REPORTING_WAITS ? "unknown-study"
+							    : "contradicts"));
+	df_journal_instance_reporting(s->q->j, s->row.n, to, reason);
+	over(s);
+}
+
 static void bundled(void *ctx, enum df_err rc, const struct df_why *why,
 		    const struct df_id *object, const char *hex)
 {
@@ -63,7 +77,7 @@ static void bundled(void *ctx, enum df_err rc, const struct df_why *why,
 		delay(s, why);
 		return;
 	}
-	df_journal_instance_reported(s->q->j, s->row.n);
+	df_journal_instance_reporting(s->q->j, s->row.n, DF_REPORTING_DONE, "");
 	over(s);
 }
 
@@ -121,6 +135,10 @@ static void study_known(void *ctx, struct df_reply *r)
 	struct df_statement *st = &s->st;
 	struct df_text name;
 
+	if (r->err == DF_E_CONFLICT) {
+		keep_back(s, DF_REPORTING_REFUSED, r->why.text);
+		return;
+	}
 	if (r->err != DF_OK) {
 		delay(s, &r->why);
 		return;
@@ -214,6 +232,11 @@ void report_pump(struct queue *q)
 	struct df_row_study own;
 	struct sealing *s;
 
+	if (q->now - q->reports_woken_ms >= WAKE_MS) {
+		q->reports_woken_ms = q->now;
+		if (df_journal_reports_wake(q->j))
+			q->report_look = true;
+	}
 	if (q->sealing || !q->report_look || q->self[0] == '\0' ||
 	    queue_index(q) == NULL)
 		return;
@@ -229,14 +252,15 @@ void report_pump(struct queue *q)
 	q->sealing = true;
 	if (!df_journal_study(q->j, row.study, &own) ||
 	    !df_journal_study_find(q->j, own.uid, NULL, &s->study)) {
-		q->report_cursor = row.n;
-		queue_later(q, RETRY_MS, over_later, s);
+		keep_back(s, DF_REPORTING_WAITS,
+			  "no clinic sent the study of this report");
 		return;
 	}
 	object_open(q, &row.object, row.in_parcel, row.peer, opened, s);
 }
 
-/* --- submitted by a person --------------------------------------------------- */
+/* --- submitted by a person ---------------------------------------------------
+ */
 
 struct submitting {
 	struct queue *q;

@@ -63,11 +63,11 @@ int64_t df_journal_instance_add(struct df_journal *j,
 	return df_sql_last(j);
 }
 
-#define SELECT_INSTANCE                                                        \
-	"SELECT i.n, peer, sop, class, ts, study, series, size, digest,"      \
-	" assoc, calling, received, state, object, in_parcel, record,"        \
-	" coding, coded, indexed, deaths, parcel, report, reason,"            \
-	" (SELECT dfenv FROM objects WHERE id = i.object)"                    \
+#define SELECT_INSTANCE                                                  \
+	"SELECT i.n, peer, sop, class, ts, study, series, size, digest," \
+	" assoc, calling, received, state, object, in_parcel, record,"   \
+	" coding, coded, indexed, deaths, parcel, report, reason,"       \
+	" (SELECT dfenv FROM objects WHERE id = i.object)"               \
 	" FROM instances i "
 
 static void row_read(sqlite3_stmt *st, struct df_row_instance *r)
@@ -117,10 +117,11 @@ bool df_journal_instance_find(struct df_journal *j, const char *peer,
 {
 	struct df_row_instance look;
 	bool found = false;
-	sqlite3_stmt *st = df_sql(j,
-				  SELECT_INSTANCE "WHERE sop = ? AND peer = ?"
-						  " AND state <> 3 ORDER BY i.n",
-				  "tt", sop_instance, peer);
+	sqlite3_stmt *st =
+		df_sql(j,
+		       SELECT_INSTANCE "WHERE sop = ? AND peer = ?"
+				       " AND state <> 3 ORDER BY i.n",
+		       "tt", sop_instance, peer);
 
 	while (!found && df_sql_row(j, st)) {
 		row_read(st, &look);
@@ -145,8 +146,8 @@ size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 		[DF_OF_TO_PACK] = SELECT_INSTANCE
 		"WHERE state = 1 AND peer = '' AND study = ? AND parcel = 0"
 		" ORDER BY i.n LIMIT ?",
-		[DF_OF_STUDY] = SELECT_INSTANCE
-		"WHERE study = ? ORDER BY i.n LIMIT ?",
+		[DF_OF_STUDY] =
+			SELECT_INSTANCE "WHERE study = ? ORDER BY i.n LIMIT ?",
 		[DF_OF_PARCEL] = SELECT_INSTANCE
 		"WHERE parcel > 0 AND parcel = ? ORDER BY i.n LIMIT ?",
 		[DF_OF_TO_REPORT] = SELECT_INSTANCE
@@ -177,7 +178,7 @@ uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 	if (!df_journal_instance(j, n, &r))
 		return 0;
 	df_sql_note(j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?",
-		   "i", n);
+		    "i", n);
 	return r.deaths;
 }
 
@@ -201,9 +202,29 @@ void df_journal_instance_indexed(struct df_journal *j, int64_t n)
 	df_sql_note(j, "UPDATE instances SET indexed = 1 WHERE n = ?", "i", n);
 }
 
-void df_journal_instance_reported(struct df_journal *j, int64_t n)
+void df_journal_instance_reporting(struct df_journal *j, int64_t n,
+				   enum df_row_reporting to, const char *reason)
 {
-	df_sql_run(j, "UPDATE instances SET report = 2 WHERE n = ?", "i", n);
+	df_sql_run(j, "UPDATE instances SET report = ?, reason = ? WHERE n = ?",
+		   "iti", (int64_t)to, reason, n);
+}
+
+bool df_journal_reports_wake(struct df_journal *j)
+{
+	sqlite3_stmt *st = df_sql(
+		j, "SELECT 1 FROM instances WHERE report = 3 LIMIT 1", "");
+	bool any = df_sql_row(j, st);
+
+	df_sql_done(st);
+	if (any)
+		df_sql_run(j,
+			   "UPDATE instances SET report = 1, reason = ''"
+			   " WHERE report = 3 AND EXISTS"
+			   " (SELECT 1 FROM studies o JOIN studies c"
+			   " ON c.uid = o.uid AND c.peer <> ''"
+			   " WHERE o.n = instances.study)",
+			   "");
+	return any;
 }
 
 void df_journal_instance_in(struct df_journal *j, int64_t n, int64_t parcel,
@@ -248,10 +269,11 @@ void df_journal_instance_unpacked(struct df_journal *j, int64_t n,
 
 int64_t df_journal_oldest_uninspected(struct df_journal *j)
 {
-	sqlite3_stmt *st = df_sql(
-		j, "SELECT received FROM instances WHERE state = 0"
-		   " ORDER BY n LIMIT 1",
-		"");
+	sqlite3_stmt *st =
+		df_sql(j,
+		       "SELECT received FROM instances WHERE state = 0"
+		       " ORDER BY n LIMIT 1",
+		       "");
 	int64_t ms = df_sql_row(j, st) ? COL(st, 0) : INT64_MAX;
 
 	df_sql_done(st);

@@ -49,6 +49,7 @@ static const char schema[] =
 	"CREATE INDEX instances_pack ON instances(study, n)"
 	" WHERE state = 1 AND peer = '';"
 	"CREATE INDEX instances_report ON instances(n) WHERE report = 1;"
+	"CREATE INDEX instances_waiting ON instances(n) WHERE report = 3;"
 	"CREATE INDEX instances_bad ON instances(n) WHERE state = 3;"
 	"CREATE INDEX instances_object ON instances(object);"
 	"CREATE TABLE extras(instance INT, assoc TEXT, at INT);"
