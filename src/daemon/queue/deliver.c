@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/receipt.h"
@@ -22,6 +23,7 @@ struct parcel_job {
 	size_t peer;
 	int64_t delivery;
 	int64_t since_ms;
+	uint64_t bytes;
 };
 
 struct manifest_job {
@@ -90,6 +92,8 @@ static void parcel_done(void *ctx, struct df_reply *r)
 	if (!r->last)
 		return; /* PROGRESS: the peer remembers it for us */
 	d->under_way--;
+	df_line_end(&d->line, r->err == DF_OK ? p->bytes : 0,
+		    df_clock_mono_ms());
 	if (r->err == DF_OK) {
 		good(d);
 		(void)df_journal_delivery_move(q->j, p->delivery,
@@ -145,8 +149,9 @@ static void send_parcel(struct queue *q, size_t i,
 	(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_START, 0,
 				       DF_OK, NULL, 0); /* it was due */
 	p = df_xmalloc(sizeof *p);
-	*p = (struct parcel_job){q, i, row->n, row->since_ms};
+	*p = (struct parcel_job){q, i, row->n, row->since_ms, parcel.dfenv_len};
 	q->peers[i].under_way++;
+	df_line_begin(&q->peers[i].line, df_clock_mono_ms());
 	df_msg_init(&m, DF_MSG_PARCEL_SEND, 0);
 	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->peers[i].name);
 	df_msg_put_str(&m, DF_M_PARCEL, parcel.hex);

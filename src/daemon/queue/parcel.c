@@ -21,7 +21,10 @@ static const char *coding_word(const struct queue *q)
 	case DF_CODING_AUTO:
 		break;
 	}
-	return NULL; /* the cell chooses */
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		if (!df_line_outruns_jpegls(&q->peers[i].line))
+			return NULL; /* the cell chooses the smallest */
+	return "zstd";
 }
 
 /* The one instance that cannot be packed must not hold up the others. */
