@@ -27,6 +27,7 @@ static void tick(void *ctx)
 	(void)df_loop_timer(df_room_loop(q->room),
 			    df_clock_mono_ms() + TICK_MS, tick,
 			    q); /* runs as long as the room */
+	clock_watch(q);
 	q->study_look = true;
 	q->pack_look = true;
 	q->upload_look = true;

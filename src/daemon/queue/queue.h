@@ -119,6 +119,7 @@ struct destination_state { /* one a configured destination or peer */
 	bool polling;        /* mailbox, or an item of it is in hand: */
 	bool pulling;
 	struct df_why last;  /* its last failure */
+	char remark[120];    /* while it is up: that the clocks differ */
 };
 
 struct queue {

@@ -178,3 +178,17 @@ size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
 	df_sql_done(st);
 	return n;
 }
+
+void df_journal_timers_shift(struct df_journal *j, int64_t by_ms)
+{
+	df_sql_run(j,
+		   "UPDATE deliveries SET next = next + ?1, since = since + ?1"
+		   " WHERE state = 2",
+		   "i", by_ms);
+	df_sql_run(j,
+		   "UPDATE manifests SET next = next + ?1, since = since + ?1"
+		   " WHERE state = 0 AND next > 0",
+		   "i", by_ms);
+	df_sql_run(j, "UPDATE studies SET last = last + ? WHERE state = 0", "i",
+		   by_ms);
+}

@@ -451,6 +451,29 @@ static void uids_belong_to_who_came_first(void **state)
 	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_FREE);
 }
 
+static void waiting_times_go_with_the_clock(void **state)
+{
+	struct world *w = *state;
+	struct df_row_study study;
+	struct df_row_delivery due[2];
+
+	df_journal_study_touch(w->j, "1.2.3", "", "CT", 1000, &study);
+	df_journal_delivery_add(w->j, DF_DELIVER_PARCEL, 7, study.n, "c", 1000);
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   1000, due, 2), 1);
+	assert_true(df_journal_delivery_move(w->j, due[0].n, DF_DELIVERY_START,
+					     0, DF_OK, NULL, 0));
+	assert_true(df_journal_delivery_move(w->j, due[0].n, DF_DELIVERY_FAILED,
+					     500000, DF_E_IO, "x", 0));
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   400000, due, 2), 0);
+	df_journal_timers_shift(w->j, -200000); /* the clock went back */
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   300000, due, 2), 1);
+	assert_true(df_journal_study(w->j, study.n, &study));
+	assert_true(study.last_ms == 1000 - 200000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +483,7 @@ int main(void)
 		T(a_failed_sync_is_no_custody),
 		T(left_over_staging_is_swept),
 		T(a_stream_is_a_chain),
+		T(waiting_times_go_with_the_clock),
 		T(a_second_parcel_of_a_name_stops_nobody),
 		T(what_was_lost_may_come_back),
 		T(the_last_copy_is_never_dropped),
