@@ -188,7 +188,7 @@ static void every_statement_prepares(void **state)
 	df_journal_report_stored(w->j, r.n, 1);
 	df_journal_extra_add(w->j, n, &in.object, 4);
 	df_journal_instance_indexed(w->j, n);
-	df_journal_instance_reported(w->j, n);
+	df_journal_instance_reporting(w->j, n, DF_REPORTING_DONE, "");
 	df_journal_instance_unpacked(w->j, n, &in.object);
 	(void)df_journal_deliveries_list(w->j, 0, ds, 4);
 	(void)df_journal_deliveries_move(w->j, "c", 0, 0, DF_DELIVERY_HOLD);
