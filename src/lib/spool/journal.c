@@ -16,6 +16,7 @@
 #include "sql.h"
 
 #define STATEMENTS 160
+#define LOG_BYTES (9 << 19) /* a thousand pages, and what comes over that */
 #define SCHEMA_VERSION 1
 
 struct df_journal {
@@ -251,6 +252,36 @@ uint64_t df_sql_changes(struct df_journal *j)
 	return (uint64_t)sqlite3_changes(j->db);
 }
 
+static sqlite3_file *log_of(struct df_journal *j)
+{
+	sqlite3_file *log = NULL;
+
+	if (sqlite3_file_control(j->db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+				 &log) != SQLITE_OK ||
+	    log == NULL || log->pMethods == NULL)
+		df_bug("state.db has no log");
+	return log;
+}
+
+/*
+ * Writes the log out to its usual length: a sync of it then has no length to
+ * put down, which on most file systems saves a write and a wait. SQLite stops
+ * reading a log at the first frame that is not of its salt; zeros never are.
+ */
+static void fill_log(struct df_journal *j)
+{
+	static const char zeros[65536];
+	sqlite3_file *log = log_of(j);
+	sqlite3_int64 at = 0;
+
+	if (log->pMethods->xFileSize(log, &at) != SQLITE_OK)
+		return; /* it only costs speed */
+	while (at < LOG_BYTES &&
+	       log->pMethods->xWrite(log, zeros, sizeof zeros, at) == SQLITE_OK)
+		at += (sqlite3_int64)sizeof zeros;
+	(void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); /* likewise */
+}
+
 static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 {
 	sqlite3_stmt *st = df_sql(j, "PRAGMA user_version", "");
@@ -292,7 +323,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 	exec(j, "PRAGMA locking_mode = EXCLUSIVE");
 	exec(j, "PRAGMA journal_mode = WAL");
 	exec(j, "PRAGMA synchronous = NORMAL"); /* see commit */
-	exec(j, "PRAGMA wal_autocheckpoint = 4000"); /* pages: 16 MiB */
+	exec(j, "PRAGMA wal_autocheckpoint = 1000"); /* pages: LOG_BYTES */
 	exec(j, "PRAGMA temp_store = MEMORY");
 	exec(j, "PRAGMA trusted_schema = OFF");
 	exec(j, "PRAGMA cache_size = -16384"); /* KiB */
@@ -301,6 +332,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 		df_journal_close(j);
 		return rc;
 	}
+	fill_log(j);
 	*to = j;
 	return DF_OK;
 }
@@ -329,14 +361,11 @@ void df_journal_firm(struct df_journal *j)
 /* The log's own sync, by SQLite's hand: also its name, when it is new. */
 static void sync_log(struct df_journal *j)
 {
-	sqlite3_file *log = NULL;
+	sqlite3_file *log;
 
 	if (j->failed != DF_OK)
 		return;
-	if (sqlite3_file_control(j->db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
-				 &log) != SQLITE_OK ||
-	    log == NULL || log->pMethods == NULL)
-		df_bug("state.db has no log");
+	log = log_of(j);
 	if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
 		j->failed = df_fail_sys(&j->why, DF_E_IO,
 					"cannot sync the log of state.db");
