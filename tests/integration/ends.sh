@@ -55,4 +55,18 @@ check "and still has all" wait_for 20 truth clinic \
 began=$(date +%s)
 check "it ends" stop_node clinic
 check "at once" test $(($(date +%s) - began)) -le 5
+
+# --- SIGTERM while rooms are started anew
+ends_soon() {
+	start_node clinic || return 1
+	node clinic reload
+	[ "$1" = 0 ] || sleep "$1"
+	began=$(date +%s)
+	stop_node clinic
+	[ $(($(date +%s) - began)) -le 6 ]
+}
+for after in 0 0.05 0.1 0.2 0.4; do
+	set_key clinic study quiet $((20 + $(date +%s) % 1000)) # a change
+	check "SIGTERM $after s after a reload ends soon" ends_soon "$after"
+done
 done_testing

@@ -141,5 +141,5 @@ int main(int argc, char **argv)
 	receive_release(&r);
 	if (r.room != NULL)
 		df_room_close(r.room);
-	return rc == DF_OK ? 0 : 1;
+	return rc == DF_OK || rc == DF_E_CANCELLED ? 0 : 1;
 }

@@ -194,6 +194,12 @@ enum df_err df_room_open(struct df_room **to, int argc, char **argv,
 			if (err != DF_E_AGAIN)
 				break;
 			err = DF_OK;
+			/* who is to end gets no more links */
+			if (room->draining) {
+				err = df_fail(why, DF_E_CANCELLED,
+					      "told to end before it began");
+				break;
+			}
 		}
 	}
 	if (err != DF_OK) {

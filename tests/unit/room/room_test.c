@@ -333,6 +333,20 @@ static void orphans_leave(void **state)
 	assert_int_equal(status_of(worker_pid), 5);
 }
 
+/* Told to end while the links that it needs have not come, nor will come. */
+static void ends_before_it_began(void **state)
+{
+	struct df_link *worker;
+
+	(void)state;
+	self = (struct parent){.room = df_room_new(&PARENT_SPEC)};
+	worker = start(DF_ROLE_RECEIVE, &worker_pid);
+	drain(worker);
+	turns(&self.down, 1);
+	assert_int_equal(status_of(worker_pid), 10);
+	df_room_free(self.room);
+}
+
 static void roles(void **state)
 {
 	(void)state;
@@ -348,6 +362,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(life),
 		cmocka_unit_test(unknown_message_ends_it),
 		cmocka_unit_test(orphans_leave),
+		cmocka_unit_test(ends_before_it_began),
 		cmocka_unit_test(roles),
 	};
 
