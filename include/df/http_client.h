@@ -108,6 +108,8 @@ void df_http_client_turn(struct df_http_client *c);
 void df_http_client_wait(struct df_http_client *c, int64_t ms);
 unsigned df_http_client_active(const struct df_http_client *c);
 
+/* The server's time (header Date), wall ms; only inside done(). */
+bool df_http_result_date(const struct df_http_result *r, int64_t *ms);
 /* Last value of a response header, only inside done(); false when absent. */
 bool df_http_result_header(const struct df_http_result *r, const char *name,
 			   struct df_text *value);

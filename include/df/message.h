@@ -74,7 +74,8 @@ extern "C" {
 	X(SEAL_RQ)                                                             \
 	X(SEALED)       /* result HEADER CEK PARCEL(hex32) H0(digest) */       \
 	/* HEADER [PEER: the sender must be this one] ; without PEER only our  \
-	 * own fingerprint is accepted as sender */                            \
+	 * own fingerprint is accepted as sender. [PURPOSE "held": it is ours  \
+	 * to keep already, so its sender may have been revoked since] */      \
 	X(OPEN_RQ)                                                             \
 	/* result CEK PEER(verified sender) PARCEL H0 CONTENT EPOCH SEQUENCE   \
 	 * PREVIOUS CREATED_MS */                                              \
@@ -186,8 +187,9 @@ extern "C" {
 	X(MAILBOX)      /* MAIL*{CURSOR PARCEL LENGTH} */                      \
 	X(PARCEL_RQ)    /* PEER PARCEL */                                      \
 	X(PARCEL_FILE)  /* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) */ \
-	/* deliver_https > queue: DESTINATION result: the line to this peer is \
-	 * up or down, as far as the poll of its mailbox can tell */           \
+	/* deliver_https > queue: DESTINATION result [REASON: a remark while it\
+	 * is up]: how the line to this peer is, as the poll of its mailbox    \
+	 * finds it */                                                         \
 	X(LINE)
 
 #define DF_FIELD_MAP(X)                                                        \

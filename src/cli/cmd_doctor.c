@@ -129,6 +129,7 @@ static void look_clock(struct doctor *d)
 static void look_daemon(struct doctor *d)
 {
 	struct df_why why = {0};
+	const cJSON *peer;
 	cJSON *all = NULL;
 	enum df_err rc =
 		df_control_connect(&d->cli->control, d->cli->dir, &why);
@@ -142,6 +143,14 @@ static void look_daemon(struct doctor *d)
 		note(d, false, "daemon", "runs, but is not ready: see status");
 	else
 		note(d, true, "daemon", "ready");
+	cJSON_ArrayForEach(peer, df_json_at(df_json_at(all, "queue"),
+					    "destinations"))
+	{
+		const char *text = df_json_text(peer, "warning");
+
+		if (text[0] != '\0')
+			note(d, false, "clock", text);
+	}
 	cJSON_Delete(all);
 }
 

@@ -111,6 +111,8 @@ static void status_destinations(const cJSON *queue)
 			df_cell(df_json_text(d, "last_error"), 1);
 			(void)fputs("; next try ", stdout); /* the same */
 			df_print_time(df_json_text(d, "next_try"));
+		} else {
+			df_cell(df_json_text(d, "warning"), 1);
 		}
 		(void)putchar('\n'); /* the same */
 	}

@@ -20,6 +20,7 @@
 #define SOON_FOR_MS (10 * 60 * 1000) /* then */
 #define AGAIN_MAX_MS 60000
 #define PROBE_STALL_MS 10000
+#define CLOCKS_APART_S 300
 #define TELL_EVERY (1u << 20) /* bytes pulled between two PULL_PART */
 
 /* --- polling ------------------------------------------------------------ */
@@ -34,6 +35,7 @@ struct mailbox {
 	int64_t again_ms;
 	int64_t failing_since; /* monotonic; 0 = it works */
 	bool told;	       /* queue knows how it is */
+	bool apart;	       /* its clock and ours */
 };
 
 static void poll_now(void *ctx);
@@ -48,8 +50,9 @@ static void stop_polling(struct mailbox *b)
 		df_http_call_cancel(b->call); /* its end frees b */
 }
 
+/* remark: what a person should know of a line that is up, or "". */
 static void tell_line(struct mailbox *b, enum df_err err,
-		      const struct df_why *why)
+		      const struct df_why *why, const char *remark)
 {
 	struct df_msg m;
 
@@ -57,7 +60,30 @@ static void tell_line(struct mailbox *b, enum df_err err,
 	df_msg_init(&m, DF_MSG_LINE, b->tag);
 	df_msg_put_str(&m, DF_M_DESTINATION, b->name);
 	df_msg_put_result(&m, err, why);
+	df_msg_put_opt(&m, DF_M_REASON, remark);
 	tell_queue(b->line->room, &m, NULL, 0);
+}
+
+/*
+ * The peer says its time with every answer. Clocks that differ break nothing
+ * at once, but one day a certificate is "not yet valid" for one of the two.
+ */
+static bool clocks_differ(const struct df_http_result *r, char *text,
+			  size_t cap)
+{
+	int64_t there_ms, ahead_s;
+
+	text[0] = '\0';
+	if (!df_http_result_date(r, &there_ms))
+		return false;
+	ahead_s = (df_clock_wall_ms() - there_ms) / 1000;
+	if (ahead_s > -CLOCKS_APART_S && ahead_s < CLOCKS_APART_S)
+		return false;
+	df_str_fmt(text, cap,
+		   "the clock of this node is %lld minutes %s of the peer's",
+		   (long long)(ahead_s < 0 ? -ahead_s : ahead_s) / 60,
+		   ahead_s < 0 ? "behind" : "ahead");
+	return true;
 }
 
 static void poll_later(struct mailbox *b, const struct df_why *why)
@@ -69,7 +95,7 @@ static void poll_later(struct mailbox *b, const struct df_why *why)
 	if (b->failing_since == 0) {
 		df_log(DF_LOG_WARN, "mailbox.unreachable", DF_F_ERR(why));
 		b->failing_since = now;
-		tell_line(b, why->err, why);
+		tell_line(b, why->err, why, NULL);
 	}
 	df_random(&jitter, sizeof jitter);
 	b->timer = df_loop_timer(df_room_loop(b->line->room),
@@ -83,12 +109,19 @@ static void poll_later(struct mailbox *b, const struct df_why *why)
 		b->again_ms = most;
 }
 
-static void answered(struct mailbox *b)
+static void answered(struct mailbox *b, const struct df_http_result *r)
 {
+	char remark[120];
+	bool apart = clocks_differ(r, remark, sizeof remark);
+
 	if (b->failing_since != 0)
 		df_log(DF_LOG_INFO, "mailbox.reachable");
-	if (b->failing_since != 0 || !b->told)
-		tell_line(b, DF_OK, NULL);
+	if (apart && !b->apart)
+		df_log(DF_LOG_WARN, "clock.differs",
+		       DF_F_WORD("how", remark));
+	if (b->failing_since != 0 || !b->told || apart || b->apart)
+		tell_line(b, DF_OK, NULL, remark);
+	b->apart = apart;
 	b->failing_since = 0;
 	b->again_ms = AGAIN_MIN_MS;
 }
@@ -131,7 +164,7 @@ static void polled(void *ctx, struct df_http_result *r)
 		return;
 	}
 	probe = b->failing_since != 0 || !b->told;
-	answered(b);
+	answered(b, r);
 	if (n == 0) {
 		/* a peer that answers a long poll at once with nothing is not
 		 * asked in a circle */

@@ -72,6 +72,9 @@ QUEUE_HANDLER(line)
 
 		if (!df_text_eq(name, d->name))
 			continue;
+		d->remark[0] = '\0';
+		(void)df_msg_get_str(m, DF_M_REASON, d->remark,
+				     sizeof d->remark); /* mostly absent */
 		if (err != DF_OK && d->window.failures == 0)
 			destination_bad(q, d, &why);
 		if (err == DF_OK && d->window.failures > 0) {

@@ -74,6 +74,7 @@ static void put_destination(struct queue *q, cJSON *list,
 	put_str(o, "kind", kind);
 	(void)cJSON_AddBoolToObject(o, "up", d->window.failures == 0);
 	put_str(o, "last_error", d->last.text);
+	put_str(o, "warning", d->remark);
 	put_time(o, "next_try",
 		 d->window.failures > 0 && d->window.next_ms > q->now
 			 ? d->window.next_ms

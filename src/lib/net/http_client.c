@@ -393,7 +393,13 @@ static void say_why(struct df_why *why, enum df_err err, CURLcode code,
 		if (*from >= ' ' && *from <= '~')
 			text[n++] = *from;
 	text[n] = '\0';
-	(void)df_fail(why, err, "%s", text);
+	/* nearly always it is the time that is wrong, and not a certificate */
+	if (strstr(text, "not yet valid") != NULL ||
+	    strstr(text, "has expired") != NULL)
+		(void)df_fail(why, err, "%s: is the clock of this node right?",
+			      text);
+	else
+		(void)df_fail(why, err, "%s", text);
 }
 
 static void finish(struct df_http_call *call, CURLcode code)
@@ -561,4 +567,16 @@ bool df_http_result_header(const struct df_http_result *r, const char *name,
 		return false;
 	*value = df_text_of(h->value);
 	return true;
+}
+
+bool df_http_result_date(const struct df_http_result *r, int64_t *ms)
+{
+	struct df_text value;
+	time_t at;
+
+	if (!df_http_result_header(r, "Date", &value))
+		return false;
+	at = curl_getdate(value.ptr, NULL); /* curl's own, terminated */
+	*ms = (int64_t)at * 1000;
+	return at != -1;
 }
