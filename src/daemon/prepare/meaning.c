@@ -174,7 +174,8 @@ static enum df_err add_view(struct df_buf *text,
 			text, why,
 			"未标明经医师审核 / not marked as verified by a "
 			"physician (Verification Flag)\n\n");
-	if (rc == DF_OK && view->title[0])
+	/* an SR begins with its title by itself */
+	if (rc == DF_OK && view->title[0] && view->kind != DF_REPORT_SR)
 		rc = df_buf_addf(text, why, "%s\n\n", view->title);
 	if (rc != DF_OK)
 		return rc;
