@@ -46,6 +46,9 @@ DF_MUST_CHECK enum df_err df_file_open(int *fd, int dir, const char *name,
 /* All bytes, or an error; EINTR and short counts are handled. */
 DF_MUST_CHECK enum df_err df_write_all(int fd, const void *ptr, size_t len,
 				       struct df_why *why);
+/* Lets the disk begin with len bytes at offset (0: to the end); a hint that
+ * promises nothing. */
+void df_fd_start_disk(int fd, uint64_t offset, uint64_t len);
 DF_MUST_CHECK enum df_err df_pwrite_all(int fd, const void *ptr, size_t len,
 					uint64_t offset, struct df_why *why);
 /* Exactly len bytes; DF_E_TRUNC when the file ends before. */

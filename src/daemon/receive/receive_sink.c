@@ -7,7 +7,6 @@
  */
 #include "receive.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "df/clock.h"
@@ -27,10 +26,8 @@ static enum df_err put(struct receive *r, const void *ptr, size_t len,
 		return rc;
 	r->written += len;
 	if (r->written - r->started >= START_DISK_BYTES) {
-		/* only a hint: queue's sync is what counts */
-		(void)sync_file_range(r->file.fd, (off_t)r->started,
-				      (off_t)(r->written - r->started),
-				      SYNC_FILE_RANGE_WRITE);
+		df_fd_start_disk(r->file.fd, r->started,
+				 r->written - r->started);
 		r->started = r->written;
 	}
 	return DF_OK;
@@ -174,6 +171,9 @@ static enum df_err finish(struct receive *r, struct df_buf *trailer,
 		rc = df_envelope_encode(trailer, &r->env, *dfenv_len, why);
 	if (rc == DF_OK)
 		rc = put(r, trailer->ptr, trailer->len, why);
+	/* the disk works while the message travels */
+	if (rc == DF_OK && r->written > r->started)
+		df_fd_start_disk(r->file.fd, r->started, 0);
 	return rc;
 }
 

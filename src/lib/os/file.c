@@ -115,6 +115,13 @@ enum df_err df_write_all(int fd, const void *ptr, size_t len,
 	return DF_OK;
 }
 
+void df_fd_start_disk(int fd, uint64_t offset, uint64_t len)
+{
+	/* a file system that cannot does it when it is synced */
+	(void)sync_file_range(fd, (off_t)offset, (off_t)len,
+			      SYNC_FILE_RANGE_WRITE);
+}
+
 enum df_err df_pwrite_all(int fd, const void *ptr, size_t len, uint64_t offset,
 			  struct df_why *why)
 {

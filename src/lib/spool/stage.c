@@ -74,6 +74,8 @@ static void publish_round(struct df_spool *sp, struct df_stage **batch,
 {
 	bool done[ROUND] = {false};
 
+	for (size_t i = 1; i < n; i++) /* the disk takes them together */
+		df_fd_start_disk(batch[i]->fd, 0, 0);
 	for (size_t i = 0; i < n; i++) {
 		struct df_stage *s = batch[i];
 
