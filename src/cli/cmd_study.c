@@ -247,7 +247,7 @@ static enum df_err queue_hold(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_queue_hold = {
 	.path = "queue hold",
 	.args = "--all | --destination NAME | ID...",
-	.help = "keep deliveries from being sent until released",
+	.help = "keep what waits from being sent until released",
 	.options = "all destination=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.max_args = 1000,

@@ -43,11 +43,17 @@ kill_room() { # NODE ROOM
 	wait_for 20 is_ready "$1"
 }
 wait_for 60 has_at_least clinic instances 20
-for room in receive prepare deliver_https index console keys queue front; do
-	check "the clinic survives the death of $room" kill_room clinic "$room"
-done
-for room in prepare gateway deliver_dimse index console keys queue front; do
-	check "the centre survives the death of $room" kill_room centre "$room"
+round=0
+while [ "$round" -lt "${DF_ROUNDS:-1}" ]; do
+	round=$((round + 1))
+	for room in receive prepare deliver_https index console keys queue front; do
+		check "the clinic survives the death of $room" \
+			kill_room clinic "$room"
+	done
+	for room in prepare gateway deliver_dimse index console keys queue front; do
+		check "the centre survives the death of $room" \
+			kill_room centre "$room"
+	done
 done
 kill_node_hard clinic
 check "the clinic starts again after SIGKILL of everything" start_node clinic

@@ -24,7 +24,8 @@ node clinic destination add late --dicom "PACS@127.0.0.1:$late" >/dev/null || ex
 node clinic destination add moody --dicom "PACS@127.0.0.1:$moody" >/dev/null || exit 1
 python3 "$LIB/pacs.py" "$moody" "$T/moody.came" a700:first=3 "c001:uid=$tail8" \
 	>"$T/moody.log" 2>&1 &
-PIDS="$PIDS $!"
+MOODY=$!
+PIDS="$PIDS $MOODY"
 wait_for 10 grep -q ready "$T/moody.log" || exit 1
 start_node clinic || exit 1
 
@@ -79,7 +80,31 @@ check "with the bytes that were sent" sh -c "
 		cmp - '$T/got'"
 
 # a person
-check "a retry of the refused one is possible" node clinic queue list
+kill "$MOODY"
+wait "$MOODY" 2>/dev/null
+python3 "$LIB/pacs.py" "$moody" "$T/moody.came" >"$T/moody2.log" 2>&1 &
+PIDS="$PIDS $!"
+wait_for 10 grep -q ready "$T/moody2.log"
+id=$(node clinic queue list --json | json \
+	"[d['id'] for d in j['deliveries'] if d['state'] == 'refused'][0]")
+check "what was refused is tried again when a person says so" \
+	node clinic queue retry "$id"
+check "and arrives" wait_for 20 grep -q "^$bad .* 0000\$" "$T/moody.came"
+check "nothing is refused any more" wait_for 10 truth clinic \
+	"j['queue']['refused'] == 0" status
+kill $(pgrep -P "$PID_storescp") "$PID_storescp"
+python3 "$LIB/make_study.py" "$TESTDATA/mr/epi01.dcm" "$T/third" 3 third \
+	>"$T/uid3" || exit 1
+check "images come meanwhile" send_sure "$DICOM_clinic" 3 "$T/third"
+check "the other destination has them" wait_for 20 has_good 43
+wait_for 10 destination late "not d['up']"
+check "what waits for a destination is held" node clinic queue hold --destination late
+start_storescp "$late" "$T/late"
+sleep 3 # longer than retry.max: nothing may come
+check "it gets nothing" truth clinic "j['queue']['held'] == 3" status
+check "until it is released" node clinic queue release --destination late
+check "then they arrive" wait_for 20 truth clinic \
+	"j['queue']['held'] == 0 and j['queue']['confirmed'] == 86" status
 check "the node ends in order" stop_node clinic
 check "the spool is sound" node clinic spool check
 done_testing
