@@ -61,4 +61,21 @@ not_the_others() {
 	return 0
 }
 check "the PACS never saw the other's bytes" not_the_others
+
+# what was taken before its sender was revoked goes on to the PACS
+kill -KILL "$PID_storescp"
+another=$(find "$TESTDATA" -name '*.dcm' | sort | tail -n 1)
+check "a clinic sends another image" send "$DICOM_third" "$another"
+check "the centre holds it" wait_for 40 has_at_least third confirmed 2
+uid=$(dcmdump +P StudyInstanceUID "$another" | sed 's/.*\[\(.*\)\].*/\1/')
+peer=$(node centre study show "$uid" --json | json 'j["peer"]')
+check "its sender is revoked" node centre peer revoke "$peer"
+stop_node centre
+check "the centre starts without it" start_node centre
+rm -rf "$T/pacs"
+check "the PACS is back" start_storescp "$pacs" "$T/pacs"
+node centre queue retry --all >/dev/null 2>&1
+check "and gets the image" wait_for 60 in_pacs 1
+refused() { [ "$(node third status --json | json 'all(not d["up"] for d in j["queue"]["destinations"])')" = true ]; }
+check "the revoked clinic is shut out" wait_for 60 refused
 done_testing

@@ -227,10 +227,14 @@ void on_seal(struct df_room *room, struct df_link *from, const struct df_msg *m,
 
 /* --- a header that arrived ----------------------------------------------- */
 
-/* Signed by the sender that CORE names, who is the one expected. */
+/*
+ * Signed by the sender that CORE names, who is the one expected. Revoking ends
+ * what a peer may bring, not what we took from it before (held).
+ */
 static enum df_err check_sender(struct keys *k,
 				const struct df_sealed_head *head,
-				struct df_text expected, struct df_why *why)
+				struct df_text expected, bool held,
+				struct df_why *why)
 {
 	struct df_hex fp = df_digest_hex(&head->core.sender);
 	struct df_cert *cert = NULL;
@@ -241,7 +245,8 @@ static enum df_err check_sender(struct keys *k,
 		return df_fail(why, DF_E_SENDER,
 			       "sealed by another node than expected");
 	if (!df_text_eq(expected, k->fp.s) &&
-	    peers_allowed(k, expected, NULL, why) != DF_OK)
+	    (held ? peers_find(k, expected) == NULL
+		  : peers_allowed(k, expected, NULL, why) != DF_OK))
 		return df_fail(why, DF_E_SENDER,
 			       "sender is not enrolled or was revoked");
 	rc = df_cms_verify(&signer, &cert, head->signature, head->signature_len,
@@ -259,17 +264,19 @@ static enum df_err open_head(struct keys *k, struct df_sealed_head *head,
 			     struct df_cek *cek, const struct df_msg *m,
 			     struct df_why *why)
 {
-	struct df_text expected;
+	struct df_text expected, purpose = {0};
 	enum df_err rc = head_of(head, m, why);
 
 	if (!df_msg_get(m, DF_M_PEER, &expected))
 		expected = df_text_of(k->fp.s);
+	(void)df_msg_get(m, DF_M_PURPOSE, &purpose); /* absent: it arrives */
 	if (rc == DF_OK && head->signature == NULL)
 		rc = df_fail(why, DF_E_FORMAT,
 			     "an object at rest is not for "
 			     "peers");
 	if (rc == DF_OK)
-		rc = check_sender(k, head, expected, why);
+		rc = check_sender(k, head, expected,
+				  df_text_eq(purpose, "held"), why);
 	if (rc == DF_OK)
 		rc = df_cms_unwrap(cek, head->recipients, head->recipients_len,
 				   k->node, k->node_crt, why);

@@ -130,6 +130,8 @@ static void ask_keys(struct opening *op, const char *sender)
 		df_msg_put(&m, DF_M_HEADER, head.ptr, head.len);
 		if (op->sealed)
 			df_msg_put_opt(&m, DF_M_PEER, sender);
+		if (op->sealed && op->id.s[0] != '\0')
+			df_msg_put_str(&m, DF_M_PURPOSE, "held");
 		queue_call(op->q, queue_keys(op->q), &m, NULL, 0, DF_MSG_NONE,
 			   CALL_MS, keys_said, op);
 	} else {
