@@ -5,6 +5,7 @@
 need dcmsend storescu echoscu python3
 
 new_clinic clinic || exit 1
+set_key clinic receive timeout 3 # what trickles is cut off by then, and again
 start_node clinic || exit 1
 alive() { echoscu -aet MODALITY -aec CLINIC 127.0.0.1 "$DICOM_clinic"; }
 check "C-ECHO" alive

@@ -187,10 +187,40 @@ def bad_uid():
     assert status != 0, "a UID that is a path was taken"
 
 
+def ends_within(s, seconds, piece):
+    """Sends whole, tiny PDUs, each before any deadline on reading."""
+    until = time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            s.sendall(piece)
+            time.sleep(0.3)
+    except OSError:
+        return
+    raise AssertionError("a trickle kept its association")
+
+
+def trickled_data_set():
+    s = associate()
+    s.sendall(store_rq(b"1.2.3.900.6"))
+    ends_within(s, 9, pdata(b"z", 0))
+
+
+def empty_fragments():
+    s = associate()
+    s.sendall(store_rq(b"1.2.3.900.7"))
+    ends_within(s, 9, pdata(b"", 0))
+
+
+def trickled_command():
+    s = associate()
+    ends_within(s, 9, pdata(b"\0", 1))
+
+
 held = []
 for attack in (silent, half_request, huge_request, not_dicom, huge_pdu,
                unknown_context, abort_in_mid_pdu, abort_in_mid_data_set,
-               data_on_other_context, deep_sequences, bad_uid):
+               data_on_other_context, deep_sequences, bad_uid, trickled_data_set,
+               empty_fragments, trickled_command):
     held += attack() or []
     echo()
     print("survived", attack.__name__)

@@ -183,6 +183,7 @@ static enum df_err dataset_read(struct scp *s, uint8_t context,
 {
 	const struct df_store_sink *sink = s->sink;
 	bool begun = *verdict == DF_OK;
+	struct pace pace = {};
 	enum df_err rc = DF_OK;
 
 	for (;;) {
@@ -199,6 +200,11 @@ static enum df_err dataset_read(struct scp *s, uint8_t context,
 			rc = df_fail(why, DF_E_FORMAT,
 				     "data set on another context than its "
 				     "command");
+		else if (f == FLOW_DATA && !pdv.lastPDV &&
+			 !pace_kept(&pace, pdv.fragmentLength,
+				    s->wire.progress_ms))
+			rc = df_fail(why, DF_E_TIMEOUT,
+				     "a data set came too slowly");
 		if (rc != DF_OK)
 			break;
 		if (*verdict == DF_OK && pdv.fragmentLength > 0) {

@@ -5,6 +5,8 @@
 
 #include "dcmtk/dcmnet/cond.h"
 
+#include "df/clock.h"
+
 static enum df_err ended(struct channel *ch, const OFCondition &cond,
 			 struct df_why *why)
 {
@@ -19,6 +21,22 @@ static enum df_err ended(struct channel *ch, const OFCondition &cond,
 	return df_fail(why, DF_E_FORMAT,
 		       "the peer broke the upper layer protocol (%04x:%04x)",
 		       cond.module(), cond.code());
+}
+
+bool pace_kept(struct pace *p, size_t bytes, int ms)
+{
+	int64_t now = df_clock_mono_ms();
+
+	if (p->since == 0)
+		p->since = now;
+	p->bytes += bytes;
+	if (now - p->since < ms)
+		return true;
+	if (p->bytes < pace_bytes)
+		return false;
+	p->since = now;
+	p->bytes = 0;
+	return true;
 }
 
 enum flow pdv_next(struct channel *ch, DUL_PDV *pdv, enum df_err *err,
@@ -44,6 +62,7 @@ enum flow command_read(struct channel *ch, struct command *c, uint8_t *context,
 		       enum df_err *err, struct df_why *why)
 {
 	bool first = true;
+	int64_t until = 0;
 	DUL_PDV pdv;
 
 	df_buf_clear(&ch->scratch);
@@ -53,9 +72,14 @@ enum flow command_read(struct channel *ch, struct command *c, uint8_t *context,
 		if (f != FLOW_DATA && (f == FLOW_ENDED || first))
 			return f;
 		*err = DF_OK;
+		if (first) /* from here on it is under way */
+			until = df_clock_mono_ms() + ch->wire->progress_ms;
 		if (f == FLOW_RELEASE)
 			*err = df_fail(why, DF_E_FORMAT,
 				       "release inside a message");
+		else if (df_clock_mono_ms() > until)
+			*err = df_fail(why, DF_E_TIMEOUT,
+				       "a command set came too slowly");
 		else if (pdv.pdvType != DUL_COMMANDPDV)
 			*err = df_fail(why, DF_E_FORMAT,
 				       "data set without a command");

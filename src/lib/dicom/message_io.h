@@ -20,6 +20,17 @@ struct channel {
 	struct df_buf scratch; /* one command set, either way */
 };
 
+/*
+ * Progress by amount: whole but tiny PDUs pass every deadline on reading, and
+ * must not keep a worker for ever. False: less than pace_bytes in ms.
+ */
+enum { pace_bytes = 1024 };
+struct pace {
+	int64_t since; /* 0 = begins now */
+	size_t bytes;
+};
+bool pace_kept(struct pace *p, size_t bytes, int ms);
+
 /* The next PDV, from the PDU in hand or a new one. FLOW_ENDED: *err says how
  * (PEER, TIMEOUT, FORMAT). The bytes are DCMTK's until the next call. */
 enum flow pdv_next(struct channel *ch, DUL_PDV *pdv, enum df_err *err,
