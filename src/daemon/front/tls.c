@@ -22,6 +22,7 @@
 
 #define HANDSHAKE_MS 15000
 #define IDLE_MS 120000
+#define STRANGER_MS 60000 /* all that one without a certificate has */
 #define LINGER_MS 2000
 #define SIGN_MS 2000
 #define IDENTITY_MS 5000
@@ -44,6 +45,7 @@ struct tls {
 	bool read_wants_write;
 	bool write_wants_read;
 	int64_t moved_ms;
+	int64_t until_ms; /* of a stranger; INT64_MAX */
 	struct flow in;	 /* TLS to gateway */
 	struct flow out; /* gateway to TLS */
 };
@@ -200,10 +202,20 @@ static void drop_rest(struct conn *c)
 		conn_end(c);
 }
 
+/* Until it must have moved; trickling helps no stranger. */
+static int64_t left_of(const struct tls *t)
+{
+	int64_t until_ms = t->moved_ms + IDLE_MS;
+
+	if (until_ms > t->until_ms)
+		until_ms = t->until_ms;
+	return until_ms - df_clock_mono_ms();
+}
+
 static void idle_look(void *ctx)
 {
 	struct conn *c = ctx;
-	int64_t left_ms = c->tls->moved_ms + IDLE_MS - df_clock_mono_ms();
+	int64_t left_ms = left_of(c->tls);
 
 	if (left_ms > 0) {
 		conn_deadline(c, left_ms, idle_look);
@@ -318,7 +330,7 @@ static void pump_again(void *ctx)
 {
 	struct conn *c = ctx;
 
-	conn_deadline(c, IDLE_MS, idle_look);
+	conn_deadline(c, left_of(c->tls), idle_look);
 	pump(c);
 }
 
@@ -389,6 +401,7 @@ static void hand_over(struct conn *c)
 	struct df_digest peer;
 	struct df_why why = {0};
 	struct df_msg m;
+	bool known;
 	int fds[2];
 
 	if (gateway == NULL || df_sock_pair(fds, &why) != DF_OK) {
@@ -398,7 +411,8 @@ static void hand_over(struct conn *c)
 	c->tls->plain = fds[0];
 	df_msg_init(&m, DF_MSG_CONNECTION, 0);
 	df_msg_put_str(&m, DF_M_ADDRESS, c->address);
-	if (df_tls_peer(c->tls->ssl, &peer))
+	known = df_tls_peer(c->tls->ssl, &peer);
+	if (known)
 		df_msg_put_str(&m, DF_M_PEER, df_digest_hex(&peer).s);
 	if (df_room_send(gateway, &m, &fds[1], 1) != DF_OK) {
 		df_fd_close(&c->tls->plain);
@@ -410,7 +424,9 @@ static void hand_over(struct conn *c)
 		df_bug("cannot watch a connection");
 	c->tls->is_open = true;
 	c->tls->moved_ms = df_clock_mono_ms();
-	conn_deadline(c, IDLE_MS, idle_look);
+	c->tls->until_ms =
+		known ? INT64_MAX : c->tls->moved_ms + STRANGER_MS;
+	conn_deadline(c, left_of(c->tls), idle_look);
 	pump(c);
 }
 

@@ -42,6 +42,8 @@ struct request {
 
 	/* a part that is being written */
 	struct df_parcel_id parcel;
+	struct request *next; /* of those that bring a part */
+	bool overtaken;	      /* another one wrote it meanwhile */
 	int fd;
 	uint64_t offset;
 	uint64_t written;
@@ -80,6 +82,7 @@ void offers_begin(struct request *rq);
 void offers_whole(struct request *rq);
 void part_begin(struct request *rq);
 void part_whole(struct request *rq);
+void part_forget(struct request *rq); /* it is over */
 enum df_err part_body(struct request *rq, const void *ptr, size_t len,
 		      struct df_why *why);
 void manifest_begin(struct request *rq);

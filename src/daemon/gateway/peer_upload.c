@@ -103,6 +103,45 @@ static void say_offset(struct request *rq, uint64_t offset)
 	df_http_answer_header(rq->x, "Upload-Offset", text);
 }
 
+/*
+ * One writer a parcel. A newer request takes over from one that may hang on a
+ * dead connection, and none that asked before a part was written may write
+ * after it. So nobody writes into a parcel once it is whole.
+ */
+static struct request *bringing;
+
+void part_forget(struct request *rq)
+{
+	struct request **at = &bringing;
+
+	while (*at != NULL && *at != rq)
+		at = &(*at)->next;
+	if (*at == rq)
+		*at = rq->next;
+}
+
+/* All others that bring a part of this parcel are too late. */
+static void overtake(const struct request *rq, bool also_asking)
+{
+	struct request *w;
+
+	for (w = bringing; w != NULL; w = w->next) {
+		if (w == rq || (w->fd < 0 && !also_asking) ||
+		    memcmp(w->parcel.b, rq->parcel.b, sizeof w->parcel.b) !=
+			    0 ||
+		    strcmp(request_peer(w), request_peer(rq)) != 0)
+			continue;
+		w->overtaken = true;
+		df_fd_close(&w->fd);
+	}
+}
+
+static void answer_overtaken(struct request *rq)
+{
+	df_http_answer_err(rq->x, DF_E_CANCELLED,
+			   "another request brings this part");
+}
+
 static void part_granted(void *ctx, struct df_reply *reply)
 {
 	struct request *rq = ctx;
@@ -120,6 +159,11 @@ static void part_granted(void *ctx, struct df_reply *reply)
 		df_http_answer_err(rq->x, DF_E_CONFLICT, "wrong offset");
 		return;
 	}
+	if (rq->overtaken) {
+		answer_overtaken(rq);
+		return;
+	}
+	overtake(rq, false);
 	rq->fd = df_fd_take(&reply->fds[0]);
 	df_sha256_init(&rq->hash);
 	df_http_stream(rq->x);
@@ -144,6 +188,8 @@ void part_begin(struct request *rq)
 	} else if (len == 0 || len > DF_PEER_PART_MAX) {
 		df_http_answer_err(rq->x, DF_E_LIMIT, "part is empty or large");
 	} else {
+		rq->next = bringing;
+		bringing = rq;
 		df_msg_init(&m, DF_MSG_PART_RQ, 0);
 		put_parcel(&m, rq);
 		df_msg_put_u64(&m, DF_M_LENGTH, len);
@@ -157,6 +203,9 @@ enum df_err part_body(struct request *rq, const void *ptr, size_t len,
 {
 	enum df_err rc;
 
+	if (rq->overtaken)
+		return df_fail(why, DF_E_CANCELLED,
+			       "another request brings this part");
 	rc = df_pwrite_all(rq->fd, ptr, len, rq->offset + rq->written, why);
 	if (rc != DF_OK)
 		return rc;
@@ -196,7 +245,12 @@ void part_whole(struct request *rq)
 				   "part does not match its digest");
 		return;
 	}
+	if (rq->overtaken) {
+		answer_overtaken(rq);
+		return;
+	}
 	df_fd_close(&rq->fd);
+	overtake(rq, true);
 	df_msg_init(&m, DF_MSG_PART_DONE, 0);
 	put_parcel(&m, rq);
 	df_msg_put_u64(&m, DF_M_LENGTH, rq->written);
