@@ -29,6 +29,12 @@ in_pacs() { [ "$(find "$T/pacs" -type f | wc -l)" -eq "$1" ]; }
 check "and is in the PACS" wait_for 40 in_pacs 1
 owner=$(node centre study list --json | json 'j["studies"][0]["peer"]')
 
+check "the same modality sends other bytes under the same UID" \
+	send "$DICOM_first" "$T/other.dcm"
+kept() { truth first 'j["studies"][0]["quarantined"] == 1 and j["studies"][0]["confirmed"] == 1' study list; }
+check "they are kept in quarantine beside the first" wait_for 20 kept
+check "and the same bytes again change nothing" send "$DICOM_first" "$T/one.dcm"
+check "one and one" kept
 check "another clinic sends the same bytes" send "$DICOM_third" "$T/one.dcm"
 check "and has a receipt for them" wait_for 40 has_at_least third confirmed 1
 

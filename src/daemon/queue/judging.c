@@ -14,12 +14,14 @@
 
 #define MANIFESTS_MAX 32
 #define ANCHOR_FDS 2
+#define TRIES_MAX 5 /* of one report, before others have their turn */
 
 struct verdict {
 	struct queue *q;
 	struct df_row_report r;
 	struct opened o; /* fd owned */
 	unsigned deaths;
+	unsigned tries;
 };
 
 static void begin(void *ctx);
@@ -33,10 +35,22 @@ static void over(struct verdict *v)
 	free(v);
 }
 
+static void over_later(void *ctx)
+{
+	over(ctx);
+}
+
+/* One that cannot be read for now must not hold up all others. */
 static void retry(struct verdict *v)
 {
 	df_fd_close(&v->o.fd);
-	queue_later(v->q, RETRY_MS, begin, v);
+	if (++v->tries < TRIES_MAX) {
+		queue_later(v->q, RETRY_MS, begin, v);
+		return;
+	}
+	df_log(DF_LOG_WARN, "report.delayed", DF_F_ID(&v->r.object));
+	v->q->verdict_cursor = v->r.n;
+	queue_later(v->q, RETRY_MS, over_later, v);
 }
 
 static void stored(void *ctx, struct df_reply *r)
@@ -176,8 +190,10 @@ void verdict_pump(struct queue *q)
 	    queue_index(q) == NULL || queue_keys(q) == NULL)
 		return;
 	q->report_look = false;
-	if (df_journal_reports_open(q->j, 0, &row, 1) == 0)
+	if (df_journal_reports_open(q->j, q->verdict_cursor, &row, 1) == 0) {
+		q->verdict_cursor = 0; /* the next tick begins anew */
 		return;
+	}
 	v = df_xcalloc(1, sizeof *v);
 	v->q = q;
 	v->r = row;

@@ -175,6 +175,7 @@ struct queue {
 	bool reporting; /* judging.c */
 	bool sealing;   /* report.c */
 	int64_t report_cursor;
+	int64_t verdict_cursor;
 	int64_t reports_woken_ms;
 	struct fetch *fetches;
 	struct destination_state *pacs; /* cfg->destinations */
