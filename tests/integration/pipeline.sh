@@ -46,13 +46,13 @@ all_packed() {
 	truth clinic 'j["queue"]["inspected_all"]' status &&
 		[ "$(sum_of clinic packed)" -eq "$(sum_of clinic instances)" ]
 }
-all_settled() {
+all_arrived() {
 	[ "$(($(sum_of centre confirmed) + $(sum_of centre refused)))" -ge "$1" ]
 }
 check "all that is sound is packed at the clinic" wait_for 120 all_packed
 count=$(sum_of clinic packed)
 check "all reach the PACS while studies are still open" \
-	wait_for 240 all_settled "$count"
+	wait_for 240 all_arrived "$count"
 check "studies are closed by hand" send_studies clinic
 check "the clinic holds receipts for all" \
 	wait_for 90 has_at_least clinic confirmed "$count"

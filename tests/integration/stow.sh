@@ -28,10 +28,7 @@ check "destination test says what works" node clinic destination test web
 check "the modality sends" send "$DICOM_clinic" "$TESTDATA/ct" "$TESTDATA/sr"
 
 count() { grep -c "^$1" "$T/server"; }
-settled() {
-	truth clinic '(lambda q: q["inspected_all"] and not (q["waiting"] or q["sending"] or q["deferred"]))(j["queue"])' status
-}
-check "every delivery comes to an end" wait_for 60 settled
+check "every delivery comes to an end" wait_for 60 all_settled clinic
 check "503 was answered, and all was sent again" [ "$(count 'request 503')" -eq 2 ]
 check "a partial success was answered" [ "$(count 'request 202')" -ge 1 ]
 once() {

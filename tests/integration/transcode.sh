@@ -22,10 +22,7 @@ start_node clinic || exit 1
 check "destination test says what works" node clinic destination test implicit
 
 python3 "$LIB/raw_scu.py" "$DICOM_clinic" "$ALL" >"$T/sent" || exit 1
-settled() {
-	truth clinic '(lambda q: q["inspected_all"] and not (q["waiting"] or q["sending"] or q["deferred"]))(j["queue"])' status
-}
-check "every delivery comes to an end" wait_for 120 settled
+check "every delivery comes to an end" wait_for 240 all_settled clinic
 node clinic queue list --json >"$T/queue.json"
 node clinic quarantine list --json >"$T/quarantine.json"
 for d in implicit explicit; do

@@ -198,6 +198,11 @@ sum_of() {
 }
 # has_at_least NODE KEY N
 has_at_least() { [ "$(sum_of "$1" "$2")" -ge "$3" ]; }
+# all_settled NODE: all is looked into, no delivery can go on by itself
+all_settled() {
+	truth "$1" '(lambda q: q["inspected_all"] and not (q["waiting"] or
+q["sending"] or q["deferred"]))(j["queue"])' status
+}
 # send_studies NODE: closes every study by hand
 send_studies() {
 	node "$1" study list --json |

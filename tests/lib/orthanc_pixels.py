@@ -1,9 +1,16 @@
 #!/usr/bin/env python3
-"""Are the pixels in two Orthancs the same? orthanc_pixels.py PORT_A PORT_B
+"""Are the pixels in two Orthancs the same?
 
-Every instance of A (by SOP instance UID) must be in B with the same raw
-frames, and B must hold nothing else.
+orthanc_pixels.py PORT_A PORT_B DESTINATION LISTING...
+
+A was sent to directly, B through the nodes as their DESTINATION. A LISTING is
+the JSON of `quarantine list` or `queue list`. Every instance of A (by SOP
+instance UID) must be in B with the same raw frames, or a listing says why it
+is not; a SOP instance that came more than once with different content may be
+the other one in A when A could not take the first. B may hold more only where
+the nodes could bring over what the direct send could not.
 """
+import collections
 import hashlib
 import json
 import sys
@@ -12,25 +19,54 @@ import urllib.request
 
 
 def get(port, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as r:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as r:
         return r.read()
 
 
 def pixels(port):
     found = {}
     for one in json.loads(get(port, "/instances?expand")):
-        uid = one["MainDicomTags"]["SOPInstanceUID"]
+        uid = one["MainDicomTags"].get("SOPInstanceUID", "")
         total = hashlib.sha256()
         try:
             for frame in json.loads(get(port, f"/instances/{one['ID']}/frames")):
                 total.update(get(port, f"/instances/{one['ID']}/frames/{frame}/raw"))
         except urllib.error.HTTPError:
             total.update(b"no frames")
-        found[uid] = total.hexdigest()
+        found.setdefault(uid, set()).add(total.hexdigest())
     return found
 
 
-a, b = pixels(sys.argv[1]), pixels(sys.argv[2])
-bad = [u for u in sorted(a.keys() | b.keys()) if a.get(u) != b.get(u)]
-print("\n".join(bad) or f"{len(a)} instances, the same pixels")
-sys.exit(1 if bad or not a else 0)
+def listed(paths, destination):
+    why = {}
+    for path in paths:
+        j = json.load(open(path, encoding="utf-8"))
+        for q in j.get("quarantined", []):
+            why.setdefault(q["sop_instance"], q["reason"])
+        for d in j.get("deliveries", []):
+            if d["state"] == "refused" and d["destination"] == destination:
+                why.setdefault(d.get("sop_instance"), "refused: " + d["error"])
+    return why
+
+
+def main(port_a, port_b, destination, lists):
+    a, b, why = pixels(port_a), pixels(port_b), listed(lists, destination)
+    bad, reasons, same = [], collections.Counter(), 0
+    for uid in sorted(a):
+        if uid in b and b[uid] <= a[uid]:
+            same += 1
+        elif uid in why:
+            reasons[why[uid]] += 1
+        else:
+            bad.append(f"{'other pixels' if uid in b else 'missing'}: {uid}")
+    more = sorted(set(b) - set(a))
+    print(f"{same} of {len(a)} instances have the same pixels; {len(more)} more "
+          "than a direct send could bring")
+    for reason, n in reasons.most_common():
+        print(f"{n} not the same, listed: {reason}")
+    print("\n".join(bad))
+    return 1 if bad or not same else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
