@@ -84,7 +84,7 @@ static size_t choose(const struct queue *q, const struct df_row_study *s,
 
 	for (k = 0; k < n; k++) {
 		/* one that cells died on goes alone, to be found out */
-		if (rows[k].deaths > 1)
+		if (rows[k].deaths >= PACK_SUSPECT)
 			return k == 0 ? 1 : k;
 		have += (double)rows[k].size_bytes;
 		if (rows[k].received_ms > newest)

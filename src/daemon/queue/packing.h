@@ -5,6 +5,8 @@
 #include "df/route.h"
 #include "queue.h"
 
+#define PACK_SUSPECT 2 /* deaths after which an instance goes alone */
+
 struct pack_source {
 	struct pack *pack;
 	struct df_row_instance row;

@@ -42,19 +42,26 @@ static void give_up(struct pack *p, size_t i, const char *reason)
 				   0, reason);
 }
 
+/*
+ * Among many a death makes each suspect, no more: they go alone from then on,
+ * and only what dies alone is given up. (Cells that are killed by chance must
+ * not add up to a verdict on all that was in hand.)
+ */
 static bool dispatch(void *ctx)
 {
 	struct pack *p = ctx;
 
-	for (size_t i = 0; i < p->n; i++) {
-		if (df_journal_instance_dispatch(p->q->j, p->src[i].row.n) <
-			    DEATHS_MAX ||
-		    p->n > 1)
-			continue;
-		give_up(p, i, "three cells died while they packed it");
+	if (p->n == 1 && df_journal_instance_dispatch(p->q->j,
+						      p->src[0].row.n) >=
+				 PACK_SUSPECT + DEATHS_MAX) {
+		give_up(p, 0, "three cells died while they packed it");
 		pack_over(p, false);
 		return false;
 	}
+	for (size_t i = 0; p->n > 1 && i < p->n; i++)
+		if (p->src[i].row.deaths < PACK_SUSPECT)
+			(void)df_journal_instance_dispatch(
+				p->q->j, p->src[i].row.n); /* not yet */
 	return true;
 }
 
