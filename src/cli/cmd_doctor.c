@@ -143,8 +143,8 @@ static void look_daemon(struct doctor *d)
 		note(d, false, "daemon", "runs, but is not ready: see status");
 	else
 		note(d, true, "daemon", "ready");
-	cJSON_ArrayForEach(peer, df_json_at(df_json_at(all, "queue"),
-					    "destinations"))
+	cJSON_ArrayForEach(peer,
+			   df_json_at(df_json_at(all, "queue"), "destinations"))
 	{
 		const char *text = df_json_text(peer, "warning");
 

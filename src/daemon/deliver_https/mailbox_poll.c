@@ -16,7 +16,7 @@
 #include "df/log.h"
 
 #define AGAIN_MIN_MS 500
-#define AGAIN_SOON_MS 3000	   /* the most at first */
+#define AGAIN_SOON_MS 3000	     /* the most at first */
 #define SOON_FOR_MS (10 * 60 * 1000) /* then */
 #define AGAIN_MAX_MS 60000
 #define PROBE_STALL_MS 10000
@@ -99,8 +99,7 @@ static void poll_later(struct mailbox *b, const struct df_why *why)
 	}
 	df_random(&jitter, sizeof jitter);
 	b->timer = df_loop_timer(df_room_loop(b->line->room),
-				 now + b->again_ms +
-					 jitter % (b->again_ms / 4),
+				 now + b->again_ms + jitter % (b->again_ms / 4),
 				 poll_now, b);
 	most = now - b->failing_since < SOON_FOR_MS ? AGAIN_SOON_MS
 						    : AGAIN_MAX_MS;
@@ -117,8 +116,7 @@ static void answered(struct mailbox *b, const struct df_http_result *r)
 	if (b->failing_since != 0)
 		df_log(DF_LOG_INFO, "mailbox.reachable");
 	if (apart && !b->apart)
-		df_log(DF_LOG_WARN, "clock.differs",
-		       DF_F_WORD("how", remark));
+		df_log(DF_LOG_WARN, "clock.differs", DF_F_WORD("how", remark));
 	if (b->failing_since != 0 || !b->told || apart || b->apart)
 		tell_line(b, DF_OK, NULL, remark);
 	b->apart = apart;

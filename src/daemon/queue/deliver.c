@@ -84,7 +84,8 @@ QUEUE_HANDLER(line)
 	}
 }
 
-/* --- parcels ---------------------------------------------------------------- */
+/* --- parcels ----------------------------------------------------------------
+ */
 
 static void parcel_done(void *ctx, struct df_reply *r)
 {
@@ -114,10 +115,9 @@ static void parcel_done(void *ctx, struct df_reply *r)
 			destination_bad(q, d, &r->why);
 		break;
 	case DF_BLAME_OBJECT_LATER:
-		(void)df_journal_delivery_move(q->j, p->delivery,
-					       DF_DELIVERY_FAILED,
-					       object_again(q, p->since_ms),
-					       r->err, r->why.text, 0);
+		(void)df_journal_delivery_move(
+			q->j, p->delivery, DF_DELIVERY_FAILED,
+			object_again(q, p->since_ms), r->err, r->why.text, 0);
 		break;
 	case DF_BLAME_OBJECT:
 		(void)df_journal_delivery_move(q->j, p->delivery,
@@ -143,8 +143,7 @@ static void send_parcel(struct queue *q, size_t i,
 		df_log(DF_LOG_ERROR, "parcel.unreadable", DF_F_ERR(&why));
 		(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_START,
 					       0, DF_OK, NULL, 0);
-		(void)df_journal_delivery_move(q->j, row->n,
-					       DF_DELIVERY_FAILED,
+		(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_FAILED,
 					       object_again(q, row->since_ms),
 					       DF_E_CORRUPT, why.text, 0);
 		return;
@@ -164,7 +163,8 @@ static void send_parcel(struct queue *q, size_t i,
 		   parcel_done, p);
 }
 
-/* --- manifests ---------------------------------------------------------------- */
+/* --- manifests
+ * ---------------------------------------------------------------- */
 
 static void manifest_over(struct manifest_job *j)
 {
@@ -204,8 +204,8 @@ static enum df_err receipt_fits(struct manifest_job *j, struct df_why *why)
 		rc = df_receipt_decode(text_of(&j->receipt), &r, why);
 	if (rc == DF_OK)
 		rc = df_receipt_match(&r, &m, &j->m.digest, why);
-	if (rc == DF_OK && strcmp(r.centre_node.s,
-				  j->q->cfg->peers[j->peer].fingerprint) != 0)
+	if (rc == DF_OK &&
+	    strcmp(r.centre_node.s, j->q->cfg->peers[j->peer].fingerprint) != 0)
 		rc = df_fail(why, DF_E_SENDER, "receipt of another node");
 	df_manifest_release(&m);
 	df_buf_release(&text);
@@ -226,8 +226,7 @@ static void receipt_checked(void *ctx, struct df_reply *r)
 	df_journal_manifest_receipt(j->q->j, &j->m, text_of(&j->receipt),
 				    text_of(&j->signature));
 	if (df_journal_study(j->q->j, j->m.study, &s))
-		df_log(DF_LOG_INFO, "study.receipted",
-		       DF_F_UID("study", s.uid),
+		df_log(DF_LOG_INFO, "study.receipted", DF_F_UID("study", s.uid),
 		       DF_F_NUM("version", j->m.version));
 	manifest_over(j);
 }
@@ -278,8 +277,7 @@ static void manifest_done(void *ctx, struct df_reply *r)
 
 	if (!r->last)
 		return;
-	if (r->err == DF_OK &&
-	    df_msg_get(r->msg, DF_M_RECEIPT, &receipt) &&
+	if (r->err == DF_OK && df_msg_get(r->msg, DF_M_RECEIPT, &receipt) &&
 	    df_msg_get(r->msg, DF_M_SIGNATURE, &signature) &&
 	    df_buf_add(&j->receipt, receipt.ptr, receipt.len, NULL) == DF_OK &&
 	    df_buf_add(&j->signature, signature.ptr, signature.len, NULL) ==
