@@ -73,7 +73,7 @@ static void status_queue(const cJSON *queue)
 		{"delivered", "sent, receipt not here yet 已送达待回执"},
 		{"confirmed", "confirmed 已确认"},
 		{"expired", "given up 已过期"},
-		{"quarantined", "in quarantine 已隔离"},
+		{"quarantined", "in quarantine: quarantine list 已隔离"},
 	};
 	char free_bytes[16];
 

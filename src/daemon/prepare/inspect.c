@@ -10,12 +10,16 @@
 static enum df_err understand(struct job *j, const struct instance *in)
 {
 	struct df_facts facts = {0};
-	struct df_walk walk;
+	struct df_walk walk = {0};
 	enum df_err rc = meaning_of(in, &walk, &facts, j->limit_bytes, &j->why);
 
 	if (rc == DF_OK)
 		rc = meaning_agrees(in, &facts, &j->why);
-	/* of a refused one too: its study is where a person looks for it */
+	/* of a refused one too: its study is where a person looks for it; the
+	 * walk has come past it even when the end is missing */
+	if (rc != DF_OK && facts.study_uid[0] == '\0')
+		df_str_fmt(facts.study_uid, sizeof facts.study_uid, "%s",
+			   walk.study.s);
 	if (rc == DF_OK || df_uid_valid(df_text_of(facts.study_uid)))
 		meaning_send(j, in, &facts);
 	return rc;
