@@ -88,6 +88,9 @@ DF_MUST_CHECK enum df_err df_incoming_publish(struct df_spool *sp, int fd,
 					      uint64_t *file_bytes,
 					      struct df_why *why);
 void df_incoming_drop(struct df_spool *sp, const struct df_id *id);
+/* The copy of a refused upload (df_incoming_quarantine); nothing when it has
+ * none. Only when its sender is to bring it again. */
+void df_incoming_drop_refused(struct df_spool *sp, const struct df_id *id);
 /* Moves incoming/<id> to quarantine/<id>, durably. */
 DF_MUST_CHECK enum df_err df_incoming_quarantine(struct df_spool *sp,
 						 const struct df_id *id,

@@ -62,8 +62,8 @@ static void replied(void *ctx, struct df_reply *r)
 			job->facts(job->ctx, r->msg);
 		return;
 	}
-	/* a cell that is gone takes its link's ctx with it */
-	if (!job_lost(r))
+	/* also when the job could not be said: the cell is free again */
+	if (r->link != NULL)
 		r->link->ctx = NULL;
 	job->done(job->ctx, r);
 	job_free(job);

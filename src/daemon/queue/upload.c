@@ -72,7 +72,9 @@ static bool place_for(struct queue *q, const char *peer)
 
 /*
  * Refused once more, and from then on wanted anew: an offer that comes after
- * the refusal was heard is a person's order (queue retry). offset 0 = heard.
+ * the refusal was heard is a later try, or a person's order (queue retry). What
+ * was refused may have been right: a clock, a certificate, cells that died by
+ * chance. offset 0 = heard.
  */
 static bool is_refused(struct queue *q, struct df_msg *out,
 		       struct df_row_upload *u)
@@ -83,6 +85,8 @@ static bool is_refused(struct queue *q, struct df_msg *out,
 		df_journal_upload_put(q->j, u, q->now);
 		return true;
 	}
+	/* its sender holds it and brings it again: one copy is enough */
+	df_incoming_drop_refused(&q->sp, &u->file);
 	df_journal_upload_drop(q->j, u->hex, u->peer);
 	return false;
 }

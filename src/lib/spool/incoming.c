@@ -45,6 +45,12 @@ void df_incoming_drop(struct df_spool *sp, const struct df_id *id)
 	df_path_forget(sp->incoming, id->s);
 }
 
+void df_incoming_drop_refused(struct df_spool *sp, const struct df_id *id)
+{
+	if (id->s[0] != '\0')
+		df_path_forget(sp->quarantine, id->s);
+}
+
 static enum df_err add_envelope(int fd, const struct df_envelope *env,
 				uint64_t dfenv_len, uint64_t *file_bytes,
 				struct df_why *why)

@@ -1,0 +1,42 @@
+#!/bin/sh
+# refused_parcel.sh - a parcel that the centre refused: the clinic says so and
+# why, keeps it, and a person's order sends it once more.
+. "$(dirname "$0")/../lib/node.sh"
+need dcmsend python3
+
+check "a centre is made" new_centre centre
+check "a clinic is made" new_clinic clinic
+check "the centre starts" start_node centre
+check "the clinic starts" start_node clinic
+check "the clinic joins" join clinic centre
+stop_node centre
+check "the modality sends while the centre is away" send "$DICOM_clinic" "$TESTDATA/ct/IM0001.dcm"
+check "the image is packed" wait_for 30 has_at_least clinic packed 1
+
+# what the centre would keep of a refusal, as src/lib/spool writes it
+made=$(grep 'event=parcel.made' "$T/clinic.log" | head -n 1)
+hex=$(echo "$made" | sed 's/.*parcel="\([0-9a-f]*\)".*/\1/')
+size=$(echo "$made" | sed 's/.* bytes=\([0-9]*\).*/\1/')
+fp=$(basename "$T"/centre/keys/peers/*.pem .pem)
+python3 - "$T/centre/state.db" "$hex" "$fp" "$size" <<'END' || exit 1
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+error = 11  # DF_E_LIMIT: not tried again by itself
+db.execute("INSERT INTO uploads VALUES(?,?,?,?,'',2,?,'too large',0,1)",
+           (sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[4]), error))
+db.commit()
+END
+check "the centre starts again" start_node centre
+check "the clinic shows the refusal" wait_for 60 truth clinic \
+	"any(s['state'] == 'refused' for s in j['studies'])" study list
+check "and keeps the image" has_at_least clinic packed 1
+check "study why says what to do" sh -c "
+	'$DF_BIN/dcm-forward' -C '$T/clinic' study why \
+		\"\$('$DF_BIN/dcm-forward' -C '$T/clinic' study list --json |
+			python3 -c 'import json,sys; print(json.load(sys.stdin)[\"studies\"][0][\"study_uid\"])')\" |
+		grep -q 'queue retry'"
+id=$(node clinic queue list --json | json '[d["id"] for d in j["deliveries"] if d["state"] == "refused"][0]')
+check "a person sends it once more" node clinic queue retry "$id"
+check "studies are closed" send_studies clinic
+check "it arrives and is receipted" wait_for 60 has_at_least clinic confirmed 1
+done_testing
