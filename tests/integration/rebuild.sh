@@ -2,7 +2,7 @@
 # rebuild.sh - state.db is lost at both nodes: the objects bring everything
 # back, what still had to travel travels, and the PACS has each image once.
 . "$(dirname "$0")/../lib/node.sh"
-need dcmsend storescp echoscu python3
+need dcmsend storescp echoscu python3 openssl
 
 for n in 1 2 3; do
 	python3 "$LIB/make_study.py" "$TESTDATA/mr/epi01.dcm" "$T/study$n" 10 $n \
@@ -26,6 +26,19 @@ start_node centre && start_node clinic && join clinic centre >/dev/null || exit 
 check "a study goes all the way" send_sure "$DICOM_clinic" 10 "$T/study1"
 node clinic study send "$(cat "$T/uid1")" >/dev/null
 check "to its receipt" wait_for 30 has_at_least clinic confirmed 10
+sh "$LIB/report_pki.sh" "$T/pki" || exit 1
+node clinic report trust add "$T/pki/ca.pem" >/dev/null || exit 1
+python3 "$LIB/make_pdf.py" "$T/report.pdf" "No acute finding." "Dr. Wang"
+report() { # STUDY: a physician signs one at the centre
+	node centre report submit --study "$(cat "$T/uid$1")" --file "$T/report.pdf" \
+		--signer "$T/pki/rsa.p12" --passphrase-file "$T/pki/pass"
+}
+signed_reports() { # N: as many and no more are at the clinic, none refused
+	truth clinic "[r['verification'] for r in j['reports']] == ['signed'] * $1" \
+		report list
+}
+check "a report is written" report 1
+check "and comes back" wait_for 20 signed_reports 1
 check "the centre is gone" stop_node centre
 check "another study waits at the clinic, packed" \
 	send_sure "$DICOM_clinic" 10 "$T/study2"
@@ -51,6 +64,9 @@ python3 "$LIB/make_study.py" "$TESTDATA/mr/epi01.dcm" "$T/more" 12 1 >/dev/null
 check "late images of a study from before" send_sure "$DICOM_clinic" 12 "$T/more"
 send_studies clinic >/dev/null
 check "get their receipt" wait_for 30 has_at_least clinic confirmed 32
+
+check "a second report is written" report 2
+check "and comes back too, the first is not doubled" wait_for 20 signed_reports 2
 
 # --- damage is said
 check "the clinic ends in order" stop_node clinic
