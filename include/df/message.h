@@ -111,7 +111,8 @@ extern "C" {
 	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE */                             \
 	X(VERIFY)                                                              \
 	/* KIND CEK LENGTH RECORD [TRANSFER_SYNTAX wanted] FORM (fd ro) >      \
-	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE (fd) */\
+	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE        \
+	 * [STATUS 1: a structured report, part10, that is not complete] (fd) */\
 	X(RESTORE)                                                             \
 	/* HEADER CEK (fd out) (fd statement) (fd cms) (fd body) > JOB_DONE:   \
 	 * LENGTH */                                                           \

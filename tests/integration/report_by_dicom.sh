@@ -4,7 +4,7 @@
 # stays at the centre and says why.
 set -u
 . "$(dirname "$0")/../lib/node.sh"
-need dcmsend storescu storescp dump2dcm pdf2dcm dcmdump python3
+need dcmsend storescu dump2dcm pdf2dcm dcmdump python3 openssl
 
 check "a centre is made" new_centre centre
 check "the PACS may send to it" node centre modality add PACS
@@ -55,6 +55,8 @@ check "a second SR, UTF-8, is stored" store "$T/two.dcm"
 check "the clinic has both" wait_for 30 n_at clinic "$ct" 2
 check "the newer text is shown" shows "$ct" "左侧额叶小片状低密度影"
 check "the same SR again is taken" store "$T/two.dcm"
+check "both are final" reports clinic \
+	"all(r['status'] == 'final' for r in j['reports'])"
 
 python3 "$LIB/make_pdf.py" "$T/report.pdf" "CT head" "Dr. Wang"
 pdf2dcm -q +sf "$TESTDATA/charset/gb18030.dcm" +t Report "$T/report.pdf" "$T/pdf.dcm" 2>/dev/null ||
@@ -90,6 +92,12 @@ check "it waits" wait_for 20 why_says "$early" "no clinic sent the study"
 check "the images come" send "$DICOM_clinic" "$T/early"
 check "then the clinic gets it" wait_for 60 n_at clinic "$early" 1
 
+sr "$T/partial.dcm" --study "$early" --patient-id "$patient" --partial --text "not yet finished"
+check "an SR that is not complete is stored" store "$T/partial.dcm"
+check "the clinic has it" wait_for 30 n_at clinic "$early" 2
+check "as preliminary" reports clinic \
+	"sorted(r['status'] for r in j['reports'] if r['study_uid'] == '$early') == ['final', 'preliminary']"
+
 early2=$(python3 "$LIB/make_study.py" "$TESTDATA/mr/epi02.dcm" "$T/early2" 1 8)
 check "another study comes" send "$DICOM_clinic" "$T/early2"
 check "to the centre too" wait_for 60 has_at_least centre instances 12
@@ -97,6 +105,42 @@ sr "$T/alone.dcm" --study "$early2" --patient-id X-"$patient" --text "of another
 check "its only SR names another patient" store "$T/alone.dcm"
 check "it stays, and why is said" wait_for 20 why_says "$early2" "patient ID is not that"
 check "the clinic has none of it" n_at clinic "$early2" 0
+
+sh "$LIB/report_pki.sh" "$T/pki"
+node clinic report trust add "$T/pki/ca.pem" >/dev/null
+submit() { # NODE FILE
+	node "$1" report submit --study "$ct" --file "$2" --signer "$T/pki/rsa.p12" \
+		--passphrase-file "$T/pki/pass"
+}
+refuses() { # WORDS NODE FILE
+	words=$1
+	shift
+	! submit "$@" >"$T/said" 2>&1 && grep -qF -- "$words" "$T/said"
+}
+check "an image is not submitted as a report" refuses "neither a structured report" \
+	centre "$TESTDATA/ct/IM0001.dcm"
+check "nor a report on another study" refuses "another study" \
+	centre "$TESTDATA/sr/basic_text.dcm"
+sr "$T/not-his.dcm" --study "$ct" --patient-id OTHER --text x
+check "nor one of another patient" refuses "another patient" centre "$T/not-his.dcm"
+check "nor at a clinic" refuses "did not come from a clinic" clinic "$T/one.dcm"
+check "a physician signs a DICOM SR" submit centre "$T/one.dcm"
+signed_text() {
+	id=$(node clinic report list --json |
+		json "[r['id'] for r in j['reports'] if r['verification'] == 'signed'][0]")
+	node clinic report show "$id" | grep -qF "颅脑未见明显异常。"
+}
+check "the clinic reads it as signed" wait_for 30 signed_text
+forged() { # REASON FILE: past our own command
+	python3 "$LIB/report_forge.py" "$T/centre" --study "$ct" --file "$2" --pki "$T/pki" \
+		--signer ecdsa --set media-type=application/dicom >"$T/forged" || return 1
+	sum=$(json 'j["statement_sha256"]' <"$T/forged")
+	wait_for 30 reports clinic "any(r['statement_sha256'] == '$sum' and
+		r['verification'] == 'rejected' and r['reason'] == '$1' for r in j['reports'])"
+}
+check "one on another study is refused by the clinic too" forged wrong-study \
+	"$TESTDATA/sr/basic_text.dcm"
+check "and one of another patient" forged wrong-patient "$T/not-his.dcm"
 
 check "at the centre nobody closes a clinic's study" sh -c \
 	"'$DF_BIN/dcm-forward' -C '$T/centre' study send '$ct' 2>&1 | grep -q 'only the clinic'"

@@ -2,7 +2,7 @@
 """Makes a Basic Text SR as a reading PACS would, with dump2dcm.
 
     make_sr.py OUT --study UID [--patient-id ID] [--name PN] [--accession A]
-        [--charset utf8|gb18030] [--text LINE]... [--sop UID]
+        [--charset utf8|gb18030] [--text LINE]... [--sop UID] [--partial]
 
 Everything between this text and the DICOM file is DCMTK's.
 """
@@ -35,6 +35,7 @@ def main():
     p.add_argument("--charset", default="utf8", choices=CHARSETS)
     p.add_argument("--text", action="append", default=[])
     p.add_argument("--sop", default=f"2.25.{uuid.uuid4().int}")
+    p.add_argument("--partial", action="store_true")
     a = p.parse_args()
     declared, codec = CHARSETS[a.charset]
     sr = "1.2.840.10008.5.1.4.1.1.88.11"
@@ -50,7 +51,7 @@ def main():
              "(0020,0011) IS [900]", "(0020,0013) IS [1]",
              "(0040,a040) CS [CONTAINER]"]
     lines += code(0, "0040,a043", "18782-3", "LN", "Radiology Report")
-    lines += ["(0040,a050) CS [SEPARATE]", "(0040,a491) CS [COMPLETE]",
+    lines += ["(0040,a050) CS [SEPARATE]", f"(0040,a491) CS [{'PARTIAL' if a.partial else 'COMPLETE'}]",
               "(0040,a493) CS [UNVERIFIED]",
               "(0040,a730) SQ (Sequence with undefined length)"]
     for text in a.text:

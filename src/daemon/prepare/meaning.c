@@ -4,6 +4,7 @@
  * A deflated data set is inflated here, within bounds, and walked like any
  * other: DCMTK never inflates anything itself.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "df/frames.h"
@@ -160,6 +161,26 @@ enum df_err meaning_part10(struct df_buf *out, const struct instance *in,
 		in->r.calling_ae[0] ? in->r.calling_ae : NULL, why);
 }
 
+bool meaning_unfinished(const struct instance *in, uint64_t limit)
+{
+	struct df_report_view view = {0};
+	struct df_walk walk;
+	struct readable r;
+	bool unfinished;
+
+	if (df_report_kind(in->r.sop_class) != DF_REPORT_SR)
+		return false;
+	/* one that cannot be read is none that is finished */
+	unfinished = readable_open(&r, in->data.ptr, in->data.len,
+				   in->r.transfer_syntax, limit, &walk,
+				   NULL) != DF_OK ||
+		     df_object_report(&r.o, limit, &view, NULL) != DF_OK ||
+		     !view.complete;
+	df_report_view_release(&view);
+	readable_release(&r);
+	return unfinished;
+}
+
 static enum df_err add_view(struct df_buf *text,
 			    const struct df_report_view *view,
 			    struct df_why *why)
@@ -186,6 +207,35 @@ static enum df_err add_view(struct df_buf *text,
 		"PDF 文件，%zu 字节；请导出后阅读\n"
 		"a PDF document of %zu bytes; export it to read it\n",
 		view->body.len, view->body.len);
+}
+
+enum df_err meaning_report_about(const struct bytes *file,
+				 const char *study_uid, const char *patient_id,
+				 uint64_t limit, struct df_why *why)
+{
+	struct df_facts *f = df_xcalloc(1, sizeof *f);
+	struct df_part10 p;
+	struct df_walk walk;
+	struct readable r = {0};
+	enum df_err rc = df_part10_decode(&p, file->ptr, file->len, why);
+
+	if (rc == DF_OK)
+		rc = readable_open(&r, file->ptr + p.dataset_at,
+				   file->len - p.dataset_at, p.transfer_syntax,
+				   limit, &walk, why);
+	if (rc == DF_OK)
+		rc = df_object_facts(&r.o, f, why);
+	if (rc == DF_OK && strcmp(f->study_uid, study_uid) != 0)
+		rc = df_fail(why, DF_E_CONFLICT,
+			     "the report's own study is %s", f->study_uid);
+	if (rc == DF_OK && f->patient_id[0] != '\0' && patient_id[0] != '\0' &&
+	    strcmp(f->patient_id, patient_id) != 0)
+		rc = df_fail(why, DF_E_DENIED,
+			     "the report's own patient ID is another");
+	readable_release(&r);
+	explicit_bzero(f, sizeof *f);
+	free(f);
+	return rc;
 }
 
 enum df_err meaning_report(const struct bytes *file, struct df_buf *text,

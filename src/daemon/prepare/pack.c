@@ -217,6 +217,8 @@ static enum df_err restore(struct job *j, struct instance *in, bool part10)
 		df_msg_put_str(&j->done, DF_M_TRANSFER_SYNTAX, ts);
 		df_msg_put_str(&j->done, DF_M_SOP_CLASS, in->r.sop_class);
 		df_msg_put_str(&j->done, DF_M_SOP_INSTANCE, in->r.sop_instance);
+		if (part10 && meaning_unfinished(in, j->limit_bytes))
+			df_msg_put_u64(&j->done, DF_M_STATUS, 1);
 	}
 	bytes_release(&other);
 	df_buf_release(&head);

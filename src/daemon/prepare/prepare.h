@@ -146,6 +146,15 @@ DF_MUST_CHECK enum df_err meaning_part10(struct df_buf *out,
 					 const struct instance *in,
 					 const char *transfer_syntax,
 					 struct df_why *why);
+/* Is it a structured report that says it is not complete? */
+bool meaning_unfinished(const struct instance *in, uint64_t limit);
+/* Is the report in the file about this study and patient? DF_E_CONFLICT: about
+ * another study; DF_E_DENIED: of another patient. "" = any. */
+DF_MUST_CHECK enum df_err meaning_report_about(const struct bytes *file,
+					       const char *study_uid,
+					       const char *patient_id,
+					       uint64_t limit,
+					       struct df_why *why);
 /* The body of a report that is a Part 10 file: walked, then rendered as text
  * (SR), or named (Encapsulated PDF). */
 DF_MUST_CHECK enum df_err meaning_report(const struct bytes *file,

@@ -145,7 +145,6 @@ static void study_known(void *ctx, struct df_reply *r)
 	}
 	df_id_new(&st->report_id);
 	st->version = 1;
-	st->status = DF_REPORT_FINAL;
 	memcpy(st->study_uid, s->study.uid, sizeof st->study_uid);
 	take_text(r->msg, DF_M_ACCESSION, st->accession);
 	take_text(r->msg, DF_M_ACCESSION_ISSUER, st->accession_issuer);
@@ -186,10 +185,15 @@ static void restored(void *ctx, struct df_reply *r)
 {
 	struct sealing *s = ctx;
 	struct df_why why = r->why;
+	uint64_t unfinished = 0;
 	struct df_msg m;
 	enum df_err rc = r->err;
 
 	if (rc == DF_OK && r->n_fds == 1) {
+		/* the seal says no more than the report itself */
+		(void)df_msg_get_u64(r->msg, DF_M_STATUS, &unfinished);
+		s->st.status = unfinished ? DF_REPORT_PRELIMINARY
+					  : DF_REPORT_FINAL;
 		s->body = df_fd_take(&r->fds[0]);
 		rc = hash_body(s, &why);
 	} else if (rc == DF_OK) {
