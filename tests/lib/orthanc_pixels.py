@@ -13,6 +13,7 @@ the nodes could bring over what the direct send could not.
 import collections
 import hashlib
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -57,6 +58,8 @@ def main(port_a, port_b, destination, lists):
             same += 1
         elif uid in why:
             reasons[why[uid]] += 1
+        elif not re.fullmatch("[0-9.]{1,64}", uid):
+            reasons["refused at the door: invalid SOP Instance UID"] += 1
         else:
             bad.append(f"{'other pixels' if uid in b else 'missing'}: {uid}")
     more = sorted(set(b) - set(a))
