@@ -155,7 +155,10 @@ struct df_report_known {
 	/* the cell could not read what was signed */                          \
 	X(CONTENT, "unreadable-content",                                       \
 	  "the report's content is not of the kind that it says",              \
-	  "报告内容与其声明的格式不符，无法读取")
+	  "报告内容与其声明的格式不符，无法读取")                              \
+	X(CONTENT_STUDY, "wrong-study",                                        \
+	  "the report inside is about another study than its statement",       \
+	  "报告正文所属的检查与报告声明不一致")
 
 enum df_report_reason {
 #define X(name, word, en, zh) DF_REASON_##name,

@@ -71,6 +71,9 @@ enum df_exit df_cli_exit(enum df_err err);
 /* --- the node's directory (node.c) -----------------------------------------
  */
 DF_MUST_CHECK enum df_err df_node_open(struct df_cli *cli, struct df_why *why);
+/* DF_E_NOTFOUND and what to do when it is no node's. */
+DF_MUST_CHECK enum df_err df_node_exists(const struct df_cli *cli,
+					 struct df_why *why);
 DF_MUST_CHECK enum df_err df_node_config(struct df_cli *cli,
 					 struct df_why *why);
 void df_node_release(struct df_cli *cli);
@@ -122,6 +125,13 @@ void df_cell_cut(const char *text, int width);
 void df_print_time(const char *time);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
+
+/* A DICOM file's bytes: a report, on this study, on no other patient
+ * (report_file.c). */
+DF_MUST_CHECK enum df_err df_report_file_check(const void *ptr, size_t len,
+					       const char *study_uid,
+					       const char *patient_id,
+					       struct df_why *why);
 
 /* --- the line (node_tls.c) -------------------------------------------------
  */

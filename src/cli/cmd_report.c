@@ -468,7 +468,9 @@ static enum df_err trust_add(struct df_cli *cli, struct df_why *why)
 		return rc;
 	df_node_reload(cli, "keys reload");
 	if (!cli->json)
-		(void)printf("certificates of \"%s\" may sign reports\n",
+		(void)printf("certificates of \"%s\" may sign reports; those "
+			     "that came before stay as they\nwere judged: ask "
+			     "the centre to submit them again\n",
 			     name); /* main checks stdout */
 	return DF_OK;
 }

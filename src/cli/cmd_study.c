@@ -90,10 +90,82 @@ static void text_print(const cJSON *o)
 		(void)putchar('\n'); /* main checks stdout */
 }
 
+static void deliveries_print(const cJSON *o)
+{
+	const cJSON *d;
+
+	cJSON_ArrayForEach(d, df_json_at(o, "deliveries"))
+	{
+		(void)printf("to       "); /* main checks stdout */
+		df_cell(df_json_text(d, "destination"), 20);
+		(void)printf("%lld %ss %s  ",
+			     (long long)df_json_num(d, "count"),
+			     df_json_text(d, "kind"),
+			     df_json_text(d, "state")); /* the same */
+		df_cell(df_json_text(d, "error"), 1);
+		(void)putchar('\n'); /* the same */
+	}
+	cJSON_ArrayForEach(d, df_json_at(o, "manifests"))
+	{
+		(void)printf("manifest version %lld, %s, to ",
+			     (long long)df_json_num(d, "version"),
+			     df_json_text(d, "state")); /* the same */
+		df_cell(df_json_text(d, "destination"), 1);
+		df_cell(df_json_text(d, "error"), 1);
+		(void)putchar('\n'); /* the same */
+	}
+}
+
+static void instances_print(const cJSON *o)
+{
+	const cJSON *in;
+
+	(void)puts("\nstate       coding        size   packed  SOP instance");
+	cJSON_ArrayForEach(in, df_json_at(o, "list"))
+	{
+		char size[16], packed[16];
+
+		df_bytes_text(size, df_json_num(in, "bytes"));
+		df_bytes_text(packed, df_json_num(in, "packed_bytes"));
+		df_cell(df_json_text(in, "state"), 11);
+		df_cell(df_json_text(in, "coding"), 8);
+		(void)printf("%9s %8s  %s  ", size, packed,
+			     df_json_text(in, "sop_instance")); /* main */
+		df_cell(df_json_text(in, "reason"), 1);
+		(void)putchar('\n'); /* the same */
+	}
+}
+
+static void study_print(const cJSON *o)
+{
+	const char *peer = df_json_text(o, "peer");
+
+	(void)printf("study    %s\n", df_json_text(o, "study_uid"));
+	(void)printf("from     %s%s%.16s\n", df_json_text(o, "source"),
+		     peer[0] ? ", by node " : "", peer); /* main checks */
+	(void)printf("state    %s, %s\n", df_json_text(o, "state"),
+		     cJSON_IsTrue(df_json_at(o, "closed")) ? "complete"
+							   : "open"); /* same */
+	(void)printf("images   %lld, %lld packed, %lld delivered, %lld "
+		     "confirmed, %lld in quarantine\n",
+		     (long long)df_json_num(o, "instances"),
+		     (long long)df_json_num(o, "packed"),
+		     (long long)df_json_num(o, "delivered"),
+		     (long long)df_json_num(o, "confirmed"),
+		     (long long)df_json_num(o, "quarantined")); /* the same */
+	(void)printf("received ");				/* the same */
+	df_print_time(df_json_text(o, "opened"));
+	(void)printf(" to "); /* the same */
+	df_print_time(df_json_text(o, "last"));
+	(void)putchar('\n'); /* the same */
+	deliveries_print(o);
+	instances_print(o);
+}
+
 static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 {
 	return ask_print(cli, "study show", df_args1("study", cli->args[0]),
-			 pretty, why);
+			 study_print, why);
 }
 
 const struct df_cmd df_cmd_study_show = {

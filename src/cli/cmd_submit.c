@@ -68,7 +68,9 @@ static bool hex_set(struct df_hex *to, const char *text)
 static enum df_err facts_set(struct df_cli *cli, struct df_statement *st,
 			     cJSON **facts, struct df_why *why)
 {
-	static const char mine[] = "the study did not come from a clinic";
+	static const char mine[] =
+		"the study did not come from a clinic: a report is submitted "
+		"at the centre that received the images";
 	const char *name;
 	enum df_err rc =
 		df_ask(cli, "study facts", df_args1("study", st->study_uid),
@@ -311,6 +313,10 @@ static enum df_err statement_fill(struct df_cli *cli, struct submit *s,
 		rc = media_of(&s->body, &s->st.media, why);
 	if (rc == DF_OK)
 		rc = facts_set(cli, &s->st, &facts, why);
+	if (rc == DF_OK && s->st.media == DF_REPORT_DICOM)
+		rc = df_report_file_check(
+			s->body.ptr, s->body.len, s->st.study_uid,
+			df_json_text(facts, "patient_id"), why);
 	if (rc == DF_OK)
 		rc = images_set(cli, &s->st, why);
 	if (rc == DF_OK)

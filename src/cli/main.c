@@ -140,6 +140,23 @@ static void usage(FILE *to)
 		"in time\n");
 }
 
+/* "study": the commands that begin with it; false = none does. */
+static bool usage_noun(FILE *to, const char *noun)
+{
+	const size_t len = strlen(noun);
+	bool any = false;
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const char *path = commands[i]->path;
+
+		if (strncmp(path, noun, len) != 0 || path[len] != ' ')
+			continue;
+		usage_one(to, commands[i]);
+		any = true;
+	}
+	return any;
+}
+
 /* How many words of argv[at..] are the command's path; 0 = not this one. */
 static size_t words_match(const char *path, int argc, char **argv, int at)
 {
@@ -278,6 +295,8 @@ static enum df_err run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK && (needs & DF_NEEDS_CONFIG))
 		rc = df_node_config(cli, why);
 	if (rc == DF_OK && (needs & DF_NEEDS_DAEMON))
+		rc = df_node_exists(cli, why);
+	if (rc == DF_OK && (needs & DF_NEEDS_DAEMON))
 		rc = df_control_connect(&cli->control, cli->dir, why);
 	if (rc == DF_OK)
 		rc = cli->cmd->run(cli, why);
@@ -336,6 +355,11 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? DF_EXIT_OK : DF_EXIT_FAILED;
 	}
 	cli.cmd = find(argc, argv, &at);
+	if (cli.cmd == NULL && at + 1 < argc &&
+	    strcmp(argv[at + 1], "--help") == 0 && usage_noun(stdout, argv[at]))
+		return DF_EXIT_OK;
+	if (cli.cmd == NULL && at + 1 == argc && usage_noun(stderr, argv[at]))
+		return DF_EXIT_USAGE;
 	if (cli.cmd == NULL) {
 		(void)fprintf(stderr,
 			      "dcm-forward: unknown command '%s'; see "

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "df/file.h"
@@ -19,6 +20,20 @@ enum df_err df_node_open(struct df_cli *cli, struct df_why *why)
 	return df_dir_open(&cli->dir, AT_FDCWD, cli->dir_name, why);
 }
 
+static enum df_err no_node(struct df_why *why)
+{
+	return df_fail(why, DF_E_NOTFOUND,
+		       "this directory is not a node yet (no " CONFIG
+		       "); see dcm-forward init --help");
+}
+
+enum df_err df_node_exists(const struct df_cli *cli, struct df_why *why)
+{
+	return faccessat(cli->dir, CONFIG, F_OK, 0) < 0 && errno == ENOENT
+		       ? no_node(why)
+		       : DF_OK;
+}
+
 enum df_err df_node_config(struct df_cli *cli, struct df_why *why)
 {
 	enum df_err rc;
@@ -27,9 +42,7 @@ enum df_err df_node_config(struct df_cli *cli, struct df_why *why)
 	df_buf_init(&cli->cfg_text, DF_CONFIG_MAX);
 	rc = df_file_read(cli->dir, CONFIG, DF_CONFIG_MAX, &cli->cfg_text, why);
 	if (rc == DF_E_NOTFOUND)
-		return df_fail(why, DF_E_NOTFOUND,
-			       "this directory is not a node yet (no " CONFIG
-			       "); see dcm-forward init --help");
+		return no_node(why);
 	if (rc != DF_OK)
 		return rc;
 	return df_config_parse((const char *)cli->cfg_text.ptr,

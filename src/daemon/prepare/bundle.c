@@ -231,6 +231,22 @@ static enum df_err check_media(struct job *j, const struct df_statement *st,
 		       df_report_media_word(st->media));
 }
 
+/* The statement speaks of one study; the report inside may not of another. */
+static void check_about(struct job *j, const struct df_statement *st,
+			const struct bytes *body, struct verdict *v)
+{
+	struct df_why why = {0};
+	enum df_err rc = meaning_report_about(
+		body, st->study_uid, st->patient_id, j->limit_bytes, &why);
+
+	if (rc == DF_E_CONFLICT)
+		reject(v, "wrong-study", why.text);
+	else if (rc == DF_E_DENIED)
+		reject(v, "wrong-patient", why.text);
+	else if (rc != DF_OK)
+		reject(v, "unreadable-content", why.text);
+}
+
 static void check_signature(const struct bundle *b,
 			    const struct df_statement *st,
 			    const struct df_sign_trust *trust, int64_t now_ms,
@@ -276,8 +292,12 @@ static void judge(struct job *j, const struct bundle *b,
 		       "the report's bytes are not those that were signed");
 		return;
 	}
-	if (check_media(j, &st, &b->body, &why) != DF_OK)
+	if (check_media(j, &st, &b->body, &why) != DF_OK) {
 		reject(v, "unreadable-content", why.text);
+		return;
+	}
+	if (st.media == DF_REPORT_DICOM)
+		check_about(j, &st, &b->body, v);
 }
 
 enum df_err report_open_run(struct job *j)
