@@ -46,8 +46,8 @@ struct tls {
 	bool write_wants_read;
 	int64_t moved_ms;
 	int64_t until_ms; /* of a stranger; INT64_MAX */
-	struct flow in;	 /* TLS to gateway */
-	struct flow out; /* gateway to TLS */
+	struct flow in;	  /* TLS to gateway */
+	struct flow out;  /* gateway to TLS */
 };
 
 static void pump(struct conn *c);
@@ -424,8 +424,7 @@ static void hand_over(struct conn *c)
 		df_bug("cannot watch a connection");
 	c->tls->is_open = true;
 	c->tls->moved_ms = df_clock_mono_ms();
-	c->tls->until_ms =
-		known ? INT64_MAX : c->tls->moved_ms + STRANGER_MS;
+	c->tls->until_ms = known ? INT64_MAX : c->tls->moved_ms + STRANGER_MS;
 	conn_deadline(c, left_of(c->tls), idle_look);
 	pump(c);
 }

@@ -39,7 +39,8 @@ static void refuse(struct upload *u, enum df_err err, const char *text)
 	struct df_why why = {0};
 
 	df_log(DF_LOG_ERROR, "parcel.refused", DF_F_WORD("parcel", u->row.hex),
-	       DF_F_WORD("peer", u->row.peer), DF_F_WORD("err", df_err_name(err)));
+	       DF_F_WORD("peer", u->row.peer),
+	       DF_F_WORD("err", df_err_name(err)));
 	if (df_incoming_quarantine(&q->sp, &u->row.file, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
 	u->row.state = DF_UPLOAD_REFUSED;
@@ -125,8 +126,8 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 		       DF_F_UID("sop_instance", row.sop_instance));
 	}
 	claim_check(q, &row);
-	row.coded_bytes = next_record > row.record ? next_record - row.record
-						   : 0;
+	row.coded_bytes =
+		next_record > row.record ? next_record - row.record : 0;
 	row.n = df_journal_instance_add(q->j, &row);
 	if (row.state == DF_INSTANCE_QUARANTINED || row.indexed)
 		return;
@@ -279,8 +280,7 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 		refuse(u, rc, why->text);
 		return;
 	}
-	if (o->content != DF_SEALED_PARCEL ||
-	    strcmp(o->hex, u->row.hex) != 0) {
+	if (o->content != DF_SEALED_PARCEL || strcmp(o->hex, u->row.hex) != 0) {
 		refuse(u, DF_E_HEADER, "its header names another parcel");
 		return;
 	}

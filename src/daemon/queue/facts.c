@@ -54,7 +54,7 @@ static void stored(void *ctx, struct df_reply *r)
 	} else if (!job_lost(r)) {
 		queue_later(f->q, RETRY_MS, again, f);
 		f->asked = true; /* the timer holds it */
-	} /* a lost index: facts_index_up asks again */
+	}			 /* a lost index: facts_index_up asks again */
 }
 
 static void ask(struct facts *f)
@@ -100,7 +100,8 @@ void facts_index_up(struct queue *q)
 			ask(f);
 }
 
-/* --- what an earlier life did not get through ------------------------------- */
+/* --- what an earlier life did not get through -------------------------------
+ */
 
 void facts_start(struct queue *q)
 {
@@ -144,7 +145,8 @@ void facts_pump(struct queue *q)
 	}
 }
 
-/* --- where it goes ------------------------------------------------------------ */
+/* --- where it goes
+ * ------------------------------------------------------------ */
 
 void instance_route(struct queue *q, const struct df_row_instance *row)
 {

@@ -70,7 +70,7 @@ QUEUE_HANDLER(mailbox)
 	uint64_t cursor = 0, wait_ms = 0;
 
 	(void)fds, (void)n_fds;
-	(void)df_msg_get_u64(m, DF_M_CURSOR, &cursor);  /* absent: 0 */
+	(void)df_msg_get_u64(m, DF_M_CURSOR, &cursor);	 /* absent: 0 */
 	(void)df_msg_get_u64(m, DF_M_WAIT_MS, &wait_ms); /* absent: 0 */
 	if (!df_msg_get_str(m, DF_M_PEER, p->peer, sizeof p->peer))
 		df_bug("a mailbox without a peer");

@@ -187,8 +187,9 @@ static void look(struct parked_manifest *p)
 			df_msg_release(&out); /* soon all are checked */
 			return;
 		}
-		(void)df_fail(&why, DF_E_AGAIN, "%zu parcels are missing, %zu "
-						"are being checked",
+		(void)df_fail(&why, DF_E_AGAIN,
+			      "%zu parcels are missing, %zu "
+			      "are being checked",
 			      missing, checking);
 		df_msg_put_result(&out, DF_E_AGAIN, &why);
 		answer(p, &out);

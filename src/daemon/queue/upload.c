@@ -125,8 +125,8 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 		rc = df_fail(&why, DF_E_AGAIN,
 			     "too many parcels of this node are unfinished");
 	if (rc != DF_OK || size == 0) {
-		put_offer(out, hex, "refuse", 0,
-			  rc != DF_OK ? rc : DF_E_FORMAT, why.text);
+		put_offer(out, hex, "refuse", 0, rc != DF_OK ? rc : DF_E_FORMAT,
+			  why.text);
 		return;
 	}
 	u = (struct df_row_upload){.size = size};
@@ -155,7 +155,8 @@ QUEUE_HANDLER(offer)
 	queue_post(q, from, &out, NULL, 0);
 }
 
-/* --- parts ------------------------------------------------------------------ */
+/* --- parts ------------------------------------------------------------------
+ */
 
 static enum df_err grant(struct queue *q, struct df_row_upload *u,
 			 uint64_t offset, uint64_t len, int *fd,
@@ -200,7 +201,8 @@ static enum df_err find_upload(struct queue *q, struct df_row_upload *u,
 	memcpy(peer, u->peer, sizeof peer);
 	if (df_journal_upload(q->j, hex, peer, u))
 		return DF_OK;
-	if (df_journal_parcel_find(q->j, hex, &p) && strcmp(p.peer, peer) == 0) {
+	if (df_journal_parcel_find(q->j, hex, &p) &&
+	    strcmp(p.peer, peer) == 0) {
 		u->offset = p.dfenv_len;
 		return df_fail(why, DF_E_CONFLICT, "it is here already");
 	}

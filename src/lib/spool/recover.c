@@ -91,16 +91,16 @@ static bool all_elsewhere(const struct recovery *r,
 	struct df_row_instance row;
 
 	for (size_t i = 0; i < env->n_instances; i++)
-		if (!df_journal_instance_find(r->j, "",
-					      env->instances[i].sop_instance,
-					      &env->instances[i].digest,
-					      &row) ||
+		if (!df_journal_instance_find(
+			    r->j, "", env->instances[i].sop_instance,
+			    &env->instances[i].digest, &row) ||
 		    !stands(r, &row.object))
 			return false;
 	return true;
 }
 
-static void adopt_instance(struct recovery *r, const struct df_row_instance *row)
+static void adopt_instance(struct recovery *r,
+			   const struct df_row_instance *row)
 {
 	struct df_row_instance old;
 
@@ -152,13 +152,13 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 {
 	const char *peer = env->direction == DF_ENV_TAKEN ? env->peer : "";
 	struct df_row_parcel old, p = {.object = env->id,
-				  .direction = env->direction,
-				  .epoch = env->epoch,
-				  .sequence = env->sequence,
-				  .h0 = env->h0,
-				  .previous = env->previous,
-				  .dfenv_len = dfenv_len,
-				  .created_ms = env->received_ms};
+				       .direction = env->direction,
+				       .epoch = env->epoch,
+				       .sequence = env->sequence,
+				       .h0 = env->h0,
+				       .previous = env->previous,
+				       .dfenv_len = dfenv_len,
+				       .created_ms = env->received_ms};
 	struct df_row_study s;
 	int64_t n;
 
@@ -180,11 +180,10 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 		p.peer[0] = '\0';
 	p.state = env->direction == DF_ENV_TAKEN ? DF_PARCEL_READY
 						 : DF_PARCEL_UNVERIFIED;
-	df_journal_study_touch(r->j, env->study_uid, peer,
-			       env->n_instances > 0
-				       ? env->instances[0].calling_ae
-				       : "",
-			       env->received_ms, &s);
+	df_journal_study_touch(
+		r->j, env->study_uid, peer,
+		env->n_instances > 0 ? env->instances[0].calling_ae : "",
+		env->received_ms, &s);
 	p.study = s.n;
 	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
 			      env->received_ms);
@@ -344,8 +343,7 @@ static void find_lost(struct recovery *r)
 	for (size_t i = 0; r->change && i < n; i++) {
 		df_sql_run(r->j,
 			   "UPDATE instances SET state = 3, reason ="
-			   " " LOST_REASON
-			   " WHERE object = ?",
+			   " " LOST_REASON " WHERE object = ?",
 			   "t", lost[i].s);
 		df_sql_run(r->j,
 			   "UPDATE parcels SET state = 2 WHERE object = ?", "t",
@@ -370,9 +368,8 @@ static bool incoming_one(void *ctx, const struct df_id *id)
 /* An upload is as long as its file; one that became an object is over. */
 static void check_uploads(struct recovery *r)
 {
-	sqlite3_stmt *st =
-		df_sql(r->j, "SELECT hex, peer FROM uploads WHERE state < 2",
-		       "");
+	sqlite3_stmt *st = df_sql(
+		r->j, "SELECT hex, peer FROM uploads WHERE state < 2", "");
 	struct {
 		char hex[33], peer[65];
 	} *all = NULL;
@@ -399,8 +396,7 @@ static void check_uploads(struct recovery *r)
 		}
 		if (u.file.s[0] != '\0' &&
 		    df_incoming_open(r->sp, &u.file, &fd, NULL) == DF_OK &&
-		    df_fd_size(fd, &size, NULL) == DF_OK &&
-		    size >= u.offset) {
+		    df_fd_size(fd, &size, NULL) == DF_OK && size >= u.offset) {
 			df_fd_close(&fd);
 			continue;
 		}
