@@ -1,4 +1,4 @@
-/* quarantine.c - what cannot go on its way: rivals for a UID, and a count. */
+/* rivals.c - what cannot go on its way: rivals for a UID, and a count. */
 #include "sql.h"
 
 bool df_journal_instance_rival(struct df_journal *j,
