@@ -74,6 +74,9 @@ DF_MUST_CHECK enum df_err df_node_open(struct df_cli *cli, struct df_why *why);
 /* DF_E_NOTFOUND and what to do when it is no node's. */
 DF_MUST_CHECK enum df_err df_node_exists(const struct df_cli *cli,
 					 struct df_why *why);
+/* The key files that its role needs are there. Needs the configuration. */
+DF_MUST_CHECK enum df_err df_node_keys(const struct df_cli *cli,
+				       struct df_why *why);
 DF_MUST_CHECK enum df_err df_node_config(struct df_cli *cli,
 					 struct df_why *why);
 void df_node_release(struct df_cli *cli);

@@ -68,6 +68,7 @@ static void look_disk(struct doctor *d)
 
 static void look_modes(struct doctor *d)
 {
+	struct df_why why = {0};
 	struct stat st;
 
 	if (fstatat(d->cli->dir, DF_KEYS_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -76,8 +77,10 @@ static void look_modes(struct doctor *d)
 		     "holds; restore a backup");
 	else if (st.st_mode & 077)
 		note(d, false, "keys", "others may read them: chmod 700 keys");
+	else if (df_node_keys(d->cli, &why) != DF_OK)
+		note(d, false, "keys", why.text);
 	else
-		note(d, true, "keys", "private");
+		note(d, true, "keys", "all there, private");
 }
 
 static void look_cert(struct doctor *d, const char *what, const char *path)

@@ -18,6 +18,8 @@ static enum df_err serve_run(struct df_cli *cli, struct df_why *why)
 	char *argv[] = {name, c, node, NULL};
 	enum df_err rc = df_proc_self_dir(dir, sizeof dir, why);
 
+	if (rc == DF_OK)
+		rc = df_node_keys(cli, why);
 	if (rc != DF_OK)
 		return rc;
 	df_str_fmt(path, sizeof path, "%s/df-supervise", dir);

@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "df/file.h"
+#include "df/keyring.h"
 
 #define CONFIG "config.ini"
 
@@ -47,6 +48,26 @@ enum df_err df_node_config(struct df_cli *cli, struct df_why *why)
 		return rc;
 	return df_config_parse((const char *)cli->cfg_text.ptr,
 			       cli->cfg_text.len, &cli->cfg, why);
+}
+
+enum df_err df_node_keys(const struct df_cli *cli, struct df_why *why)
+{
+	static const char *const files[] = {
+		DF_KEYS_NODE_KEY, DF_KEYS_NODE_CRT, DF_KEYS_KEK,
+		DF_KEYS_CA_KEY,	  DF_KEYS_SEAL_KEY,
+	};
+	/* a clinic has the first three */
+	const size_t n = cli->cfg.node.role == DF_NODE_CENTRE ? 5 : 3;
+
+	for (size_t i = 0; i < n; i++)
+		if (faccessat(cli->dir, files[i], F_OK, 0) < 0 &&
+		    errno == ENOENT)
+			return df_fail(why, DF_E_KEY,
+				       "%s is missing: without it this node "
+				       "cannot open what it holds; restore it "
+				       "from a backup",
+				       files[i]);
+	return DF_OK;
 }
 
 void df_node_release(struct df_cli *cli)

@@ -74,6 +74,22 @@ check "the certificate of a CA is one" sh -c "
 		-keyout '$T/k' -out '$T/ca.pem' -subj /CN=CA -days 9 2>/dev/null &&
 	'$cli' -C '$T/n' report trust add '$T/ca.pem'"
 
+check "a noun alone lists its commands" status_is 2 "$cli" study
+check "with what they do" says 'study why UID'
+check "with --help it is no failure" status_is 0 "$cli" queue --help
+check "a directory without a node is told from a silent one" status_is 4 "$cli" -C "$T" status
+check "doctor without a daemon is bad" status_is 1 "$cli" -C "$T/n" doctor
+check "it says what to do" says 'daemon'
+mv "$T/n/keys/node.key" "$T/away"
+check "a missing key is found" status_is 1 "$cli" -C "$T/n" doctor
+check "by its name" says 'keys/node.key is missing'
+check "and nothing is served without it" status_is 1 "$cli" -C "$T/n" serve
+mv "$T/away" "$T/n/keys/node.key"
+chmod 755 "$T/n/keys"
+check "keys that others may read are found" sh -c \
+	"'$cli' -C '$T/n' doctor 2>&1 | grep -q 'chmod 700 keys'"
+chmod 700 "$T/n/keys"
+
 # a daemon that accepts and never answers costs the person ten seconds
 python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "df/clock.h"
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || strcmp(argv[1], "-C") != 0)
 		return usage();
 	df_log_init("supervise", DF_LOG_INFO);
+	(void)umask(077); /* every room's files too; cannot fail */
 	err = begin(&self, argv[2], &why);
 	if (err == DF_OK) {
 		cells_plan(&self);
