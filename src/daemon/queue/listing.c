@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "df/file.h"
-#include "query.h"
+#include "answers.h"
 
 #define LIST_MAX 2000
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "query.h"
+#include "answers.h"
 
 #define PAGE 256
 #define LIST_MAX 5000

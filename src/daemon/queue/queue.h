@@ -200,7 +200,7 @@ QUEUE_HANDLER(unstage);
 void intake_link_down(struct queue *q, struct df_link *link);
 bool intake_is_open(struct queue *q, int64_t study);
 
-/* inspect.c */
+/* inspection.c */
 void inspect_pump(struct queue *q);
 
 /* facts.c: what the index must know, until it knows it */
@@ -233,7 +233,7 @@ struct seen_list {
 void seen_add(struct seen_list *l, const struct df_msg *facts);
 void seen_release(struct seen_list *l);
 
-/* inspect.c: one raw object again, for its facts */
+/* inspection.c: one raw object again, for its facts */
 void inspect_again(struct queue *q, const struct df_row_instance *row);
 
 /* packing.c, verify.c */
@@ -281,7 +281,7 @@ void report_submit(struct queue *q, struct df_link *link, uint32_t tag,
 		   const char *study_uid, int *fds, size_t n_fds);
 void verdict_pump(struct queue *q);
 
-/* query.c, why.c */
+/* answers.c, why.c */
 QUEUE_HANDLER(query);
 /* Answers with an error. */
 void answer_error(struct queue *q, struct df_link *link, uint32_t tag,

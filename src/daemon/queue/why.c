@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "df/clock.h"
-#include "query.h"
+#include "answers.h"
 
 static void say(struct df_buf *b, const char *fmt, ...) DF_PRINTF(2, 3);
 

@@ -1,5 +1,5 @@
 /*
- * inspect.c - raw objects that nobody has looked into yet.
+ * inspection.c - raw objects that nobody has looked into yet.
  *
  * A cell opens one, reads it, and says what it is; or it says why it cannot
  * be used, or it dies. The dispatch is recorded first: an object on which

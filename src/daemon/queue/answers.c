@@ -1,10 +1,10 @@
 /*
- * query.c - questions and orders from the console.
+ * answers.c - questions and orders from the console.
  *
  * Answers are JSON in a memfd. They hold UIDs, names of ours and numbers;
  * patients' names are the index's to add.
  */
-#include "query.h"
+#include "answers.h"
 
 #include <stdlib.h>
 #include <string.h>

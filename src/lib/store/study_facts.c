@@ -1,5 +1,5 @@
 /*
- * studies.c - facts of instances in, studies out.
+ * study_facts.c - facts of instances in, studies out.
  *
  * A patient is one exact identity (id, issuer, name, birth date, sex) as one
  * clinic sends it: nothing is merged or overwritten here. A study stays with

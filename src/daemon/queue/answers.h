@@ -1,6 +1,6 @@
-/* query.h - one question of the console; query.c, listing.c. */
-#ifndef QUEUE_QUERY_H
-#define QUEUE_QUERY_H
+/* answers.h - one question of the console; answers.c, listing.c. */
+#ifndef QUEUE_ANSWERS_H
+#define QUEUE_ANSWERS_H
 
 #include <cjson/cJSON.h>
 
