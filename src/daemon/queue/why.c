@@ -43,11 +43,11 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(words[i].word, v->state) == 0)
 			say(b, "状态 state:      %s\n", words[i].text);
-	say(b, "影像 images:     %llu 收到 received, %llu 打包 packed, "
-	       "%llu 送达 delivered, %llu 确认 confirmed\n",
-	    (unsigned long long)v->c.instances,
-	    (unsigned long long)v->c.packed, (unsigned long long)v->delivered,
-	    (unsigned long long)v->confirmed);
+	say(b,
+	    "影像 images:     %llu 收到 received, %llu 打包 packed, "
+	    "%llu 送达 delivered, %llu 确认 confirmed\n",
+	    (unsigned long long)v->c.instances, (unsigned long long)v->c.packed,
+	    (unsigned long long)v->delivered, (unsigned long long)v->confirmed);
 	if (v->c.bytes > 0 && v->c.coded_bytes > 0)
 		say(b, "大小 size:       %.1f MB -> %.1f MB\n",
 		    (double)v->c.bytes / 1e6, (double)v->c.coded_bytes / 1e6);
@@ -59,8 +59,8 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 static void say_open(struct df_buf *b, struct queue *q,
 		     const struct df_row_study *s)
 {
-	int64_t left_s = (s->last_ms + q->cfg->study.quiet_s * 1000 - q->now) /
-			 1000;
+	int64_t left_s =
+		(s->last_ms + q->cfg->study.quiet_s * 1000 - q->now) / 1000;
 
 	if (s->state != DF_STUDY_OPEN || s->peer[0] != '\0')
 		return;
@@ -68,10 +68,11 @@ static void say_open(struct df_buf *b, struct queue *q,
 		say(b, "等待 waiting:    设备仍在发送 / the modality is still "
 		       "connected\n");
 	else
-		say(b, "等待 waiting:    %lld 秒内无新影像即完成 / complete "
-		       "after %lld s without new images\n"
-		       "                 立即完成 / complete it now: "
-		       "dcm-forward study send %s\n",
+		say(b,
+		    "等待 waiting:    %lld 秒内无新影像即完成 / complete "
+		    "after %lld s without new images\n"
+		    "                 立即完成 / complete it now: "
+		    "dcm-forward study send %s\n",
 		    (long long)(left_s > 0 ? left_s : 0),
 		    (long long)(left_s > 0 ? left_s : 0), s->uid);
 }
@@ -88,17 +89,17 @@ static const struct destination_state *state_of(const struct queue *q,
 	return NULL;
 }
 
-static const char *advice(const struct df_delivery_sum *d)
+static const char *advice(const struct df_delivery_sum *d, enum df_err err)
 {
 	if (d->state == DF_DELIVERY_HELD)
 		return "放行 / let it go: dcm-forward queue release --all";
 	if (d->state == DF_DELIVERY_REFUSED)
 		return "看上面的原因，解决后 / see the reason above, then: "
 		       "dcm-forward queue list, queue retry ID";
-	if (d->err == DF_E_PEER || d->err == DF_E_TIMEOUT)
+	if (err == DF_E_PEER || err == DF_E_TIMEOUT || err == DF_E_DENIED)
 		return "检查网络和对方程序 / check the line and the other "
 		       "side: dcm-forward destination test";
-	if (d->err == DF_E_NOSPACE)
+	if (err == DF_E_NOSPACE)
 		return "对方存储已满 / the other side is full";
 	return NULL;
 }
@@ -107,7 +108,7 @@ static void say_delivery(struct df_buf *b, struct queue *q,
 			 const struct df_delivery_sum *d)
 {
 	const struct destination_state *st = state_of(q, d->dest);
-	const char *error = d->why, *todo = advice(d);
+	const char *error = d->why, *todo = advice(d, d->err);
 	int64_t next_ms = d->next_ms;
 	char when[DF_TIME_LEN + 1];
 
@@ -124,11 +125,13 @@ static void say_delivery(struct df_buf *b, struct queue *q,
 	}
 	if (st->window.failures > 0) {
 		error = st->last.text;
+		todo = advice(d, st->last.err);
 		next_ms = st->window.next_ms;
 	}
 	if (error[0] != '\0')
 		say(b, "  错误 error:    %s\n", error);
-	if (next_ms > q->now && d->state != DF_DELIVERY_REFUSED) {
+	if (next_ms > q->now && d->state != DF_DELIVERY_REFUSED &&
+	    d->state != DF_DELIVERY_HELD) {
 		df_time_encode(when, next_ms);
 		say(b, "  下次 next try: %s (%lld s)\n", when,
 		    (long long)((next_ms - q->now) / 1000));
@@ -182,12 +185,13 @@ static void say_reports(struct df_buf *b, struct queue *q,
 			const struct df_row_study *s)
 {
 	static const char *const words[] = {
-		[DF_REPORTING_DUE] = "等待签章发送 / about to be sealed and sent",
+		[DF_REPORTING_DUE] =
+			"等待签章发送 / about to be sealed and sent",
 		[DF_REPORTING_DONE] = "已发往卫生院 / in the clinic's mailbox",
 		[DF_REPORTING_WAITS] =
 			"保留在本机，没有卫生院发来该检查 / kept here",
-		[DF_REPORTING_REFUSED] =
-			"保留在本机，与检查不符 / kept here, nobody else sees it",
+		[DF_REPORTING_REFUSED] = "保留在本机，与检查不符 / kept here, "
+					 "nobody else sees it",
 	};
 	struct df_row_instance *rows = df_xcalloc(512, sizeof *rows);
 	size_t n = df_journal_instances(q->j, DF_OF_STUDY, s->n, rows, 512);
