@@ -177,8 +177,11 @@ uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 
 	if (!df_journal_instance(j, n, &r))
 		return 0;
-	df_sql_note(j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?",
-		    "i", n);
+	/* the first try of what has just come need not be durable: should all
+	 * of us die of it, the next life counts from its first try */
+	(r.deaths > 0 || df_sql_is_old(j, n) ? df_sql_run : df_sql_note)(
+		j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?", "i",
+		n);
 	return r.deaths;
 }
 

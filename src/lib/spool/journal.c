@@ -23,6 +23,7 @@ struct df_journal {
 	sqlite3 *db;
 	bool open_turn;
 	bool firm; /* this turn must be durable */
+	int64_t old_instances; /* up to this number from an earlier life */
 	enum df_err failed;
 	struct df_why why;
 	struct {
@@ -303,6 +304,20 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	return j->failed;
 }
 
+static void find_old(struct df_journal *j)
+{
+	sqlite3_stmt *st = df_sql(j, "SELECT max(n) FROM instances", "");
+
+	if (df_sql_row(j, st))
+		j->old_instances = COL(st, 0);
+	df_sql_done(st);
+}
+
+bool df_sql_is_old(const struct df_journal *j, int64_t instance)
+{
+	return instance <= j->old_instances;
+}
+
 enum df_err df_journal_open(struct df_journal **to, const char *path,
 			    struct df_why *why)
 {
@@ -333,6 +348,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 		return rc;
 	}
 	fill_log(j);
+	find_old(j);
 	*to = j;
 	return DF_OK;
 }

@@ -23,6 +23,8 @@ void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...);
  * more than notes, or for df_journal_firm.
  */
 void df_sql_note(struct df_journal *j, const char *sql, const char *types, ...);
+/* True when the instance was there when the journal was opened. */
+bool df_sql_is_old(const struct df_journal *j, int64_t instance);
 /* After a row that is the only one wanted. */
 void df_sql_done(sqlite3_stmt *st);
 int64_t df_sql_last(struct df_journal *j);

@@ -349,7 +349,7 @@ uint32_t df_journal_parcel_dispatch(struct df_journal *j, int64_t n)
 
 	if (!df_journal_parcel(j, n, &p))
 		return 0;
-	df_sql_note(j, "UPDATE parcels SET deaths = deaths + 1 WHERE n = ?",
-		    "i", n);
+	df_sql_run(j, "UPDATE parcels SET deaths = deaths + 1 WHERE n = ?", "i",
+		   n);
 	return p.deaths;
 }

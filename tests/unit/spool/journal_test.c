@@ -474,10 +474,56 @@ static void waiting_times_go_with_the_clock(void **state)
 	assert_true(study.last_ms == 1000 - 200000);
 }
 
+static int64_t add_one(struct world *w, int k)
+{
+	struct df_row_instance in = {.size_bytes = 10, .received_ms = k};
+
+	df_id_new(&in.object);
+	df_str_fmt(in.sop_instance, 65, "1.2.3.%d", k);
+	return df_journal_instance_add(w->j, &in);
+}
+
+/* What can be found again waits for what cannot; old objects are counted. */
+static void notes_wait(void **state)
+{
+	struct world *w = *state;
+	int64_t n = add_one(w, 1);
+	char db[80];
+
+	assert_true(df_journal_dirty(w->j));
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	assert_int_equal(df_journal_instance_dispatch(w->j, n), 0);
+	assert_false(df_journal_dirty(w->j)); /* the first try is a note */
+	df_journal_firm(w->j);
+	assert_true(df_journal_dirty(w->j));
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	df_journal_firm(w->j);
+	assert_false(df_journal_dirty(w->j)); /* nothing left to sync */
+	assert_int_equal(df_journal_instance_dispatch(w->j, n), 1);
+	assert_true(df_journal_dirty(w->j)); /* a second one is not */
+	df_journal_instance_settle(w->j, n, DF_INSTANCE_INSPECTED, 1, "1", 0,
+				   "");
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	df_journal_instance_indexed(w->j, n);
+	assert_false(df_journal_dirty(w->j));
+	df_journal_close(w->j); /* and the note is lost */
+	df_str_fmt(db, sizeof db, "%s/state.db", w->dir);
+	assert_int_equal(df_journal_open(&w->j, db, NULL), DF_OK);
+	assert_int_equal(df_journal_instance_dispatch(w->j, n), 0);
+	assert_true(df_journal_dirty(w->j)); /* it is of an earlier life */
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	n = add_one(w, 2);
+	df_journal_instance_settle(w->j, n, DF_INSTANCE_QUARANTINED, 1, "1", 0,
+				   "bad");
+	assert_true(df_journal_dirty(w->j));
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(notes_wait),
 		T(every_statement_prepares),
 		T(published_objects_are_adopted),
 		T(a_failed_sync_is_no_custody),
