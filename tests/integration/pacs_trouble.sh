@@ -105,6 +105,25 @@ check "it gets nothing" truth clinic "j['queue']['held'] == 3" status
 check "until it is released" node clinic queue release --destination late
 check "then they arrive" wait_for 20 truth clinic \
 	"j['queue']['held'] == 0 and j['queue']['confirmed'] == 86" status
+
+# a PACS that breaks the association over one object
+choke=$(free_port)
+python3 "$LIB/make_study.py" "$TESTDATA/mr/epi01.dcm" "$T/fourth" 20 fourth \
+	>"$T/uid4" || exit 1
+set_key clinic 'destination "moody"' dicom "PACS@127.0.0.1:$choke"
+worst=$(dcmdump +P 0008,0018 "$T/fourth/IM00004" | sed 's/.*\[\(.*\)\].*/\1/' | tail -c 9)
+python3 "$LIB/pacs.py" "$choke" "$T/choke.came" "abort:uid=$worst" >"$T/choke.log" 2>&1 &
+PIDS="$PIDS $!"
+wait_for 10 grep -q ready "$T/choke.log" || exit 1
+node clinic reload && wait_for 20 is_ready clinic
+check "the modality sends for a PACS that chokes" send_sure "$DICOM_clinic" 20 "$T/fourth"
+choked_good() { [ "$(grep -c ' 0000$' "$T/choke.came")" -ge "$1" ]; }
+check "all but the one it chokes on arrive" wait_for 30 choked_good 19
+python3 "$LIB/make_study.py" "$TESTDATA/mr/epi01.dcm" "$T/fifth" 3 fifth >"$T/uid5" || exit 1
+check "later images go past it" send_sure "$DICOM_clinic" 3 "$T/fifth"
+check "and arrive" wait_for 30 choked_good 22
+check "it is tried again with pauses, not in a circle" sh -c \
+	"[ \$(grep -c ' abcd\$' '$T/choke.came') -le 40 ]"
 check "the node ends in order" stop_node clinic
 check "the spool is sound" node clinic spool check
 done_testing

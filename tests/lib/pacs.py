@@ -2,7 +2,8 @@
 """A PACS that misbehaves: pacs.py PORT LOG [RULE...]
 
 Answers C-ECHO and C-STORE on any number of associations. A RULE is
-STATUS:WHICH with STATUS in hex and WHICH
+STATUS:WHICH with STATUS in hex, or "abort" (the association breaks, as with a
+PACS that chokes on an object), and WHICH
 
   first=N   the first N C-STOREs that come at all get STATUS
   uid=TAIL  an instance whose SOP instance UID ends in TAIL always gets it
@@ -17,11 +18,12 @@ import sys
 import threading
 
 port, log = int(sys.argv[1]), open(sys.argv[2], "a", buffering=1)
+ABORT = 0xABCD  # no status of the standard's
 rules = []
 for text in sys.argv[3:]:
     status, which = text.split(":")
     kind, value = which.split("=")
-    rules.append((int(status, 16), kind, value))
+    rules.append((ABORT if status == "abort" else int(status, 16), kind, value))
 lock = threading.Lock()
 came = 0
 
@@ -130,6 +132,8 @@ def serve(s):
                 uid = rq[0x1000].rstrip(b"\0 ").decode()
                 status = status_of(uid)
                 log.write(f"{uid} {digest.hexdigest()} {status:04x}\n")
+                if status == ABORT:
+                    return
                 s.sendall(answer(context, rq, status))
 
 

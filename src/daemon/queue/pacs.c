@@ -51,8 +51,10 @@ static struct df_link *link_to(struct queue *q, size_t i)
 
 /* --- results ------------------------------------------------------------------ */
 
+/* tried: it was on the wire itself, so that it may be what the PACS chokes on:
+ * it waits by itself, and those behind it go on. */
 static void settle(struct send *s, size_t i, enum df_err err,
-		   const struct df_why *why, uint32_t status)
+		   const struct df_why *why, uint32_t status, bool tried)
 {
 	struct df_journal *j = s->q->j;
 	int64_t n = s->deliveries[i];
@@ -68,7 +70,9 @@ static void settle(struct send *s, size_t i, enum df_err err,
 	} else {
 		switch (df_retry_blame(err)) {
 		case DF_BLAME_DESTINATION:
-			event = DF_DELIVERY_LOST;
+			event = tried ? DF_DELIVERY_FAILED : DF_DELIVERY_LOST;
+			if (tried)
+				next = object_again(s->q, s->since_ms[i]);
 			s->bad = *why;
 			break;
 		case DF_BLAME_OBJECT_LATER:
@@ -96,7 +100,7 @@ static void result(struct send *s, const struct df_msg *m)
 		return;
 	for (size_t i = 0; i < s->n; i++)
 		if ((uint64_t)s->deliveries[i] == key && !s->settled[i])
-			settle(s, i, err, &why, (uint32_t)status);
+			settle(s, i, err, &why, (uint32_t)status, true);
 }
 
 static void send_reply(void *ctx, struct df_reply *r)
@@ -114,7 +118,7 @@ static void send_reply(void *ctx, struct df_reply *r)
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->settled[i])
 			settle(s, i, DF_E_CANCELLED,
-			       r->err != DF_OK ? &r->why : &lost, 0);
+			       r->err != DF_OK ? &r->why : &lost, 0, false);
 	d->busy = false;
 	if (r->err == DF_OK || s->good > 0) {
 		df_window_good(&d->window);
