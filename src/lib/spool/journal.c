@@ -1,10 +1,9 @@
 /*
  * journal.c - state.db itself: opening, the schema, the turn's transaction.
  *
- * WAL, synchronous=NORMAL: SQLite appends, we sync. A turn that wrote anything
- * but notes (see df_sql_note) is committed and syncs the log once, before
- * anybody hears of it; notes alone wait in the open transaction for such a
- * turn. The lock is exclusive: one process, no system call for each read. The
+ * WAL, synchronous=FULL: a COMMIT syncs the log once. A turn that wrote
+ * anything but notes (see df_sql_note) is committed before anybody hears of it;
+ * notes alone wait in the open transaction for such a turn. The lock is exclusive: one process, no system call for each read. The
  * first failure sticks in `failed`; from then on nothing is written and commit
  * reports it.
  */
@@ -337,7 +336,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 	(void)sqlite3_busy_timeout(j->db, 2000); /* cannot fail */
 	exec(j, "PRAGMA locking_mode = EXCLUSIVE");
 	exec(j, "PRAGMA journal_mode = WAL");
-	exec(j, "PRAGMA synchronous = NORMAL"); /* see commit */
+	exec(j, "PRAGMA synchronous = FULL");
 	exec(j, "PRAGMA wal_autocheckpoint = 1000"); /* pages: LOG_BYTES */
 	exec(j, "PRAGMA temp_store = MEMORY");
 	exec(j, "PRAGMA trusted_schema = OFF");
@@ -374,24 +373,10 @@ void df_journal_firm(struct df_journal *j)
 	j->firm = j->open_turn;
 }
 
-/* The log's own sync, by SQLite's hand: also its name, when it is new. */
-static void sync_log(struct df_journal *j)
-{
-	sqlite3_file *log;
-
-	if (j->failed != DF_OK)
-		return;
-	log = log_of(j);
-	if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
-		j->failed = df_fail_sys(&j->why, DF_E_IO,
-					"cannot sync the log of state.db");
-}
-
 enum df_err df_journal_commit(struct df_journal *j, struct df_why *why)
 {
 	if (j->firm) {
 		exec(j, "COMMIT");
-		sync_log(j);
 		j->open_turn = j->firm = false;
 	}
 	if (j->failed != DF_OK && why != NULL)
