@@ -180,11 +180,13 @@ struct df_row_study {
 	struct df_digest h0;
 	uint32_t priority; /* 0 routine, 1 STAT */
 	char source[17];   /* AE title that brought the first instance */
+	int64_t closed_ms; /* when it was last closed; 0 = never */
 };
-/* Finds or makes it; a new instance came: last_ms moves and it is open. */
+/* Finds or makes it; an instance came then: last_ms moves, and a study that
+ * was closed before it came is open again. */
 void df_journal_study_touch(struct df_journal *j, const char *uid,
 			    const char *peer, const char *source,
-			    int64_t now_ms, struct df_row_study *s);
+			    int64_t received_ms, struct df_row_study *s);
 bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s);
 /* peer NULL = of the first peer that brought it ("" = ours). */
 bool df_journal_study_find(struct df_journal *j, const char *uid,
@@ -199,7 +201,7 @@ enum df_studies_of {
 size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
 			  int64_t key, struct df_row_study *rows, size_t max);
 void df_journal_study_close(struct df_journal *j, int64_t n,
-			    const char *reason);
+			    const char *reason, int64_t now_ms);
 void df_journal_study_priority(struct df_journal *j, int64_t n, uint32_t p);
 void df_journal_study_epoch(struct df_journal *j, int64_t n);
 

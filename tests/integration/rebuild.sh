@@ -24,6 +24,7 @@ node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || ex
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 
 check "a study goes all the way" send_sure "$DICOM_clinic" 10 "$T/study1"
+wait_for 20 truth clinic "j['queue']['inspected_all']" status
 node clinic study send "$(cat "$T/uid1")" >/dev/null
 check "to its receipt" wait_for 30 has_at_least clinic confirmed 10
 sh "$LIB/report_pki.sh" "$T/pki" || exit 1

@@ -32,7 +32,7 @@ static void close_quiet(struct queue *q)
 		if (oldest <= rows[i].last_ms + quiet_ms ||
 		    intake_is_open(q, rows[i].n))
 			continue;
-		df_journal_study_close(q->j, rows[i].n, "quiet");
+		df_journal_study_close(q->j, rows[i].n, "quiet", q->now);
 		df_log(DF_LOG_INFO, "study.closed",
 		       DF_F_UID("study", rows[i].uid),
 		       DF_F_WORD("reason", "quiet"));
@@ -160,6 +160,9 @@ void assemble_pump(struct queue *q)
 	close_quiet(q);
 	if (q->cfg->n_peers == 0 || q->signing || q->self[0] == '\0')
 		return;
-	if (df_journal_studies(q->j, DF_OF_UNSIGNED, 0, &row, 1) == 1)
+	if (df_journal_studies(q->j, DF_OF_UNSIGNED, 0, &row, 1) != 1)
+		return;
+	/* what came before the close and was not looked at may be of it */
+	if (df_journal_oldest_uninspected(q->j) > row.closed_ms)
 		sign(q, &row);
 }

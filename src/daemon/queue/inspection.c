@@ -45,7 +45,7 @@ static int64_t study_of(struct inspect *in, const struct df_row_instance *row)
 	if (in->seen.n == 1 && df_uid_valid(df_text_of(s->study_uid)) &&
 	    !df_journal_study_find(in->q->j, s->study_uid, "", &study))
 		df_journal_study_touch(in->q->j, s->study_uid, "", row->calling,
-				       in->q->now, &study);
+				       row->received_ms, &study);
 	return study.n;
 }
 
@@ -93,7 +93,7 @@ static void understood(struct inspect *in)
 		return;
 	if (!in->again) {
 		df_journal_study_touch(q->j, s->study_uid, "", row.calling,
-				       q->now, &study);
+				       row.received_ms, &study);
 		df_journal_instance_settle(
 			q->j, in->n,
 			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),

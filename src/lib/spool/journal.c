@@ -57,7 +57,7 @@ static const char schema[] =
 	"CREATE TABLE studies(n INTEGER PRIMARY KEY, uid TEXT, peer TEXT,"
 	" state INT, reason TEXT, opened INT, last INT, version INT,"
 	" epoch INT, sequence INT, h0 BLOB, priority INT, source TEXT,"
-	" UNIQUE(uid, peer));"
+	" closed INT DEFAULT 0, UNIQUE(uid, peer));"
 	"CREATE INDEX studies_open ON studies(last) WHERE state = 0;"
 	"CREATE INDEX studies_closed ON studies(n)"
 	" WHERE state = 1 AND peer = '';"

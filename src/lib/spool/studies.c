@@ -1,11 +1,12 @@
 /* studies.c - rows of studies and parcels. */
 #include <stdio.h>
 
+#include "df/clock.h"
 #include "sql.h"
 
 #define SELECT_STUDY                                                           \
 	"SELECT n, uid, peer, state, reason, opened, last, version, epoch,"   \
-	" sequence, h0, priority, source FROM studies s "
+	" sequence, h0, priority, source, closed FROM studies s "
 
 static void study_read(sqlite3_stmt *st, struct df_row_study *s)
 {
@@ -22,6 +23,7 @@ static void study_read(sqlite3_stmt *st, struct df_row_study *s)
 	df_col_digest(st, 10, &s->h0);
 	s->priority = (uint32_t)COL(st, 11);
 	df_col_text(st, 12, s->source, sizeof s->source);
+	s->closed_ms = COL(st, 13);
 }
 
 static bool study_one(struct df_journal *j, sqlite3_stmt *st,
@@ -37,7 +39,7 @@ static bool study_one(struct df_journal *j, sqlite3_stmt *st,
 
 void df_journal_study_touch(struct df_journal *j, const char *uid,
 			    const char *peer, const char *source,
-			    int64_t now_ms, struct df_row_study *s)
+			    int64_t received_ms, struct df_row_study *s)
 {
 	struct df_digest zero = {{0}};
 
@@ -47,10 +49,12 @@ void df_journal_study_touch(struct df_journal *j, const char *uid,
 		   "INSERT INTO studies(uid, peer, state, reason, opened, last,"
 		   " version, epoch, sequence, h0, priority, source)"
 		   " VALUES(?,?,0,'',?,?,0,?,0,?,0,?)"
-		   " ON CONFLICT(uid, peer) DO UPDATE SET state = 0,"
+		   " ON CONFLICT(uid, peer) DO UPDATE SET state ="
+		   " CASE WHEN excluded.last > closed THEN 0 ELSE state END,"
 		   " opened = min(opened, excluded.opened),"
 		   " last = max(last, excluded.last)",
-		   "ttiiidt", uid, peer, now_ms, now_ms, now_ms, &zero, source);
+		   "ttiiidt", uid, peer, received_ms, received_ms,
+		   df_clock_wall_ms(), &zero, source);
 	if (!df_journal_study_find(j, uid, peer, s))
 		*s = (struct df_row_study){0};
 }
@@ -108,10 +112,13 @@ size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
 	return n;
 }
 
-void df_journal_study_close(struct df_journal *j, int64_t n, const char *reason)
+void df_journal_study_close(struct df_journal *j, int64_t n,
+			    const char *reason, int64_t now_ms)
 {
-	df_sql_run(j, "UPDATE studies SET state = 1, reason = ? WHERE n = ?",
-		   "ti", reason, n);
+	df_sql_run(j,
+		   "UPDATE studies SET state = 1, reason = ?, closed = ?"
+		   " WHERE n = ?",
+		   "tii", reason, now_ms, n);
 }
 
 void df_journal_study_priority(struct df_journal *j, int64_t n, uint32_t p)

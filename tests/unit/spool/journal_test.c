@@ -138,7 +138,7 @@ static void every_statement_prepares(void **state)
 					     NULL, 0));
 	assert_false(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_START, 0,
 					      0, NULL, 0));
-	df_journal_study_close(w->j, 1, "quiet");
+	df_journal_study_close(w->j, 1, "quiet", 50);
 	assert_int_equal(df_journal_studies(w->j, DF_OF_UNSIGNED, 0, ss, 4), 0);
 	df_journal_parcel_state(w->j, pn, DF_PARCEL_READY);
 	assert_int_equal(df_journal_studies(w->j, DF_OF_UNSIGNED, 0, ss, 4), 1);
@@ -519,6 +519,21 @@ static void notes_wait(void **state)
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
 }
 
+/* What had come when a person closed the study does not open it again. */
+static void only_a_late_image_reopens(void **state)
+{
+	struct world *w = *state;
+	struct df_row_study s;
+
+	df_journal_study_touch(w->j, "1.2.4", "", "CT", 10, &s);
+	df_journal_study_close(w->j, s.n, "hand", 50);
+	df_journal_study_touch(w->j, "1.2.4", "", "CT", 40, &s);
+	assert_int_equal(s.state, DF_STUDY_CLOSED);
+	assert_true(s.last_ms == 40);
+	df_journal_study_touch(w->j, "1.2.4", "", "CT", 60, &s);
+	assert_int_equal(s.state, DF_STUDY_OPEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,6 +544,7 @@ int main(void)
 		T(a_failed_sync_is_no_custody),
 		T(left_over_staging_is_swept),
 		T(a_stream_is_a_chain),
+		T(only_a_late_image_reopens),
 		T(waiting_times_go_with_the_clock),
 		T(a_second_parcel_of_a_name_stops_nobody),
 		T(what_was_lost_may_come_back),
