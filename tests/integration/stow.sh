@@ -28,6 +28,8 @@ check "destination test says what works" node clinic destination test web
 check "the modality sends" send "$DICOM_clinic" "$TESTDATA/ct" "$TESTDATA/sr"
 
 count() { grep -c "^$1" "$T/server"; }
+wait_for 20 has_at_least clinic instances 7 &&
+	wait_for 20 truth clinic "j['queue']['inspected_all']" status
 check "every delivery comes to an end" wait_for 60 all_settled clinic
 check "503 was answered, and all was sent again" [ "$(count 'request 503')" -eq 2 ]
 check "a partial success was answered" [ "$(count 'request 202')" -ge 1 ]
@@ -60,6 +62,7 @@ print(*[d[\"id\"] for d in json.load(sys.stdin)[\"deliveries\"] if d[\"sop_insta
 	xargs '$DF_BIN/dcm-forward' -C '$T/clinic' queue retry"
 twice() { [ "$(count "failed $never")" -eq 2 ]; }
 check "and it arrives there" wait_for 20 twice
-none() { [ "$(count 'request 409')" -eq 1 ] && wait_for 10 counts; }
+# the SR may have gone alone before, and got its own
+none() { [ "$(count 'request 409')" -ge 1 ] && wait_for 10 counts; }
 check "409 was answered to it, which changes nothing" none
 done_testing
