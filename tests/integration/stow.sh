@@ -37,7 +37,8 @@ once() {
 	for f in "$TESTDATA"/ct/*.dcm; do
 		uid=$(uid_of "$f")
 		[ "$uid" = "$never" ] && want=0 || want=1
-		[ "$(count "stored $uid")" -eq $want ] || { echo "$uid"; return 1; }
+		[ "$(count "stored $uid")" -eq $want ] ||
+			{ echo "$uid: $(count "stored $uid") times"; cat "$T/server"; return 1; }
 	done
 }
 check "what the server kept was sent until then and never after" once

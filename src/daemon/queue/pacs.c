@@ -100,7 +100,9 @@ static void result(struct send *s, const struct df_msg *m)
 		return;
 	for (size_t i = 0; i < s->n; i++)
 		if ((uint64_t)s->deliveries[i] == key && !s->settled[i])
-			settle(s, i, err, &why, (uint32_t)status, true);
+			/* STOW-RS: the server's trouble is the batch's */
+			settle(s, i, err, &why, (uint32_t)status,
+			       !is_stow(&s->q->cfg->destinations[s->dest]));
 }
 
 static void send_reply(void *ctx, struct df_reply *r)
