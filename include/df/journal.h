@@ -473,6 +473,10 @@ void df_journal_report_stored(struct df_journal *j, int64_t n,
 
 /* The wall clock jumped: every waiting time moves with it. */
 void df_journal_timers_shift(struct df_journal *j, int64_t by_ms);
+/* At start: what an earlier life with a clock in the future left waiting
+ * beyond latest_ms is due now. */
+void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
+			   int64_t latest_ms);
 
 /* --- start ------------------------------------------------------------------ */
 struct df_recovery {

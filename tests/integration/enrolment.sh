@@ -20,7 +20,7 @@ refused() { # NODE WORD ARGUMENTS...: fails, and says WORD
 }
 check "a code of another centre is refused before anything is sent" \
 	refused one "key" peer join "https://127.0.0.1:$HTTPS_other" --code "$code"
-typo=$(printf %s "$code" | tr 'A-Za-z' 'B-ZAb-za' | cut -c1)${code#?}
+typo=$(printf %s "$code" | tr 'A-Za-z0-9' 'B-ZAb-za1-90' | cut -c1)${code#?}
 check "a mistyped code is refused" \
 	refused one "code" peer join "$url" --code "$typo"
 check "the clinic joins" node one peer join "$url" --code "$code"

@@ -137,6 +137,8 @@ static enum df_err open_files(struct queue *q, struct df_why *why)
 				      &rec, why);
 	if (rc != DF_OK)
 		return rc;
+	df_journal_timers_cap(q->j, q->now,
+			      q->now + 2 * 1000 * q->cfg->retry.max_s);
 	df_log(rec.lost + rec.bad > 0 ? DF_LOG_ERROR : DF_LOG_INFO,
 	       "spool.recovered", DF_F_NUM("objects", rec.objects),
 	       DF_F_NUM("adopted", rec.adopted), DF_F_NUM("lost", rec.lost),

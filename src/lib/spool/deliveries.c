@@ -192,3 +192,19 @@ void df_journal_timers_shift(struct df_journal *j, int64_t by_ms)
 	df_sql_run(j, "UPDATE studies SET last = last + ? WHERE state = 0", "i",
 		   by_ms);
 }
+
+void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
+			   int64_t latest_ms)
+{
+	df_sql_run(j,
+		   "UPDATE deliveries SET next = ?1 WHERE state = 2 AND"
+		   " next > ?2",
+		   "ii", now_ms, latest_ms);
+	df_sql_run(j,
+		   "UPDATE manifests SET next = ?1, since = min(since, ?1)"
+		   " WHERE state = 0 AND next > ?2",
+		   "ii", now_ms, latest_ms);
+	df_sql_run(j, "UPDATE studies SET last = ?1 WHERE state = 0 AND"
+		      " last > ?1",
+		   "i", now_ms);
+}

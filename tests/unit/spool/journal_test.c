@@ -467,11 +467,17 @@ static void waiting_times_go_with_the_clock(void **state)
 					     500000, DF_E_IO, "x", 0));
 	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
 						   400000, due, 2), 0);
+	df_journal_timers_cap(w->j, 1000, 600000); /* 500000 is no surprise */
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   400000, due, 2), 0);
 	df_journal_timers_shift(w->j, -200000); /* the clock went back */
 	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
 						   300000, due, 2), 1);
 	assert_true(df_journal_study(w->j, study.n, &study));
 	assert_true(study.last_ms == 1000 - 200000);
+	df_journal_timers_cap(w->j, 100000, 200000); /* 300000 is */
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   100000, due, 2), 1);
 }
 
 static int64_t add_one(struct world *w, int k)
