@@ -10,6 +10,7 @@
 #define DF_DELIVER_H
 
 #include "df/digest.h"
+#include "df/engine.h"
 #include "df/http_client.h"
 #include "df/message.h"
 #include "df/peer.h"
@@ -34,7 +35,7 @@ struct line {
 
 struct deliver {
 	struct df_http_client *client;
-	uint64_t timer;
+	struct df_engine engine;
 	struct df_buf cert_pem; /* from keys; empty = not enrolled */
 	struct df_buf ca_pem;	/* terminated */
 	bool identified;

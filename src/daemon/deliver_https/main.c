@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "deliver.h"
-#include "df/clock.h"
 #include "df/log.h"
 #include "df/tlskey.h"
 
@@ -178,32 +177,14 @@ enum df_err http_outcome(const struct df_http_result *r, int wanted,
 
 /* --- the loop ----------------------------------------------------------- */
 
-static void arm(struct df_room *room);
-
-static void due(void *ctx)
+static int64_t wait_ms(void *client)
 {
-	self.timer = 0;
-	df_http_client_turn(self.client);
-	arm(ctx);
+	return df_http_client_timeout_ms(client);
 }
 
-static void ready(void *ctx, int fd, unsigned events)
+static void work(void *client)
 {
-	(void)ctx;
-	(void)fd;
-	(void)events;
-	df_http_client_turn(self.client);
-}
-
-static void arm(struct df_room *room)
-{
-	int64_t ms = df_http_client_timeout_ms(self.client);
-
-	df_loop_cancel(df_room_loop(room), self.timer);
-	self.timer = 0;
-	if (ms >= 0)
-		self.timer = df_loop_timer(df_room_loop(room),
-					   df_clock_mono_ms() + ms, due, room);
+	df_http_client_turn(client);
 }
 
 static enum df_err start(struct df_room *room, struct df_why *why)
@@ -213,15 +194,18 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	(void)why; /* nothing here fails but by dying */
 	/* beside the parts: an offer, a manifest, a poll, a pull */
 	self.client = df_http_client_new((unsigned)cfg->line.connections + 4);
-	return df_loop_watch(df_room_loop(room), df_http_client_fd(self.client),
-			     DF_LOOP_READ, ready, room);
+	self.engine = (struct df_engine){
+		.library = self.client, .timeout_ms = wait_ms, .turn = work};
+	return df_engine_start(&self.engine, df_room_loop(room),
+			       df_http_client_fd(self.client));
 }
 
 static void turn(struct df_room *room)
 {
+	(void)room;
 	for (struct line *line = self.lines; line != NULL; line = line->next)
 		parcels_turn(line);
-	arm(room);
+	df_engine_arm(&self.engine);
 }
 
 int main(int argc, char **argv)

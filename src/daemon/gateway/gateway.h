@@ -9,6 +9,7 @@
 #define DF_GATEWAY_H
 
 #include "df/digest.h"
+#include "df/engine.h"
 #include "df/http_server.h"
 #include "df/message.h"
 #include "df/peer.h"
@@ -60,7 +61,7 @@ struct request {
 /* The room's server; ctx of the room. */
 struct gateway {
 	struct df_http_server *server;
-	uint64_t timer;
+	struct df_engine engine;
 };
 
 /* --- request.c ---------------------------------------------------------------

@@ -4,40 +4,20 @@
  * messages to queue and keys. It holds no key, opens no path and writes only
  * into descriptors that queue gave it.
  */
-#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "gateway.h"
 
 static struct gateway self;
 
-static void arm(struct df_room *room);
-
-static void due(void *ctx)
+static int64_t wait_ms(void *server)
 {
-	self.timer = 0;
-	df_http_server_turn(self.server);
-	arm(ctx);
+	return df_http_server_timeout_ms(server);
 }
 
-static void readable(void *ctx, int fd, unsigned events)
+static void serve(void *server)
 {
-	(void)ctx;
-	(void)fd;
-	(void)events;
-	df_http_server_turn(self.server);
-}
-
-/* What callbacks answered goes out before we wait again. */
-static void arm(struct df_room *room)
-{
-	int64_t ms = df_http_server_timeout_ms(self.server);
-
-	df_loop_cancel(df_room_loop(room), self.timer);
-	self.timer = 0;
-	if (ms >= 0)
-		self.timer = df_loop_timer(df_room_loop(room),
-					   df_clock_mono_ms() + ms, due, room);
+	df_http_server_turn(server);
 }
 
 static enum df_err start(struct df_room *room, struct df_why *why)
@@ -47,19 +27,22 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	(void)why; /* nothing here fails but by dying */
 	service.ctx = room;
 	self.server = df_http_server_new(&service);
-	return df_loop_watch(df_room_loop(room), df_http_server_fd(self.server),
-			     DF_LOOP_READ, readable, room);
+	self.engine = (struct df_engine){
+		.library = self.server, .timeout_ms = wait_ms, .turn = serve};
+	return df_engine_start(&self.engine, df_room_loop(room),
+			       df_http_server_fd(self.server));
 }
 
 static void turn(struct df_room *room)
 {
-	arm(room);
+	(void)room;
+	df_engine_arm(&self.engine);
 }
 
 static void end(struct df_room *room)
 {
-	df_loop_cancel(df_room_loop(room), self.timer);
-	df_loop_unwatch(df_room_loop(room), df_http_server_fd(self.server));
+	(void)room;
+	df_engine_stop(&self.engine);
 	df_http_server_free(self.server);
 }
 
