@@ -3,6 +3,19 @@
 
 #include "json.h"
 
+/* Parses a document whose substance is one array; *item is its first. The
+ * caller deletes *root, also after a failure. */
+static enum df_err list_open(struct df_text json, const char *name, size_t max,
+			     cJSON **root, const cJSON **item,
+			     struct df_why *why)
+{
+	enum df_err rc = df_json_parse(json, DF_PEER_JSON_MAX, root, why);
+
+	*item = NULL;
+	return rc == DF_OK ? df_json_get_array(*root, name, max, item, why)
+			   : rc;
+}
+
 /* --- offers ------------------------------------------------------------- */
 
 enum df_err df_peer_offers_encode(struct df_buf *out,
@@ -25,15 +38,12 @@ enum df_err df_peer_offers_decode(struct df_text json,
 				  struct df_peer_offer o[DF_PEER_OFFERS_MAX],
 				  size_t *n, struct df_why *why)
 {
-	const cJSON *item = NULL;
+	const cJSON *item;
 	cJSON *root;
-	enum df_err rc;
+	enum df_err rc = list_open(json, "parcels", DF_PEER_OFFERS_MAX, &root,
+				   &item, why);
 
 	*n = 0;
-	rc = df_json_parse(json, DF_PEER_JSON_MAX, &root, why);
-	if (rc == DF_OK)
-		rc = df_json_get_array(root, "parcels", DF_PEER_OFFERS_MAX,
-				       &item, why);
 	for (; rc == DF_OK && item != NULL; item = item->next, ++*n) {
 		if (!df_json_get_parcel(item, &o[*n].id) ||
 		    !df_json_get_u64(item, "size", &o[*n].size_bytes) ||
@@ -106,15 +116,12 @@ enum df_err df_peer_offered_decode(struct df_text json,
 				   struct df_peer_offered o[DF_PEER_OFFERS_MAX],
 				   size_t *n, struct df_why *why)
 {
-	const cJSON *item = NULL;
+	const cJSON *item;
 	cJSON *root;
-	enum df_err rc;
+	enum df_err rc = list_open(json, "parcels", DF_PEER_OFFERS_MAX, &root,
+				   &item, why);
 
 	*n = 0;
-	rc = df_json_parse(json, DF_PEER_JSON_MAX, &root, why);
-	if (rc == DF_OK)
-		rc = df_json_get_array(root, "parcels", DF_PEER_OFFERS_MAX,
-				       &item, why);
 	for (; rc == DF_OK && item != NULL; item = item->next, ++*n)
 		if (!get_offered(item, &o[*n]))
 			rc = df_fail(why, DF_E_FORMAT,
@@ -148,17 +155,14 @@ enum df_err df_peer_mail_decode(struct df_text json, uint64_t *cursor,
 				struct df_peer_mail m[DF_PEER_MAIL_MAX],
 				size_t *n, struct df_why *why)
 {
-	const cJSON *item = NULL;
+	const cJSON *item;
 	cJSON *root;
-	enum df_err rc;
+	enum df_err rc = list_open(json, "items", DF_PEER_MAIL_MAX, &root,
+				   &item, why);
 
 	*n = 0;
-	rc = df_json_parse(json, DF_PEER_JSON_MAX, &root, why);
 	if (rc == DF_OK && !df_json_get_u64(root, "cursor", cursor))
 		rc = df_fail(why, DF_E_FORMAT, "no cursor");
-	if (rc == DF_OK)
-		rc = df_json_get_array(root, "items", DF_PEER_MAIL_MAX, &item,
-				       why);
 	for (; rc == DF_OK && item != NULL; item = item->next, ++*n)
 		if (!df_json_get_u64(item, "sequence", &m[*n].sequence) ||
 		    !df_json_get_parcel(item, &m[*n].id) ||
@@ -195,15 +199,12 @@ enum df_err df_peer_missing_decode(struct df_text json,
 				   struct df_parcel_id *ids, size_t max,
 				   size_t *n, struct df_why *why)
 {
-	const cJSON *item = NULL;
+	const cJSON *item;
 	cJSON *root;
-	enum df_err rc;
+	enum df_err rc = list_open(json, "missing", DF_PEER_JSON_MAX, &root,
+				   &item, why);
 
 	*n = 0;
-	rc = df_json_parse(json, DF_PEER_JSON_MAX, &root, why);
-	if (rc == DF_OK)
-		rc = df_json_get_array(root, "missing", DF_PEER_JSON_MAX, &item,
-				       why);
 	for (; rc == DF_OK && item != NULL && *n < max; item = item->next, ++*n)
 		if (!cJSON_IsString(item) ||
 		    !df_parcel_id_decode(&ids[*n],
