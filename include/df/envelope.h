@@ -14,6 +14,7 @@
 #ifndef DF_ENVELOPE_H
 #define DF_ENVELOPE_H
 
+#include "df/checksum.h"
 #include "df/str.h"
 
 #ifdef __cplusplus
@@ -56,6 +57,7 @@ struct df_envelope {
 	enum df_env_kind kind;
 	struct df_id id;     /* the object's file name */
 	int64_t received_ms; /* wall time when it was stored */
+	struct df_checksum checksum; /* of the DFENV stream */
 
 	/* raw */
 	struct df_id association;

@@ -17,6 +17,7 @@
 #define DF_MESSAGE_H
 
 #include "df/buf.h"
+#include "df/checksum.h"
 #include "df/str.h"
 
 #ifdef __cplusplus
@@ -105,17 +106,18 @@ extern "C" {
 	/* OBJECT CEK LENGTH ENVELOPE (fd ro) > [FACTS] JOB_DONE */            \
 	X(INSPECT)                                                             \
 	/* HEADER CEK CODING SOURCE*{KIND CEK LENGTH RECORD ENVELOPE} (fd out) \
-	 * (fd ro)*: one a source. JOB_DONE: LENGTH INSTANCE*{SOP_INSTANCE     \
+	 * (fd ro)*: one a source. JOB_DONE: LENGTH CHECKSUM                   \
+	 * INSTANCE*{SOP_INSTANCE                                              \
 	 * RECORD CODING SIZE CODED_SIZE DIGEST} or [FAILED index] */          \
 	X(PACK)                                                                \
-	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE */                             \
+	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE: CHECKSUM */                   \
 	X(VERIFY)                                                              \
 	/* KIND CEK LENGTH RECORD [TRANSFER_SYNTAX wanted] FORM (fd ro) >      \
 	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE        \
 	 * [STATUS 1: a structured report, part10, that is not complete] (fd) */\
 	X(RESTORE)                                                             \
 	/* HEADER CEK (fd out) (fd statement) (fd cms) (fd body) > JOB_DONE:   \
-	 * LENGTH */                                                           \
+	 * LENGTH CHECKSUM */                                                  \
 	X(SEAL_REPORT)                                                         \
 	/* CEK LENGTH NOW_MS (fd ro) (fd anchors) (fd seals) > JOB_DONE:       \
 	 * STATEMENT VERDICT(0 signed, 1 sealed, 2 rejected) [REASON word]     \
@@ -212,7 +214,8 @@ extern "C" {
 	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \
 	X(STUDY_DESCRIPTION) X(MODALITY) X(BODY_PART) X(SERIES_NUMBER)         \
 	X(INSTANCE_NUMBER) X(ROWS) X(COLUMNS) X(FRAMES) X(INSTITUTION)         \
-	X(PIXEL_DIGEST)
+	X(PIXEL_DIGEST)                                                        \
+	X(CHECKSUM) /* 16 bytes, df/checksum.h, over a DFENV stream */
 /* clang-format on */
 
 enum df_msg_type {
@@ -281,6 +284,7 @@ void df_msg_put_u64(struct df_msg *m, enum df_field f, uint64_t v);
 void df_msg_put_id(struct df_msg *m, enum df_field f, const struct df_id *id);
 void df_msg_put_digest(struct df_msg *m, enum df_field f,
 		       const struct df_digest *d);
+void df_msg_put_checksum(struct df_msg *m, const struct df_checksum *sum);
 /* Nests the fields of `item` (its type and tag do not matter). */
 void df_msg_put_item(struct df_msg *m, enum df_field f,
 		     const struct df_msg *item);
@@ -303,6 +307,7 @@ bool df_msg_get_u64(const struct df_msg *m, enum df_field f, uint64_t *v);
 bool df_msg_get_id(const struct df_msg *m, enum df_field f, struct df_id *id);
 bool df_msg_get_digest(const struct df_msg *m, enum df_field f,
 		       struct df_digest *d);
+bool df_msg_get_checksum(const struct df_msg *m, struct df_checksum *sum);
 /* Copies and terminates; false when absent, longer than cap-1, or with NUL.
  * `to` is "" then. */
 bool df_msg_get_str(const struct df_msg *m, enum df_field f, char *to,

@@ -106,6 +106,16 @@ DF_MUST_CHECK enum df_err df_spool_envelope(int fd, struct df_envelope *env,
 					    uint64_t *dfenv_len,
 					    struct df_buf *text,
 					    struct df_why *why);
+/* Reads the first dfenv_len bytes and sums them up. */
+DF_MUST_CHECK enum df_err df_spool_checksum(int fd, uint64_t dfenv_len,
+					    struct df_checksum *sum,
+					    struct df_why *why);
+/* Reads the content of an object: DF_E_CORRUPT when it is not what the
+ * envelope says, DF_E_IO or DF_E_TRUNC when it cannot be read. */
+DF_MUST_CHECK enum df_err df_spool_content(int fd,
+					   const struct df_envelope *env,
+					   uint64_t dfenv_len,
+					   struct df_why *why);
 /* Only when a durable row says that something else is the home. */
 void df_spool_remove(struct df_spool *sp, const struct df_id *id);
 DF_MUST_CHECK enum df_err df_spool_quarantine(struct df_spool *sp,

@@ -51,7 +51,6 @@ static enum df_err seal_bundle(struct job *j, const struct df_cek *cek,
 {
 	struct sink to = {0};
 	struct df_text header;
-	uint64_t length = 0;
 	enum df_err rc;
 
 	if (!df_msg_get(j->m, DF_M_HEADER, &header))
@@ -65,9 +64,7 @@ static enum df_err seal_bundle(struct job *j, const struct df_cek *cek,
 	if (rc == DF_OK)
 		rc = seal_part(&to, DF_RECORD_BODY, "body", &b->body, &j->why);
 	if (rc == DF_OK)
-		rc = sink_close(&to, &length, &j->why);
-	if (rc == DF_OK)
-		df_msg_put_u64(&j->done, DF_M_LENGTH, length);
+		rc = sink_close(&to, &j->done, &j->why);
 	sink_release(&to);
 	return rc;
 }

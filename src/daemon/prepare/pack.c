@@ -168,7 +168,6 @@ enum df_err pack_run(struct job *j)
 	struct sink to = {0};
 	struct df_text header;
 	struct df_cek cek;
-	uint64_t length = 0;
 	enum df_err rc = job_fds(j, 2);
 
 	if (rc == DF_OK)
@@ -181,9 +180,7 @@ enum df_err pack_run(struct job *j)
 	if (rc == DF_OK)
 		rc = pack_sources(j, &to);
 	if (rc == DF_OK)
-		rc = sink_close(&to, &length, &j->why);
-	if (rc == DF_OK)
-		df_msg_put_u64(&j->done, DF_M_LENGTH, length);
+		rc = sink_close(&to, &j->done, &j->why);
 	sink_release(&to);
 	df_wipe(&cek, sizeof cek);
 	return rc;

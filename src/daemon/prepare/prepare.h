@@ -107,6 +107,7 @@ struct sink {
 	uint64_t written; /* bytes of the file */
 	uint64_t plain;	  /* bytes of plaintext so far */
 	struct df_sealer sealer;
+	struct df_summer summer; /* over the bytes of the file */
 	struct df_record_contents contents;
 };
 DF_MUST_CHECK enum df_err sink_open(struct sink *s, int fd,
@@ -119,8 +120,9 @@ DF_MUST_CHECK enum df_err sink_record(struct sink *s, enum df_record_type type,
 				      const struct df_digest *digest,
 				      struct df_text header,
 				      struct df_text body, struct df_why *why);
-/* The contents record and the last chunk; *length is the whole file. */
-DF_MUST_CHECK enum df_err sink_close(struct sink *s, uint64_t *length,
+/* The contents record and the last chunk; LENGTH and CHECKSUM of the whole
+ * file go into done. */
+DF_MUST_CHECK enum df_err sink_close(struct sink *s, struct df_msg *done,
 				     struct df_why *why);
 void sink_release(struct sink *s);
 

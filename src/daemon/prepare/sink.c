@@ -14,9 +14,11 @@ static enum df_err emit(void *ctx, const void *ptr, size_t len,
 	struct sink *s = ctx;
 	enum df_err rc = df_pwrite_all(s->fd, ptr, len, s->written, why);
 
-	if (rc == DF_OK)
-		s->written += len;
-	return rc;
+	if (rc != DF_OK)
+		return rc;
+	s->written += len;
+	df_summer_update(&s->summer, ptr, len);
+	return DF_OK;
 }
 
 enum df_err sink_open(struct sink *s, int fd, struct df_text header,
@@ -26,6 +28,7 @@ enum df_err sink_open(struct sink *s, int fd, struct df_text header,
 	enum df_err rc;
 
 	*s = (struct sink){.fd = fd};
+	df_summer_init(&s->summer);
 	rc = df_sealed_head_decode(&head, (const uint8_t *)header.ptr,
 				   header.len, why);
 	if (rc != DF_OK || head.head_len != header.len)
@@ -75,8 +78,9 @@ enum df_err sink_record(struct sink *s, enum df_record_type type,
 	return rc;
 }
 
-enum df_err sink_close(struct sink *s, uint64_t *length, struct df_why *why)
+enum df_err sink_close(struct sink *s, struct df_msg *done, struct df_why *why)
 {
+	struct df_checksum sum;
 	struct df_buf contents;
 	enum df_err rc;
 
@@ -88,12 +92,17 @@ enum df_err sink_close(struct sink *s, uint64_t *length, struct df_why *why)
 	if (rc == DF_OK)
 		rc = df_seal_finish(&s->sealer, why);
 	df_buf_release(&contents);
-	*length = s->written;
-	return rc;
+	if (rc != DF_OK)
+		return rc;
+	df_summer_sum(&s->summer, &sum);
+	df_msg_put_u64(done, DF_M_LENGTH, s->written);
+	df_msg_put_checksum(done, &sum);
+	return DF_OK;
 }
 
 void sink_release(struct sink *s)
 {
 	df_seal_release(&s->sealer);
+	df_summer_release(&s->summer);
 	df_record_contents_release(&s->contents);
 }

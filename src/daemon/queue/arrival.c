@@ -56,6 +56,7 @@ static void envelope_of(const struct upload *u, struct df_envelope *env)
 	*env = (struct df_envelope){.kind = DF_ENV_PARCEL,
 				    .id = u->row.file,
 				    .received_ms = u->q->now,
+				    .checksum = u->checksum,
 				    .direction = DF_ENV_TAKEN,
 				    .epoch = u->o.epoch,
 				    .sequence = u->o.sequence,
@@ -242,6 +243,8 @@ static void done(void *ctx, struct df_reply *r)
 		later(u);
 	else if (r->err != DF_OK)
 		refuse(u, r->err, r->why.text);
+	else if (!df_msg_get_checksum(r->msg, &u->checksum))
+		refuse(u, DF_E_CORRUPT, "the cell did not read all of it");
 	else
 		verified(u);
 }

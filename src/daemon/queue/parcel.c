@@ -77,12 +77,14 @@ static void undispatch(struct pack *p)
 	}
 }
 
-static void envelope_of(const struct pack *p, struct df_envelope *env)
+static void envelope_of(const struct pack *p, struct df_envelope *env,
+			const struct df_checksum *sum)
 {
 	*env = (struct df_envelope){
 		.kind = DF_ENV_PARCEL,
 		.id = p->stage.id,
 		.received_ms = p->q->now,
+		.checksum = *sum,
 		.direction = DF_ENV_MADE,
 		.epoch = p->row.epoch,
 		.sequence = p->row.sequence,
@@ -175,6 +177,7 @@ static enum df_err finish_file(struct pack *p, const struct df_msg *m,
 			       struct df_why *why)
 {
 	struct df_envelope env;
+	struct df_checksum sum;
 	struct df_buf b;
 	uint64_t size = 0;
 	enum df_err rc = df_fd_size(p->stage.fd, &size, why);
@@ -183,10 +186,11 @@ static enum df_err finish_file(struct pack *p, const struct df_msg *m,
 		return rc;
 	if (!take_items(p, m) ||
 	    !df_msg_get_u64(m, DF_M_LENGTH, &p->row.dfenv_len) ||
+	    !df_msg_get_checksum(m, &sum) ||
 	    size != p->row.dfenv_len)
 		return df_fail(why, DF_E_CORRUPT,
 			       "the cell packed something else");
-	envelope_of(p, &env);
+	envelope_of(p, &env, &sum);
 	df_buf_init(&b, DF_ENV_TEXT_MAX);
 	rc = df_envelope_encode(&b, &env, p->row.dfenv_len, why);
 	if (rc == DF_OK)

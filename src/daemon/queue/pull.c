@@ -74,7 +74,9 @@ static enum df_err publish(struct pull *p, const struct opened *o,
 	       sizeof env.peer);
 	(void)df_hex_decode(env.parcel_id, 16,
 			    df_text_of(p->row.hex)); /* keys said the same */
-	rc = df_incoming_publish(&p->q->sp, fd, &env, p->row.size, bytes, why);
+	rc = df_spool_checksum(fd, p->row.size, &env.checksum, why);
+	if (rc == DF_OK)
+		rc = df_incoming_publish(&p->q->sp, fd, &env, p->row.size, bytes, why);
 	df_fd_close(&fd);
 	return rc;
 }

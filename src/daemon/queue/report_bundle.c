@@ -80,6 +80,7 @@ static enum df_err add_envelope(struct bundle *b, const struct df_msg *m,
 	enum df_err rc = df_fd_size(b->stage.fd, &size, why);
 
 	if (rc == DF_OK && (!df_msg_get_u64(m, DF_M_LENGTH, &b->dfenv_len) ||
+			    !df_msg_get_checksum(m, &env.checksum) ||
 			    size != b->dfenv_len))
 		rc = df_fail(why, DF_E_CORRUPT, "the cell sealed another size");
 	if (rc != DF_OK)

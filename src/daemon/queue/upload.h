@@ -10,6 +10,7 @@ struct upload {
 	struct df_row_upload row;
 	struct opened o; /* fields of the header; fd and key are gone */
 	struct seen_list seen;
+	struct df_checksum checksum; /* of the whole file */
 };
 
 #endif

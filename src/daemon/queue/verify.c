@@ -105,9 +105,10 @@ static void take_home(struct verify *v, const struct seen *s)
 		facts_put(q, row.n, &s->facts, &row);
 }
 
-static void good(struct verify *v)
+static void good(struct verify *v, const struct df_msg *m)
 {
 	struct df_envelope env = {0};
+	struct df_checksum sum = {{0}};
 	struct df_why why = {0};
 	uint64_t len;
 	int fd = -1;
@@ -117,6 +118,10 @@ static void good(struct verify *v)
 	if (rc == DF_OK)
 		rc = df_spool_envelope(fd, &env, &len, NULL, &why);
 	df_fd_close(&fd);
+	if (rc == DF_OK && (!df_msg_get_checksum(m, &sum) ||
+			    !df_checksum_same(&sum, &env.checksum)))
+		rc = df_fail(&why, DF_E_CORRUPT,
+			     "a parcel does not match its checksum");
 	for (i = 0; rc == DF_OK && i < env.n_instances; i++)
 		if (seen_of(v, &env.instances[i]) == NULL)
 			break;
@@ -146,7 +151,7 @@ static void done(void *ctx, struct df_reply *r)
 		return;
 	}
 	if (r->err == DF_OK)
-		good(v);
+		good(v, r->msg);
 	else
 		bad(v, r->why.text);
 	over(v);

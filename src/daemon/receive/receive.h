@@ -5,6 +5,7 @@
 #define RECEIVE_H
 
 #include "df/channel.h"
+#include "df/checksum.h"
 #include "df/digest.h"
 #include "df/dimse.h"
 #include "df/envelope.h"
@@ -40,6 +41,7 @@ struct receive {
 	struct stage file;
 	struct df_sealer sealer;
 	struct df_sha256 sha;
+	struct df_summer summer; /* over the bytes of the file */
 	struct df_envelope env;
 	uint64_t written; /* bytes in the file */
 	uint64_t started; /* of them handed to the disk already */

@@ -24,6 +24,7 @@ static enum df_err put(struct receive *r, const void *ptr, size_t len,
 
 	if (rc != DF_OK)
 		return rc;
+	df_summer_update(&r->summer, ptr, len);
 	r->written += len;
 	if (r->written - r->started >= START_DISK_BYTES) {
 		df_fd_start_disk(r->file.fd, r->started,
@@ -128,6 +129,7 @@ static enum df_err sink_begin(void *ctx, const struct df_store_rq *rq,
 	r->started = 0;
 	begin_envelope(r, rq);
 	df_sha256_init(&r->sha);
+	df_summer_init(&r->summer);
 	rc = begin_seal(r, why);
 	if (rc != DF_OK)
 		unstage(r);
@@ -167,6 +169,7 @@ static enum df_err finish(struct receive *r, struct df_buf *trailer,
 	df_seal_release(&r->sealer);
 	df_sha256_final(&r->sha, &r->env.digest);
 	*dfenv_len = r->written;
+	df_summer_sum(&r->summer, &r->env.checksum);
 	if (rc == DF_OK)
 		rc = df_envelope_encode(trailer, &r->env, *dfenv_len, why);
 	if (rc == DF_OK)
@@ -243,5 +246,6 @@ void receive_release(struct receive *r)
 	df_fd_close(&r->file.fd);
 	df_seal_release(&r->sealer);
 	df_sha256_release(&r->sha);
+	df_summer_release(&r->summer);
 	df_wipe(&r->cek, sizeof r->cek);
 }

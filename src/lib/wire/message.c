@@ -83,6 +83,11 @@ void df_msg_put_digest(struct df_msg *m, enum df_field f,
 	df_msg_put(m, f, d->b, sizeof d->b);
 }
 
+void df_msg_put_checksum(struct df_msg *m, const struct df_checksum *sum)
+{
+	df_msg_put(m, DF_M_CHECKSUM, sum->b, sizeof sum->b);
+}
+
 /* the fields, whether the message is being built or was decoded */
 static struct df_text fields_of(const struct df_msg *m)
 {
@@ -239,6 +244,16 @@ bool df_msg_get_digest(const struct df_msg *m, enum df_field f,
 	if (!df_msg_get(m, f, &t) || t.len != sizeof d->b)
 		return false;
 	memcpy(d->b, t.ptr, sizeof d->b);
+	return true;
+}
+
+bool df_msg_get_checksum(const struct df_msg *m, struct df_checksum *sum)
+{
+	struct df_text t;
+
+	if (!df_msg_get(m, DF_M_CHECKSUM, &t) || t.len != sizeof sum->b)
+		return false;
+	memcpy(sum->b, t.ptr, sizeof sum->b);
 	return true;
 }
 

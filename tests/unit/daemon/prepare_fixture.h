@@ -214,6 +214,7 @@ static int raw(const struct object *o, const struct df_cek *cek,
 				  .size_bytes = o->len};
 	uint8_t bytes[DF_SEALED_CORE_LEN];
 	struct df_sealer s = {0};
+	struct df_summer summer = {0};
 	struct df_buf b;
 	int fd;
 
@@ -226,6 +227,10 @@ static int raw(const struct object *o, const struct df_cek *cek,
 	assert_int_equal(df_seal_finish(&s, NULL), DF_OK);
 	df_seal_release(&s);
 	*length = b.len;
+	df_summer_init(&summer);
+	df_summer_update(&summer, b.ptr, b.len);
+	df_summer_sum(&summer, &env.checksum);
+	df_summer_release(&summer);
 	df_id_new(&env.id);
 	df_id_new(&env.association);
 	strcpy(env.sop_class, o->sop_class);

@@ -50,6 +50,16 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void sum_up(struct df_checksum *sum, const char *bytes)
+{
+	struct df_summer s = {0};
+
+	df_summer_init(&s);
+	df_summer_update(&s, bytes, strlen(bytes));
+	df_summer_sum(&s, sum);
+	df_summer_release(&s);
+}
+
 static struct df_envelope raw_env(const struct df_id *id, int k)
 {
 	struct df_envelope e = {.kind = DF_ENV_RAW,
@@ -65,6 +75,7 @@ static struct df_envelope raw_env(const struct df_id *id, int k)
 	df_str_fmt(e.sop_instance, 65, "1.2.3.%d", k);
 	df_str_fmt(e.transfer_syntax, 65, "1.2.840.2");
 	e.digest.b[0] = (uint8_t)k;
+	sum_up(&e.checksum, "0123456789");
 	return e;
 }
 
@@ -326,6 +337,7 @@ static void take_parcel(struct world *w, struct df_id *id, const char *peer,
 	assert_int_equal(df_write_all(fd, "0123456789", 10, NULL), DF_OK);
 	e.id = *id;
 	e.parcel_id[0] = name;
+	sum_up(&e.checksum, "0123456789");
 	e.h0.b[0] = (uint8_t)k;
 	memset(e.peer, peer[0], DF_HEX_LEN);
 	df_str_fmt(e.study_uid, 65, "1.2.9");

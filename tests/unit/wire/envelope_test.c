@@ -26,6 +26,7 @@ static struct df_envelope sample(enum df_env_kind kind)
 	e.association = e.id;
 	e.direction = DF_ENV_MADE;
 	e.sequence = 3;
+	e.checksum.b[0] = 0x99;
 	memset(&e.h0, 0xab, sizeof e.h0);
 	if (kind == DF_ENV_PARCEL) {
 		memset(in, 0, sizeof in);
@@ -105,6 +106,9 @@ static void bad_fields_are_refused(void **state)
 	(void)snprintf(e.sop_instance, sizeof e.sop_instance, "1.2\n3");
 	assert_int_equal(df_envelope_encode(&out, &e, 1, NULL), DF_E_FORMAT);
 	e = sample(DF_ENV_RAW);
+	e.checksum.b[0] = 0; /* forgotten */
+	assert_int_equal(df_envelope_encode(&out, &e, 1, NULL), DF_E_FORMAT);
+	e = sample(DF_ENV_RAW);
 	e.id.s[0] = '/';
 	assert_int_equal(df_envelope_encode(&out, &e, 1, NULL), DF_E_FORMAT);
 	assert_int_equal(df_envelope_footer(&n, foot, 100, NULL), DF_E_TRUNC);
@@ -112,6 +116,27 @@ static void bad_fields_are_refused(void **state)
 	foot[7] = 90;
 	assert_int_equal(df_envelope_footer(&n, foot, 100, NULL), DF_E_FORMAT);
 	df_buf_release(&out);
+}
+
+/* As `printf '' | xxhsum -H2` and `printf abc | xxhsum -H2` say. */
+static void checksum_vectors(void **state)
+{
+	struct df_summer s = {0};
+	struct df_checksum sum;
+	char hex[33];
+
+	(void)state;
+	df_summer_init(&s);
+	df_summer_sum(&s, &sum);
+	df_hex_encode(hex, sum.b, sizeof sum.b);
+	assert_string_equal(hex, "99aa06d3014798d86001c324468d497f");
+	df_summer_update(&s, "a", 1);
+	df_summer_update(&s, "bc", 2);
+	df_summer_sum(&s, &sum);
+	df_hex_encode(hex, sum.b, sizeof sum.b);
+	assert_string_equal(hex, "06b05ab6733a618578af5f94892f3950");
+	df_summer_release(&s);
+	df_summer_release(&s);
 }
 
 static void hash_vectors(void **state)
@@ -141,6 +166,7 @@ int main(void)
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(damage_is_refused),
 		cmocka_unit_test(bad_fields_are_refused),
+		cmocka_unit_test(checksum_vectors),
 		cmocka_unit_test(hash_vectors),
 	};
 
