@@ -19,11 +19,19 @@ enum df_instance_state {
 	DF_INSTANCE_INSPECTED,   /* understood; raw object is its home */
 	DF_INSTANCE_PACKED,      /* a compared parcel is its home */
 	DF_INSTANCE_QUARANTINED, /* kept, not used; only a person ends it */
+	DF_INSTANCE_PURGED,	 /* let go under receipts; its digest is known */
+	DF_INSTANCE_DISCARDED,	 /* a person ended it; as if it never came */
 };
 enum df_instance_event {
 	DF_INSTANCE_UNDERSTOOD, /* the cell could read it and agrees with it */
 	DF_INSTANCE_REJECTED,   /* contradiction, unreadable, or it kills cells */
 	DF_INSTANCE_REPLACED,   /* decoded from its parcel and compared */
+	DF_INSTANCE_LET_GO,     /* retention: others hold it, by receipt */
+	/* a person's word: */
+	DF_INSTANCE_JUDGE,      /* look at the raw object again */
+	DF_INSTANCE_ACCEPT,     /* use what lies in the parcel */
+	DF_INSTANCE_SET_ASIDE,  /* another one takes its place */
+	DF_INSTANCE_DISCARD,
 };
 
 enum df_delivery_state {

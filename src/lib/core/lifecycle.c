@@ -17,6 +17,14 @@ static const struct {
 	M(INSPECTED, REPLACED, PACKED),
 	M(PACKED, UNDERSTOOD, PACKED),
 	M(PACKED, REPLACED, PACKED),
+	M(INSPECTED, LET_GO, PURGED),
+	M(PACKED, LET_GO, PURGED),
+	M(QUARANTINED, JUDGE, RECEIVED),
+	M(QUARANTINED, ACCEPT, PACKED),
+	M(INSPECTED, SET_ASIDE, QUARANTINED),
+	M(PACKED, SET_ASIDE, QUARANTINED),
+	M(PURGED, SET_ASIDE, DISCARDED), /* nothing is left to keep */
+	M(QUARANTINED, DISCARD, DISCARDED),
 #undef M
 };
 
@@ -111,10 +119,11 @@ bool df_delivery_ended(enum df_delivery_state s)
 
 const char *df_instance_state_name(enum df_instance_state s)
 {
-	static const char *const names[] = {"received", "inspected", "packed",
-					    "quarantined"};
+	static const char *const names[] = {"received",	   "inspected",
+					    "packed",	   "quarantined",
+					    "purged",	   "discarded"};
 
-	return (unsigned)s < 4 ? names[s] : "unknown";
+	return (unsigned)s < 6 ? names[s] : "unknown";
 }
 
 const char *df_delivery_state_name(enum df_delivery_state s)

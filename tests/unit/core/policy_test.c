@@ -31,9 +31,21 @@ static void lives_end_where_they_should(void **state)
 				DF_DELIVERY_REFUSED,
 				(enum df_delivery_event)e, &to));
 	}
-	for (unsigned e = 0; e <= DF_INSTANCE_REPLACED; e++)
+	for (unsigned e = 0; e <= DF_INSTANCE_LET_GO; e++)
 		assert_false(df_instance_may(DF_INSTANCE_QUARANTINED,
 					     (enum df_instance_event)e, &it));
+	/* nothing comes back from where no bytes are */
+	for (unsigned e = 0; e <= DF_INSTANCE_DISCARD; e++) {
+		if (e != DF_INSTANCE_SET_ASIDE)
+			assert_false(df_instance_may(
+				DF_INSTANCE_PURGED, (enum df_instance_event)e,
+				&it));
+		assert_false(df_instance_may(DF_INSTANCE_DISCARDED,
+					     (enum df_instance_event)e, &it));
+	}
+	/* nothing that nobody looked at is let go */
+	assert_false(df_instance_may(DF_INSTANCE_RECEIVED, DF_INSTANCE_LET_GO,
+				     &it));
 	assert_false(df_instance_may(DF_INSTANCE_RECEIVED,
 				     DF_INSTANCE_REPLACED, &it));
 }
