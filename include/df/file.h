@@ -37,6 +37,28 @@ DF_MUST_CHECK enum df_err df_dir_make(int dir, const char *name,
 DF_MUST_CHECK enum df_err df_dir_sync(int fd, const char *name,
 				      struct df_why *why);
 
+/*
+ * Makes the content of a file durable. Never repeated on the same file: after
+ * a failure the kernel may have dropped what was written, and says OK the
+ * second time.
+ */
+DF_MUST_CHECK enum df_err df_fd_sync(int fd, const char *name,
+				     struct df_why *why);
+/*
+ * True since a sync of this process failed, of content or of a directory; why
+ * (may be NULL) tells of the first. What is in memory may then be more than
+ * the disk holds: the room ends, and starts from what can be read.
+ */
+bool df_sync_failed(struct df_why *why);
+void df_sync_forget(void); /* for tests */
+
+/*
+ * Can this disk be written to? Makes a file in `dir`, syncs it, drops it from
+ * the cache, reads it again, compares, removes it. DF_E_CORRUPT when it came
+ * back with other bytes. A few milliseconds.
+ */
+DF_MUST_CHECK enum df_err df_disk_probe(int dir, struct df_why *why);
+
 /* openat with O_CLOEXEC and O_NOFOLLOW added. DF_E_NOTFOUND for ENOENT,
  * DF_E_EXISTS for EEXIST. */
 DF_MUST_CHECK enum df_err df_file_open(int *fd, int dir, const char *name,

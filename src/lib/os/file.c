@@ -90,11 +90,41 @@ enum df_err df_dir_make(int dir, const char *name, struct df_why *why)
 	return DF_OK;
 }
 
+/* Like df_sys: of the process, not of a file. What failed once stays said. */
+static struct df_why sync_failure;
+
+static enum df_err sync_fails(const char *name, struct df_why *why)
+{
+	struct df_why here;
+	enum df_err err = df_fail_sys(&here, DF_E_IO, "cannot sync '%s'", name);
+
+	if (sync_failure.err == DF_OK)
+		sync_failure = here;
+	if (why != NULL)
+		*why = here;
+	return err;
+}
+
+bool df_sync_failed(struct df_why *why)
+{
+	if (sync_failure.err != DF_OK && why != NULL)
+		*why = sync_failure;
+	return sync_failure.err != DF_OK;
+}
+
+void df_sync_forget(void)
+{
+	sync_failure = (struct df_why){0};
+}
+
 enum df_err df_dir_sync(int fd, const char *name, struct df_why *why)
 {
-	if (df_sys.fsync(fd) < 0)
-		return df_fail_sys(why, DF_E_IO, "cannot sync '%s'", name);
-	return DF_OK;
+	return df_sys.fsync(fd) < 0 ? sync_fails(name, why) : DF_OK;
+}
+
+enum df_err df_fd_sync(int fd, const char *name, struct df_why *why)
+{
+	return df_sys.fdatasync(fd) < 0 ? sync_fails(name, why) : DF_OK;
 }
 
 enum df_err df_write_all(int fd, const void *ptr, size_t len,
@@ -237,8 +267,8 @@ static enum df_err temp_write(int dir, const char *temp, mode_t mode,
 	if (err != DF_OK)
 		return err;
 	err = df_write_all(fd, ptr, len, why);
-	if (err == DF_OK && df_sys.fsync(fd) < 0)
-		err = df_fail_sys(why, DF_E_IO, "cannot sync '%s'", temp);
+	if (err == DF_OK)
+		err = df_fd_sync(fd, temp, why);
 	if (df_sys.close(fd) < 0 && err == DF_OK)
 		err = df_fail_sys(why, DF_E_IO, "cannot close '%s'", temp);
 	return err;

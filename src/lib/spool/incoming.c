@@ -35,9 +35,7 @@ enum df_err df_incoming_open(const struct df_spool *sp, const struct df_id *id,
 
 enum df_err df_incoming_sync(int fd, struct df_why *why)
 {
-	if (df_sys.fdatasync(fd) < 0)
-		return df_fail_sys(why, DF_E_IO, "cannot sync an upload");
-	return DF_OK;
+	return df_fd_sync(fd, "incoming/..", why);
 }
 
 void df_incoming_drop(struct df_spool *sp, const struct df_id *id)
@@ -78,8 +76,8 @@ enum df_err df_incoming_publish(struct df_spool *sp, int fd,
 	enum df_err rc;
 
 	rc = add_envelope(fd, env, dfenv_len, file_bytes, why);
-	if (rc == DF_OK && df_sys.fdatasync(fd) < 0)
-		rc = df_fail_sys(why, DF_E_IO, "cannot sync '%s'", env->id.s);
+	if (rc == DF_OK)
+		rc = df_fd_sync(fd, env->id.s, why);
 	if (rc == DF_OK)
 		rc = df_object_dir(sp, &env->id, why);
 	if (rc != DF_OK)

@@ -116,7 +116,7 @@ static void old_or_new(void **state)
 	for (n = 0; err != DF_OK; n++) {
 		df_sys.openat = t_openat;
 		df_sys.write = t_write;
-		df_sys.fsync = t_fsync;
+		df_sys.fsync = df_sys.fdatasync = t_fsync;
 		df_sys.renameat2 = t_rename;
 		memset(trace, 0, sizeof trace);
 		fail_at = n;
@@ -129,6 +129,8 @@ static void old_or_new(void **state)
 			break;
 		if (strchr(trace, 'r') == NULL || trace[n] == 'r')
 			content_is(dir, "old");
+		assert_true(df_sync_failed(&why) == (trace[n] == 's'));
+		df_sync_forget();
 		assert_int_equal(err, DF_E_NOSPACE);
 		assert_int_equal(why.sys, ENOSPC);
 		assert_int_equal(entries(path), 1); /* no litter */
@@ -167,6 +169,65 @@ static void reads(void **state)
 	assert_true(size <= total);
 	df_fd_close(&fd);
 	assert_int_equal(fd, -1);
+	clean(dir, path);
+}
+
+static ssize_t t_pread(int fd, void *p, size_t n, off_t at)
+{
+	ssize_t got = fails('p') ? -1 : real.pread(fd, p, n, at);
+
+	if (got > 0 && fail_at == -2)
+		((char *)p)[got - 1] ^= 1; /* one bit of what was written */
+	return got;
+}
+
+static ssize_t t_write_whole(int fd, const void *p, size_t n)
+{
+	return fails('w') ? -1 : real.write(fd, p, n);
+}
+
+static enum df_err probe(int dir, int fail, struct df_why *why)
+{
+	enum df_err err;
+
+	df_sys.openat = t_openat;
+	df_sys.write = t_write_whole;
+	df_sys.fsync = df_sys.fdatasync = t_fsync;
+	df_sys.pread = t_pread;
+	memset(trace, 0, sizeof trace);
+	fail_at = fail;
+	count = 0;
+	err = df_disk_probe(dir, why);
+	df_sys_reset();
+	return err;
+}
+
+static void a_disk_is_probed(void **state)
+{
+	char path[32];
+	int dir = dir_new(path), sub, n;
+	struct df_why why = {0}, first;
+	enum df_err err = DF_E_IO;
+
+	(void)state;
+	real = df_sys;
+	assert_int_equal(df_dir_open(&sub, dir, "sub", NULL), DF_OK);
+	assert_int_equal(probe(sub, -1, &why), DF_OK);
+	assert_false(df_sync_failed(NULL));
+	assert_int_equal(probe(sub, -2, &why), DF_E_CORRUPT);
+	for (n = 0; err != DF_OK; n++) {
+		err = probe(sub, n, &why);
+		if (err == DF_OK)
+			break;
+		assert_int_equal(err, DF_E_NOSPACE);
+		assert_int_equal(entries(path), 0);
+		assert_true(df_sync_failed(&first) == (trace[n] == 's'));
+		if (trace[n] == 's')
+			assert_string_equal(first.text, why.text);
+		df_sync_forget();
+	}
+	assert_string_equal(trace, "owssp");
+	df_fd_close(&sub);
 	clean(dir, path);
 }
 
@@ -223,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_or_new),
 		cmocka_unit_test(reads),
+		cmocka_unit_test(a_disk_is_probed),
 		cmocka_unit_test(memory_is_sealed),
 		cmocka_unit_test(spawns),
 	};
