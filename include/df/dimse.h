@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "df/err.h"
+#include "df/commitment.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,16 +36,45 @@ struct df_dimse_peer {
  * A-ASSOCIATE-RJ (PS3.8 9.3.4). */
 enum df_dimse_verdict {
 	DF_DIMSE_ACCEPT,
+	/* only to say what it commits to: no storage class is accepted */
+	DF_DIMSE_ACCEPT_REPORTS,
 	DF_DIMSE_REJECT_CALLED,	 /* permanent, user, called AE not recognised */
 	DF_DIMSE_REJECT_CALLING, /* permanent, user, calling AE not recognised
 				  */
 	DF_DIMSE_REJECT_BUSY,	 /* transient, local limit exceeded */
 };
 
+/* What to do while the peer is silent. */
+enum df_dimse_pause {
+	DF_DIMSE_READ,	 /* it said something, or ended */
+	DF_DIMSE_REPORT, /* *report is to be given over this association */
+	DF_DIMSE_SILENT, /* it was silent for too long */
+};
+/*
+ * Storage commitment on an association that was opened to us. A function that
+ * answers a request returns the status of the response: 0000, or a failure of
+ * PS3.7 annex C.
+ */
+struct df_commitment_sink {
+	void *ctx; /* borrowed */
+	/* N-ACTION: with 0 we owe a report, whatever happens to us. */
+	uint16_t (*asked)(void *ctx, const struct df_commitment *c);
+	/* N-EVENT-REPORT: the result of what we asked; 0 = durable here. */
+	uint16_t (*answered)(void *ctx, const struct df_commitment *c);
+	/* After an N-ACTION, before each wait for the peer: until fd can be
+	 * read, a report is there (*report is the callee's to release then) or
+	 * timeout_ms have passed. */
+	enum df_dimse_pause (*pause)(void *ctx, int fd, int timeout_ms,
+				     struct df_commitment *report);
+	/* The report was answered with status, or err says why it was not. */
+	void (*told)(void *ctx, enum df_err err, uint16_t status);
+};
+
 struct df_dimse_scp {
 	int idle_ms;	      /* longest silence between two commands */
 	int progress_ms;      /* longest silence inside a message or a write */
 	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
+	const struct df_commitment_sink *commitment; /* NULL: not offered */
 	void *ctx;	      /* borrowed, for admit */
 	/* Asked once, before anything is accepted. */
 	enum df_dimse_verdict (*admit)(void *ctx,
@@ -81,8 +110,9 @@ struct df_store_sink {
 
 /*
  * Serves one association on a connected socket (TCP, or one end of an AF_UNIX
- * pair) until it ends. Takes fd and closes it. Accepts C-ECHO and C-STORE for
- * every storage class and transfer syntax of the conformance statement.
+ * pair) until it ends. Takes fd and closes it. Accepts C-ECHO, C-STORE for
+ * every storage class and transfer syntax of the conformance statement, and
+ * storage commitment in both roles.
  * DF_OK after a release or a rejection of ours; DF_E_PEER when the peer
  * aborted or vanished, DF_E_TIMEOUT at a deadline, DF_E_FORMAT when it broke
  * the protocol (it then got an A-ABORT).
@@ -111,6 +141,7 @@ struct df_dimse_target {
 	const char *called;  /* theirs */
 	int connect_ms;
 	int progress_ms;
+	bool reports; /* we are the SCP of storage commitment, to report */
 };
 
 /* One presentation context: one abstract syntax, one transfer syntax. The
@@ -155,6 +186,29 @@ DF_MUST_CHECK enum df_err df_dimse_store(struct df_dimse *d,
 					 struct df_why *why);
 /* C-ECHO; DF_E_REFUSED when the status is not 0. */
 DF_MUST_CHECK enum df_err df_dimse_echo(struct df_dimse *d, struct df_why *why);
+
+/*
+ * Storage commitment on an association that we opened, with a context for its
+ * class in implicit VR little endian. df_dimse_ask sends N-ACTION,
+ * df_dimse_tell N-EVENT-REPORT (target.reports was set). DF_OK when
+ * an answer came, *status is its status; DF_E_UNSUPPORTED when the context was
+ * not accepted (the association lives).
+ */
+DF_MUST_CHECK enum df_err df_dimse_ask(struct df_dimse *d,
+				       const struct df_commitment *c,
+				       uint16_t *status, struct df_why *why);
+DF_MUST_CHECK enum df_err df_dimse_tell(struct df_dimse *d,
+					const struct df_commitment *c,
+					uint16_t *status, struct df_why *why);
+/* Where an N-EVENT-REPORT goes that comes over it, also while another answer
+ * is waited for; returns the status for the response. ctx is borrowed. */
+typedef uint16_t df_dimse_heard_fn(void *ctx, const struct df_commitment *c);
+void df_dimse_listen(struct df_dimse *d, df_dimse_heard_fn *heard, void *ctx);
+/* Reads one N-EVENT-REPORT; for when df_dimse_fd can be read. Any error means
+ * that the association is dead. */
+DF_MUST_CHECK enum df_err df_dimse_hear(struct df_dimse *d,
+					struct df_why *why);
+int df_dimse_fd(const struct df_dimse *d); /* to poll only; -1 when closed */
 
 /* True when the peer said or did something while it should be silent, that
  * is, the idle association is gone. */

@@ -54,7 +54,8 @@ static enum df_err take(struct command *c, uint16_t element, const uint8_t *ptr,
 	struct df_text t = trim(ptr, len);
 	bool number = element == 0x0100 || element == 0x0110 ||
 		      element == 0x0120 || element == 0x0800 ||
-		      element == 0x0900;
+		      element == 0x0900 || element == 0x1002 ||
+		      element == 0x1008;
 
 	if (number && len != 2)
 		return df_fail(why, DF_E_FORMAT,
@@ -84,6 +85,10 @@ static enum df_err take(struct command *c, uint16_t element, const uint8_t *ptr,
 	case 0x1000: /* affected, requested SOP instance */
 	case 0x1001:
 		take_uid(c->sop_instance, t);
+		break;
+	case 0x1002: /* event type, action type */
+	case 0x1008:
+		c->type = le16(ptr);
 		break;
 	case 0x1030:
 		if (!df_ae_valid(t) ||
@@ -183,12 +188,13 @@ enum df_err command_encode(struct df_buf *out, const struct command *c,
 {
 	struct writer w = {out, DF_OK, why};
 	bool response = (c->field & 0x8000) != 0;
+	bool requested = c->field == COMMAND_N_ACTION_RQ;
 	uint8_t zero[4] = {0};
 	size_t len;
 
 	df_buf_clear(out);
 	put(&w, 0x0000, zero, 4, 0); /* group length, filled in below */
-	put_text(&w, 0x0002, c->sop_class, 0);
+	put_text(&w, requested ? 0x0003 : 0x0002, c->sop_class, 0);
 	put_u16(&w, 0x0100, c->field);
 	put_u16(&w, response ? 0x0120 : 0x0110, c->message_id);
 	if (c->field == COMMAND_C_STORE_RQ)
@@ -198,7 +204,12 @@ enum df_err command_encode(struct df_buf *out, const struct command *c,
 		put_u16(&w, 0x0900, c->status);
 		put_text(&w, 0x0902, c->comment, ' ');
 	}
-	put_text(&w, 0x1000, c->sop_instance, 0);
+	put_text(&w, requested ? 0x1001 : 0x1000, c->sop_instance, 0);
+	if (c->type != 0)
+		put_u16(&w,
+			(c->field & 0x7fff) == COMMAND_N_ACTION_RQ ? 0x1008
+								   : 0x1002,
+			c->type);
 	if (w.err != DF_OK)
 		return w.err;
 	len = out->len - 12;

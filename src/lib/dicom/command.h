@@ -20,6 +20,10 @@ enum command_field {
 	COMMAND_C_ECHO_RQ = 0x0030,
 	COMMAND_C_ECHO_RSP = 0x8030,
 	COMMAND_C_CANCEL_RQ = 0x0fff,
+	COMMAND_N_EVENT_REPORT_RQ = 0x0100,
+	COMMAND_N_EVENT_REPORT_RSP = 0x8100,
+	COMMAND_N_ACTION_RQ = 0x0130,
+	COMMAND_N_ACTION_RSP = 0x8130,
 };
 #define COMMAND_NO_DATASET 0x0101
 
@@ -28,6 +32,7 @@ struct command {
 	uint16_t message_id;   /* of a request; of a response: responded to */
 	uint16_t dataset_type; /* 0x0101 = no data set follows */
 	uint16_t status;
+	uint16_t type; /* of the event or action; 0 = none */
 	char sop_class[DF_UID_CAP];    /* affected or requested */
 	char sop_instance[DF_UID_CAP]; /* "" when absent or invalid */
 	char move_originator[DF_AE_CAP];

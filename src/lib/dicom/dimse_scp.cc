@@ -2,7 +2,7 @@
  * dimse_scp.cc - answers one association. DCMTK negotiates and frames; the
  * bytes of data sets go from its PDU buffer straight to the sink.
  */
-#include "message_io.h"
+#include "scp.h"
 
 #include <cstring>
 #include <unistd.h>
@@ -59,26 +59,14 @@ uint16_t df_store_status(enum df_err err)
 	return 0x0110; /* processing failure */
 }
 
-struct scp {
-	struct channel ch;
-	struct df_wire wire;
-	const struct df_dimse_scp *cfg;
-	const struct df_store_sink *sink;
-	T_ASC_Network *net;
-	/* transfer syntax of each accepted context, by id; "" = not accepted */
-	char syntax[256][DF_UID_CAP];
-};
-
-static void copy_text(char *to, size_t cap, const char *from)
+static bool class_known(const struct scp *s, const char *uid)
 {
-	size_t n = strnlen(from, cap - 1);
+	const struct df_dimse_scp *cfg = s->cfg;
 
-	memcpy(to, from, n);
-	to[n] = 0;
-}
-
-static bool class_known(const struct df_dimse_scp *cfg, const char *uid)
-{
+	if (strcmp(uid, DF_COMMITMENT_CLASS) == 0)
+		return cfg->commitment != nullptr;
+	if (s->reports_only && strcmp(uid, UID_VerificationSOPClass) != 0)
+		return false;
 	return strcmp(uid, UID_VerificationSOPClass) == 0 ||
 	       df_storage_class_known(uid) ||
 	       (cfg->unknown_classes && df_uid_name(uid)[0] == 0);
@@ -100,8 +88,9 @@ static void answer_context(struct scp *s, T_ASC_PresentationContext *pc)
 	T_ASC_Parameters *params = s->ch.assoc->params;
 	uint8_t id = pc->presentationContextID;
 	T_ASC_P_ResultReason why_not = ASC_P_TRANSFERSYNTAXESNOTSUPPORTED;
+	bool commitment = strcmp(pc->abstractSyntax, DF_COMMITMENT_CLASS) == 0;
 
-	if (!class_known(s->cfg, pc->abstractSyntax)) {
+	if (!class_known(s, pc->abstractSyntax)) {
 		why_not = ASC_P_ABSTRACTSYNTAXNOTSUPPORTED;
 		(void)ASC_refusePresentationContext(params, id, why_not);
 		return;
@@ -109,10 +98,15 @@ static void answer_context(struct scp *s, T_ASC_PresentationContext *pc)
 	for (int i = 0; i < pc->transferSyntaxCount; i++) {
 		const char *uid = pc->proposedTransferSyntaxes[i];
 
-		if (!syntax_known(uid))
+		if (commitment ? !commitment_syntax(uid) : !syntax_known(uid))
 			continue;
-		if (ASC_acceptPresentationContext(params, id, uid).good())
-			copy_text(s->syntax[id], DF_UID_CAP, uid);
+		/* of its roles a peer may have what it proposes */
+		if (ASC_acceptPresentationContext(
+			    params, id, uid,
+			    commitment ? pc->proposedRole
+				       : ASC_SC_ROLE_DEFAULT)
+			    .good())
+			scp_copy(s->syntax[id], DF_UID_CAP, uid);
 		return;
 	}
 	(void)ASC_refusePresentationContext(params, id, why_not);
@@ -150,15 +144,16 @@ static enum df_err negotiate(struct scp *s, bool *open, struct df_why *why)
 	(void)ASC_getAPTitles(params, peer.calling, sizeof peer.calling,
 			      peer.called, sizeof peer.called, responding,
 			      sizeof responding);
-	copy_text(peer.implementation, sizeof peer.implementation,
+	scp_copy(peer.implementation, sizeof peer.implementation,
 		  params->theirImplementationClassUID);
 	verdict = DF_DIMSE_REJECT_CALLING;
 	if (df_ae_valid(df_text_of(peer.calling)))
 		verdict = df_ae_valid(df_text_of(peer.called))
 				  ? s->cfg->admit(s->cfg->ctx, &peer)
 				  : DF_DIMSE_REJECT_CALLED;
-	if (verdict != DF_DIMSE_ACCEPT)
+	if (verdict != DF_DIMSE_ACCEPT && verdict != DF_DIMSE_ACCEPT_REPORTS)
 		return refuse(s, verdict, why);
+	s->reports_only = verdict == DF_DIMSE_ACCEPT_REPORTS;
 	n = ASC_countPresentationContexts(params);
 	for (int i = 0; i < n; i++) {
 		T_ASC_PresentationContext pc;
@@ -229,11 +224,11 @@ static enum df_err store(struct scp *s, const struct command *c,
 	struct command rsp = {};
 	enum df_err verdict, rc;
 
-	copy_text(rq.sop_class, sizeof rq.sop_class, c->sop_class);
-	copy_text(rq.sop_instance, sizeof rq.sop_instance, c->sop_instance);
-	copy_text(rq.transfer_syntax, sizeof rq.transfer_syntax,
+	scp_copy(rq.sop_class, sizeof rq.sop_class, c->sop_class);
+	scp_copy(rq.sop_instance, sizeof rq.sop_instance, c->sop_instance);
+	scp_copy(rq.transfer_syntax, sizeof rq.transfer_syntax,
 		  s->syntax[context]);
-	copy_text(rq.move_originator, sizeof rq.move_originator,
+	scp_copy(rq.move_originator, sizeof rq.move_originator,
 		  c->move_originator);
 	rq.message_id = c->message_id;
 	if (c->dataset_type == COMMAND_NO_DATASET || rq.sop_class[0] == 0 ||
@@ -252,10 +247,10 @@ static enum df_err store(struct scp *s, const struct command *c,
 	rsp.message_id = c->message_id;
 	rsp.dataset_type = COMMAND_NO_DATASET;
 	rsp.status = df_store_status(verdict);
-	copy_text(rsp.sop_class, sizeof rsp.sop_class, c->sop_class);
-	copy_text(rsp.sop_instance, sizeof rsp.sop_instance, c->sop_instance);
+	scp_copy(rsp.sop_class, sizeof rsp.sop_class, c->sop_class);
+	scp_copy(rsp.sop_instance, sizeof rsp.sop_instance, c->sop_instance);
 	if (verdict != DF_OK)
-		copy_text(rsp.comment, sizeof rsp.comment,
+		scp_copy(rsp.comment, sizeof rsp.comment,
 			  df_err_text(verdict));
 	return command_write(&s->ch, &rsp, context, why);
 }
@@ -281,8 +276,27 @@ static enum df_err other(struct scp *s, const struct command *c,
 	rsp.message_id = c->message_id;
 	rsp.dataset_type = COMMAND_NO_DATASET;
 	rsp.status = c->field == COMMAND_C_ECHO_RQ ? 0x0000 : 0x0211;
-	copy_text(rsp.sop_class, sizeof rsp.sop_class, c->sop_class);
+	scp_copy(rsp.sop_class, sizeof rsp.sop_class, c->sop_class);
 	return command_write(&s->ch, &rsp, context, why);
+}
+
+/* One command that has come, and its answer. */
+static enum df_err serve_command(struct scp *s, const struct command *c,
+				 uint8_t context, struct df_why *why)
+{
+	bool has_sink = s->cfg->commitment != nullptr;
+
+	if (s->syntax[context][0] == 0)
+		return df_fail(why, DF_E_FORMAT,
+			       "command on a context that was not accepted");
+	if (c->field == COMMAND_C_STORE_RQ)
+		return store(s, c, context, why);
+	if (has_sink && (c->field == COMMAND_N_ACTION_RQ ||
+			 c->field == COMMAND_N_EVENT_REPORT_RQ))
+		return commitment_rq(s, c, context, why);
+	if (c->field == COMMAND_N_EVENT_REPORT_RSP)
+		return commitment_rsp(s, c, context, why);
+	return other(s, c, context, why);
 }
 
 static enum df_err serve_messages(struct scp *s, struct df_why *why)
@@ -290,9 +304,11 @@ static enum df_err serve_messages(struct scp *s, struct df_why *why)
 	for (;;) {
 		struct command c;
 		uint8_t context = 0;
-		enum df_err rc = DF_OK;
+		enum df_err rc = commitment_pause(s, why);
 		enum flow f;
 
+		if (rc != DF_OK)
+			return rc;
 		s->wire.read_ms = s->cfg->idle_ms;
 		f = command_read(&s->ch, &c, &context, &rc, why);
 		s->wire.read_ms = s->cfg->progress_ms;
@@ -302,12 +318,7 @@ static enum df_err serve_messages(struct scp *s, struct df_why *why)
 		}
 		if (f == FLOW_ENDED)
 			return rc;
-		if (s->syntax[context][0] == 0)
-			return df_fail(why, DF_E_FORMAT,
-				       "command on a context that was not "
-				       "accepted");
-		rc = c.field == COMMAND_C_STORE_RQ ? store(s, &c, context, why)
-						   : other(s, &c, context, why);
+		rc = serve_command(s, &c, context, why);
 		if (rc != DF_OK)
 			return rc;
 	}
@@ -342,6 +353,7 @@ static enum df_err serve_association(struct scp *s, struct df_why *why)
 		rc = negotiate(s, &open, why);
 	if (rc == DF_OK && open)
 		rc = serve_messages(s, why);
+	commitment_end(s);
 	if (rc != DF_OK && rc != DF_E_PEER)
 		(void)ASC_abortAssociation(s->ch.assoc);
 	return rc;

@@ -2,7 +2,7 @@
  * dimse_scu.cc - opens associations and stores: data set bytes go out as they
  * lie in memory, cut into PDVs by DCMTK's P-DATA service.
  */
-#include "message_io.h"
+#include "scu.h"
 
 #include <cstdio>
 #include <cstring>
@@ -35,29 +35,6 @@ enum df_err df_store_status_err(uint16_t status)
 	}
 }
 
-struct proposed {
-	char sop_class[DF_UID_CAP];
-	char transfer_syntax[DF_UID_CAP];
-	uint8_t id; /* 0 = not accepted */
-};
-
-struct df_dimse {
-	struct channel ch;
-	struct df_wire wire;
-	df_layer layer;
-	T_ASC_Network *net;
-	struct proposed *contexts;
-	size_t n;
-	uint16_t next_id;
-	bool open;
-
-	df_dimse()
-	    : ch(), wire(), layer(&wire), net(nullptr), contexts(nullptr), n(0),
-	      next_id(1), open(false)
-	{
-	}
-};
-
 static void destroy(struct df_dimse *d)
 {
 	if (d->ch.assoc != nullptr)
@@ -71,19 +48,23 @@ static void destroy(struct df_dimse *d)
 
 static enum df_err propose(struct df_dimse *d, T_ASC_Parameters *params,
 			   const struct df_dimse_context *contexts, size_t n,
-			   struct df_why *why)
+			   bool reports, struct df_why *why)
 {
 	d->contexts = new proposed[n]();
 	for (size_t i = 0; i < n; i++) {
 		const char *ts[1] = {contexts[i].transfer_syntax};
 		struct proposed *p = &d->contexts[i];
+		bool scp = reports && strcmp(contexts[i].sop_class,
+					     DF_COMMITMENT_CLASS) == 0;
 
 		if (df_str_copy(p->sop_class, DF_UID_CAP,
 				df_text_of(contexts[i].sop_class)) != DF_OK ||
 		    df_str_copy(p->transfer_syntax, DF_UID_CAP,
 				df_text_of(ts[0])) != DF_OK ||
 		    ASC_addPresentationContext(params, (uint8_t)(2 * i + 1),
-					       p->sop_class, ts, 1)
+					       p->sop_class, ts, 1,
+					       scp ? ASC_SC_ROLE_SCP
+						   : ASC_SC_ROLE_DEFAULT)
 			    .bad())
 			return df_fail(why, DF_E_FORMAT,
 				       "cannot propose context %zu", i);
@@ -200,7 +181,7 @@ static enum df_err open_target(struct df_dimse **out,
 	    ASC_createAssociationParameters(&params, DF_DIMSE_PDU_MAX).bad())
 		rc = df_fail(why, DF_E_IO, "cannot set up DCMTK's network");
 	if (rc == DF_OK)
-		rc = propose(d, params, contexts, n, why);
+		rc = propose(d, params, contexts, n, target->reports, why);
 	if (rc == DF_OK)
 		rc = request(d, target, params, why);
 	else if (params != nullptr)
@@ -213,9 +194,9 @@ static enum df_err open_target(struct df_dimse **out,
 	return DF_OK;
 }
 
-static const struct proposed *context_for(const struct df_dimse *d,
-					  const char *sop_class,
-					  const char *transfer_syntax)
+const struct proposed *scu_context(const struct df_dimse *d,
+				   const char *sop_class,
+				   const char *transfer_syntax)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		const struct proposed *p = &d->contexts[i];
@@ -227,14 +208,34 @@ static const struct proposed *context_for(const struct df_dimse *d,
 	return nullptr;
 }
 
-/* Sends a request and waits for the response that answers it. */
-static enum df_err exchange(struct df_dimse *d, struct command *rq,
-			    uint8_t context, const void *ptr, size_t len,
-			    struct command *rsp, struct df_why *why)
+/* Waits for the next response; reports that come before it are taken. */
+static enum df_err await(struct df_dimse *d, struct command *rsp,
+			 uint8_t *answered, struct df_why *why)
+{
+	enum df_err rc = DF_OK;
+
+	while (rc == DF_OK) {
+		enum flow f = command_read(&d->ch, rsp, answered, &rc, why);
+
+		if (f == FLOW_RELEASE)
+			return df_fail(why, DF_E_PEER,
+				       "the peer released in place of an "
+				       "answer");
+		if (f == FLOW_ENDED)
+			return rc;
+		if (rsp->field != COMMAND_N_EVENT_REPORT_RQ)
+			return DF_OK;
+		rc = scu_heard(d, rsp, *answered, why);
+	}
+	return rc;
+}
+
+enum df_err scu_exchange(struct df_dimse *d, struct command *rq,
+			 uint8_t context, const void *ptr, size_t len,
+			 struct command *rsp, struct df_why *why)
 {
 	enum df_err rc;
 	uint8_t answered = 0;
-	enum flow f;
 
 	rq->message_id = d->next_id++;
 	rc = command_write(&d->ch, rq, context, why);
@@ -242,11 +243,8 @@ static enum df_err exchange(struct df_dimse *d, struct command *rq,
 		rc = dataset_write(&d->ch, ptr, len, context, why);
 	if (rc != DF_OK)
 		return rc;
-	f = command_read(&d->ch, rsp, &answered, &rc, why);
-	if (f == FLOW_RELEASE)
-		return df_fail(why, DF_E_PEER,
-			       "the peer released in place of an answer");
-	if (f == FLOW_ENDED)
+	rc = await(d, rsp, &answered, why);
+	if (rc != DF_OK)
 		return rc;
 	if (rsp->field != (rq->field | 0x8000) || answered != context ||
 	    rsp->message_id != rq->message_id ||
@@ -263,7 +261,7 @@ static enum df_err store(struct df_dimse *d, const struct df_store_rq *rq,
 			 struct df_why *why)
 {
 	const struct proposed *p =
-		context_for(d, rq->sop_class, rq->transfer_syntax);
+		scu_context(d, rq->sop_class, rq->transfer_syntax);
 	bool deflated = strcmp(rq->transfer_syntax, DF_TS_DEFLATED_LE) == 0;
 	struct command ask = {}, answer = {};
 	std::string padded;
@@ -291,7 +289,7 @@ static enum df_err store(struct df_dimse *d, const struct df_store_rq *rq,
 		       rq->sop_class);
 	(void)snprintf(ask.sop_instance, sizeof ask.sop_instance, "%s",
 		       rq->sop_instance);
-	rc = exchange(d, &ask, p->id, ptr, len, &answer, why);
+	rc = scu_exchange(d, &ask, p->id, ptr, len, &answer, why);
 	if (rc != DF_OK)
 		return rc;
 	rsp->status = answer.status;
@@ -317,7 +315,7 @@ static enum df_err echo(struct df_dimse *d, struct df_why *why)
 	ask.dataset_type = COMMAND_NO_DATASET;
 	(void)snprintf(ask.sop_class, sizeof ask.sop_class, "%s",
 		       DF_VERIFICATION_CLASS);
-	rc = exchange(d, &ask, p->id, nullptr, 0, &answer, why);
+	rc = scu_exchange(d, &ask, p->id, nullptr, 0, &answer, why);
 	if (rc == DF_OK && answer.status != 0)
 		rc = df_fail(why, DF_E_REFUSED, "C-ECHO status %04x",
 			     answer.status);
@@ -337,7 +335,7 @@ extern "C" bool df_dimse_accepts(const struct df_dimse *d,
 				 const char *sop_class,
 				 const char *transfer_syntax)
 {
-	return context_for(d, sop_class, transfer_syntax) != nullptr;
+	return scu_context(d, sop_class, transfer_syntax) != nullptr;
 }
 
 extern "C" enum df_err df_dimse_store(struct df_dimse *d,

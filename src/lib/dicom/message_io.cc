@@ -100,6 +100,31 @@ enum flow command_read(struct channel *ch, struct command *c, uint8_t *context,
 	return *err == DF_OK ? FLOW_DATA : FLOW_ENDED;
 }
 
+enum df_err dataset_collect(struct channel *ch, uint8_t context,
+			    struct df_buf *to, struct df_why *why)
+{
+	struct pace pace = {};
+	enum df_err rc = DF_OK;
+	DUL_PDV pdv;
+
+	do {
+		enum flow f = pdv_next(ch, &pdv, &rc, why);
+
+		if (f == FLOW_ENDED)
+			return rc;
+		if (f == FLOW_RELEASE || pdv.pdvType != DUL_DATASETPDV ||
+		    pdv.presentationContextID != context)
+			return df_fail(why, DF_E_FORMAT,
+				       "a data set was interrupted");
+		if (!pdv.lastPDV && !pace_kept(&pace, pdv.fragmentLength,
+					       ch->wire->progress_ms))
+			return df_fail(why, DF_E_TIMEOUT,
+				       "a data set came too slowly");
+		rc = df_buf_add(to, pdv.data, pdv.fragmentLength, why);
+	} while (rc == DF_OK && !pdv.lastPDV);
+	return rc;
+}
+
 static enum df_err write_pdvs(struct channel *ch, const void *ptr, size_t len,
 			      uint8_t context, DUL_DATAPDV type,
 			      struct df_why *why)

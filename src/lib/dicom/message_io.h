@@ -41,6 +41,10 @@ enum flow pdv_next(struct channel *ch, DUL_PDV *pdv, enum df_err *err,
 enum flow command_read(struct channel *ch, struct command *c, uint8_t *context,
 		       enum df_err *err, struct df_why *why);
 
+/* Appends the data set that follows a command; *err says what ended it. */
+enum df_err dataset_collect(struct channel *ch, uint8_t context,
+			    struct df_buf *to, struct df_why *why);
+
 /* Writes a command set, then (data != NULL) a data set, on a context. */
 enum df_err command_write(struct channel *ch, const struct command *c,
 			  uint8_t context, struct df_why *why);

@@ -21,6 +21,7 @@ df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
 {
 	int one = 1;
 
+	wire->fd = fd;
 	/* fails on AF_UNIX, which needs none of it */
 	tcp_ = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0;
 	if (tcp_)
@@ -155,6 +156,7 @@ void df_connection::close()
 	(void)shutdown(getSocket(), SHUT_WR);
 	(void)::close(getSocket());
 	setSocket(-1);
+	wire_->fd = -1;
 }
 
 void df_connection::closeTransportConnection()

@@ -17,6 +17,7 @@ struct df_wire {
 	int progress_ms; /* the same inside a message and for writes */
 	bool timed_out;
 	bool closed; /* the peer ended the connection */
+	int fd;	     /* of the connection, for poll; -1 when it is closed */
 	int sys;     /* errno of a failed read or write */
 };
 
