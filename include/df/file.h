@@ -45,6 +45,13 @@ DF_MUST_CHECK enum df_err df_dir_sync(int fd, const char *name,
 DF_MUST_CHECK enum df_err df_fd_sync(int fd, const char *name,
 				     struct df_why *why);
 /*
+ * Lets the next read come from the disk, not from the cache: after a failed
+ * sync, of this or of an earlier process, the cache holds what the disk may
+ * not. Syncs first, so that nothing is lost that can still be kept.
+ */
+DF_MUST_CHECK enum df_err df_fd_from_disk(int fd, const char *name,
+					  struct df_why *why);
+/*
  * True since a sync of this process failed, of content or of a directory; why
  * (may be NULL) tells of the first. What is in memory may then be more than
  * the disk holds: the room ends, and starts from what can be read.

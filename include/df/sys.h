@@ -26,6 +26,8 @@ struct df_sys {
 	int (*fsync)(int fd);
 	int (*fdatasync)(int fd);
 	int (*ftruncate)(int fd, off_t len);
+	int (*fallocate)(int fd, int mode, off_t at, off_t len);
+	int (*fadvise)(int fd, off_t at, off_t len, int advice); /* 0 or -1 */
 	int (*renameat2)(int from_dir, const char *from, int to_dir,
 			 const char *to, unsigned flags);
 	int (*unlinkat)(int dir, const char *name, int flags);

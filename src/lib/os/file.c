@@ -127,6 +127,17 @@ enum df_err df_fd_sync(int fd, const char *name, struct df_why *why)
 	return df_sys.fdatasync(fd) < 0 ? sync_fails(name, why) : DF_OK;
 }
 
+enum df_err df_fd_from_disk(int fd, const char *name, struct df_why *why)
+{
+	enum df_err err = df_fd_sync(fd, name, why);
+
+	/* a file system that keeps its pages all the same (tmpfs) has no other
+	 * place for them */
+	if (err == DF_OK)
+		(void)df_sys.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return err;
+}
+
 enum df_err df_write_all(int fd, const void *ptr, size_t len,
 			 struct df_why *why)
 {

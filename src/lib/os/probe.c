@@ -19,10 +19,9 @@ static enum df_err compare(int fd, const uint8_t *wanted, struct df_why *why)
 	uint8_t found[PROBE_LEN];
 	enum df_err err;
 
-	/* what is clean leaves the cache; a file system that keeps it there
-	 * all the same has no other place for it */
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	err = df_pread_all(fd, found, sizeof found, 0, why);
+	err = df_fd_from_disk(fd, PROBE_NAME, why);
+	if (err == DF_OK)
+		err = df_pread_all(fd, found, sizeof found, 0, why);
 	if (err == DF_OK && memcmp(found, wanted, sizeof found) != 0)
 		err = df_fail(why, DF_E_CORRUPT,
 			      "the disk gives back other bytes than were "
@@ -44,8 +43,6 @@ enum df_err df_disk_probe(int dir, struct df_why *why)
 	if (err != DF_OK)
 		return err;
 	err = df_write_all(fd, bytes, sizeof bytes, why);
-	if (err == DF_OK)
-		err = df_fd_sync(fd, PROBE_NAME, why);
 	if (err == DF_OK)
 		err = df_dir_sync(dir, PROBE_NAME, why);
 	if (err == DF_OK)
