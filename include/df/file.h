@@ -52,9 +52,10 @@ DF_MUST_CHECK enum df_err df_fd_sync(int fd, const char *name,
 DF_MUST_CHECK enum df_err df_fd_from_disk(int fd, const char *name,
 					  struct df_why *why);
 /*
- * True since a sync of this process failed, of content or of a directory; why
- * (may be NULL) tells of the first. What is in memory may then be more than
- * the disk holds: the room ends, and starts from what can be read.
+ * True since a sync of this process failed, of content or of a directory, and
+ * not for want of space; why (may be NULL) tells of the first. What is in
+ * memory may then be more than the disk holds: the room ends, and starts from
+ * what can be read.
  */
 bool df_sync_failed(struct df_why *why);
 void df_sync_forget(void); /* for tests */

@@ -98,7 +98,7 @@ static enum df_err sync_fails(const char *name, struct df_why *why)
 	struct df_why here;
 	enum df_err err = df_fail_sys(&here, DF_E_IO, "cannot sync '%s'", name);
 
-	if (sync_failure.err == DF_OK)
+	if (sync_failure.err == DF_OK && err != DF_E_NOSPACE)
 		sync_failure = here;
 	if (why != NULL)
 		*why = here;
