@@ -92,6 +92,11 @@ struct df_row_instance {
 };
 int64_t df_journal_instance_add(struct df_journal *j,
 				const struct df_row_instance *r);
+/* A raw object that has come, and its instance: a note, for the object says
+ * both again. */
+void df_journal_arrival_note(struct df_journal *j,
+			     const struct df_row_instance *r,
+			     uint64_t dfenv_len, uint64_t bytes);
 bool df_journal_instance(struct df_journal *j, int64_t n,
 			 struct df_row_instance *r);
 /*
@@ -126,7 +131,7 @@ enum df_instances_of {
 size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 			    int64_t key, struct df_row_instance *rows,
 			    size_t max);
-/* A second copy of the same bytes came: kept as a note. */
+/* A second copy of the same bytes came: a note. */
 void df_journal_extra_add(struct df_journal *j, int64_t instance,
 			  const struct df_id *association, int64_t now_ms);
 /* Before a cell gets it: one more death unless settled. Returns the deaths
@@ -188,6 +193,8 @@ void df_journal_study_touch(struct df_journal *j, const char *uid,
 			    const char *peer, const char *source,
 			    int64_t received_ms, struct df_row_study *s);
 bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s);
+/* Is a study open that this AE title brought here? */
+bool df_journal_study_in_flight(struct df_journal *j, const char *calling);
 /* peer NULL = of the first peer that brought it ("" = ours). */
 bool df_journal_study_find(struct df_journal *j, const char *uid,
 			   const char *peer, struct df_row_study *s);
@@ -219,6 +226,7 @@ struct df_study_counts {
 	uint64_t held;        /* deliveries */
 	uint64_t deferred;
 	uint64_t refused;
+	uint64_t purged; /* instances whose bytes were let go */
 };
 void df_journal_study_counts(struct df_journal *j, int64_t n,
 			     struct df_study_counts *c);
@@ -228,6 +236,7 @@ enum df_parcel_state {
 	DF_PARCEL_UNVERIFIED, /* made, not yet decoded and compared */
 	DF_PARCEL_READY,
 	DF_PARCEL_BAD,
+	DF_PARCEL_PURGED, /* let go; its place in the stream stays known */
 };
 struct df_row_parcel {
 	int64_t n;
@@ -478,9 +487,33 @@ void df_journal_timers_shift(struct df_journal *j, int64_t by_ms);
 void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
 			   int64_t latest_ms);
 
+/* --- the ledger: what was settled and stands in no object -------------------- */
+struct df_ledger_account {
+	uint64_t facts;	  /* lines read, or put back */
+	uint64_t damaged; /* lines that do not match their checksum */
+};
+/*
+ * Appends to spool/ledger what was settled since, and syncs it. To be called
+ * after a commit, with nothing uncommitted. Nothing waits for it: when it
+ * fails, everything stands in the journal and the next call says it again.
+ */
+DF_MUST_CHECK enum df_err df_ledger_flush(struct df_spool *sp,
+					  struct df_journal *j,
+					  struct df_why *why);
+/* Puts back what the journal has not seen: of a new journal all, else what
+ * was appended to the file behind its back. After the objects were adopted. */
+DF_MUST_CHECK enum df_err df_ledger_replay(struct df_spool *sp,
+					   struct df_journal *j,
+					   struct df_ledger_account *out,
+					   struct df_why *why);
+/* Reads every line; no ledger is an empty one. */
+DF_MUST_CHECK enum df_err df_ledger_check(const struct df_spool *sp,
+					  struct df_ledger_account *out,
+					  struct df_why *why);
+
 /* --- start ------------------------------------------------------------------ */
 struct df_recovery {
-	uint64_t swept;    /* staging files removed */
+	uint64_t swept;    /* unfinished files, never acknowledged: removed */
 	uint64_t adopted;  /* objects that had no row */
 	uint64_t dropped;  /* files that something else replaces */
 	uint64_t lost;     /* rows whose object is gone */

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql.h"
+#include "ledger.h"
 
-#define STATEMENTS 160
+#define STATEMENTS 320
 #define LOG_BYTES (9 << 19) /* a thousand pages, and what comes over that */
 #define SCHEMA_VERSION 1
 
@@ -93,7 +93,23 @@ static const char schema[] =
 	"CREATE TABLE reports(n INTEGER PRIMARY KEY, object TEXT, hex TEXT,"
 	" peer TEXT, direction INT, stored INT, verdict INT, UNIQUE(hex));"
 	"CREATE INDEX reports_object ON reports(object);"
-	"CREATE INDEX reports_open ON reports(n) WHERE stored = 0;";
+	"CREATE INDEX reports_open ON reports(n) WHERE stored = 0;"
+	/* retention (retained.c) and what people decided (decisions.c) */
+	"CREATE TABLE retained(study INTEGER PRIMARY KEY, confirmed INT,"
+	" bytes INT, purged INT, purged_bytes INT);"
+	"CREATE INDEX retained_order ON retained(confirmed, study)"
+	" WHERE confirmed > 0;"
+	"CREATE TABLE decisions(n INTEGER PRIMARY KEY, instance INT, at INT,"
+	" what INT, who TEXT, reason TEXT);"
+	"CREATE INDEX decisions_instance ON decisions(instance, n);"
+	"CREATE INDEX instances_kept ON instances(n) WHERE report = 4;"
+	"CREATE INDEX instances_gone ON instances(n) WHERE state = 5;"
+	/* for the ledger: rows that it must say (again), and which file it is */
+	"CREATE TABLE changed(kind TEXT, key, PRIMARY KEY(kind, key))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE ledger(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT,"
+	" bytes INT, base INT);"
+	"INSERT INTO ledger VALUES(1, '', 0, 0);";
 
 static void fail(struct df_journal *j, const char *what)
 {
@@ -291,6 +307,8 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	if (j->failed == DF_OK && version == 0) {
 		exec(j, "BEGIN IMMEDIATE");
 		exec(j, schema);
+		for (size_t i = 0; i < df_n_fact_kinds; i++)
+			exec(j, df_fact_kinds[i].triggers);
 		exec(j, "PRAGMA user_version = 1");
 		exec(j, "COMMIT");
 	} else if (j->failed == DF_OK && version != SCHEMA_VERSION) {
@@ -334,6 +352,8 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 		return rc;
 	}
 	(void)sqlite3_busy_timeout(j->db, 2000); /* cannot fail */
+	if (df_ledger_functions(j->db) != SQLITE_OK)
+		fail(j, "add functions to");
 	exec(j, "PRAGMA locking_mode = EXCLUSIVE");
 	exec(j, "PRAGMA journal_mode = WAL");
 	exec(j, "PRAGMA synchronous = FULL");
