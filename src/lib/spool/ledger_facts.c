@@ -73,6 +73,30 @@ const struct df_fact_kind df_fact_kinds[] = {
 	.first = true,
 	},
 	{
+	"parcel",
+	TRIGGER("parcel", "UPDATE OF state ON parcels",
+		"NEW.state >= 2 OR OLD.state >= 2", "parcel", "NEW.n"),
+	"SELECT json_object('kind', 'parcel', 'parcel', hex,"
+	" 'object', object, " STUDY_FIELDS ", 'direction', direction,"
+	" 'peer', p.peer, 'epoch', p.epoch, 'sequence', p.sequence,"
+	" 'h0', hex(p.h0), 'previous', hex(previous), 'dfenv', dfenv,"
+	" 'state', p.state, 'created', created)"
+	" FROM changed JOIN parcels p ON p.n = key"
+	" JOIN studies s ON s.n = p.study WHERE kind = 'parcel'",
+	ALL("parcel", "n") "parcels WHERE state >= 2",
+	/* what is no object any more: its place in the stream stays known */
+	{"INSERT OR IGNORE INTO parcels(hex, object, study, direction, peer,"
+	 " epoch, sequence, h0, previous, dfenv, state, deaths, created)"
+	 " SELECT " F("parcel") ", " F("object") ", study, " F("direction")
+	 ", " F("peer") ", " F("epoch") ", " F("sequence") ", "
+	 BLOB_OF("h0") ", " BLOB_OF("previous") ", " F("dfenv") ", "
+	 F("state") ", 0, " F("created") " FROM (SELECT " STUDY " AS study)"
+	 " WHERE study IS NOT NULL AND " F("state") " >= 2",
+	 "UPDATE parcels SET state = " F("state") " WHERE hex = "
+	 F("parcel") " AND " F("state") " >= 2", NULL},
+	.first = true,
+	},
+	{
 	"instance",
 	TRIGGER("instance_new", "INSERT ON instances",
 		"NEW.state >= 3 OR NEW.report <> 0", "instance", "NEW.n")
@@ -239,6 +263,40 @@ const struct df_fact_kind df_fact_kinds[] = {
 	 F("offset") ", " F("file") ", " F("state") ", " F("err") ", "
 	 F("why") ", " F("deaths") ", " F("at") " WHERE " F("state")
 	 " IS NOT NULL", NULL},
+	.first = false,
+	},
+	{
+	"decision",
+	TRIGGER("decision", "INSERT ON decisions", "true", "decision",
+		"NEW.n"),
+	"SELECT json_object('kind', 'decision', 'peer', i.peer,"
+	" 'sop', i.sop, 'digest', hex(i.digest), 'object', i.object,"
+	" 'at', d.at, 'what', d.what, 'who', d.who, 'reason', d.reason)"
+	" FROM changed JOIN decisions d ON d.n = key"
+	" JOIN instances i ON i.n = d.instance WHERE kind = 'decision'",
+	ALL("decision", "n") "decisions",
+	{"INSERT INTO decisions(instance, at, what, who, reason)"
+	 " SELECT instance, " F("at") ", " F("what") ", " F("who") ", "
+	 F("reason") " FROM (SELECT " INSTANCE " AS instance) x"
+	 " WHERE instance IS NOT NULL AND NOT EXISTS (SELECT 1 FROM"
+	 " decisions d WHERE d.instance = x.instance AND at = " F("at")
+	 " AND what = " F("what") ")", NULL, NULL},
+	.first = false,
+	},
+	{
+	"retained",
+	TRIGGER("retained", "INSERT ON retained", "NEW.purged > 0",
+		"retained", "NEW.study"),
+	"SELECT json_object('kind', 'retained', " STUDY_FIELDS ","
+	" 'confirmed', confirmed, 'bytes', bytes, 'purged', purged,"
+	" 'purged_bytes', purged_bytes)"
+	" FROM changed JOIN retained r ON r.study = key"
+	" JOIN studies s ON s.n = key WHERE kind = 'retained'",
+	ALL("retained", "study") "retained WHERE purged > 0",
+	{"INSERT OR REPLACE INTO retained SELECT study, " F("confirmed") ", "
+	 F("bytes") ", " F("purged") ", " F("purged_bytes")
+	 " FROM (SELECT " STUDY " AS study) WHERE study IS NOT NULL",
+	 NULL, NULL},
 	.first = false,
 	},
 };
