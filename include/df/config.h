@@ -55,6 +55,7 @@ struct df_modality {
 	char ae[DF_AE_LEN + 1]; /* calling AE title */
 	struct df_cidr from[DF_CIDRS];
 	size_t n_from; /* 0 = from anywhere */
+	bool stat;     /* urgent */
 };
 
 /* A PACS: exactly one of dicom and stow is given. */
@@ -100,8 +101,10 @@ struct df_config {
 		int64_t coding; /* enum df_coding_choice */
 	} parcel;
 	struct {
-		int64_t reserve_bytes;	 /* A700 when less is free ... */
+		int64_t reserve_bytes;	 /* A700 when less is left ... */
 		int64_t reserve_percent; /* ... or less than this share */
+		int64_t soft_percent;	 /* of the rest, filled: alarm */
+		int64_t high_percent;	 /* urgent sources only */
 	} spool;
 	struct {
 		int64_t connections;

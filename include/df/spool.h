@@ -5,6 +5,7 @@
  *   spool/staging/<id>    being written here; never read, emptied at start
  *   spool/incoming/<id>   parcels arriving from a peer; offset in state.db
  *   spool/objects/ab/<id> whole objects (df/envelope.h); never modified
+ *   spool/reserve         preallocated and empty, given up when space is short
  *   spool/quarantine/<id> objects that hurt us; only a person deletes them
  *
  * Invariants (docs/invariants.md argues them):
@@ -21,13 +22,18 @@
 #ifndef DF_SPOOL_H
 #define DF_SPOOL_H
 
+#include <sys/types.h>
+
 #include "df/envelope.h"
+#include "df/watermark.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DF_SPOOL_BUCKET 128u /* objects that share a directory in a row */
+
+#define DF_SPOOL_PLACE 4096
 
 struct df_spool { /* all descriptors -1 when closed */
 	int root;
@@ -37,6 +43,10 @@ struct df_spool { /* all descriptors -1 when closed */
 	int quarantine;
 	char bucket[3];    /* directory for the next objects */
 	uint32_t in_bucket;
+	int reserve;       /* -1 until it is there */
+	char place[DF_SPOOL_PLACE]; /* path of FORMAT; "" = not known */
+	dev_t device;
+	ino_t inode;
 };
 
 /* Opens DIR/spool below node_dir; makes what is missing, durably.
@@ -45,12 +55,26 @@ DF_MUST_CHECK enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 					struct df_why *why);
 void df_spool_close(struct df_spool *sp);
 
-/* DF_E_NOSPACE when fewer than the larger of reserve_bytes and
- * reserve_percent of the file system would stay free after `more` bytes. */
-DF_MUST_CHECK enum df_err df_spool_space(const struct df_spool *sp,
-					 uint64_t reserve_bytes,
-					 uint64_t reserve_percent,
-					 uint64_t more, struct df_why *why);
+/* --- the disk --------------------------------------------------------------- */
+/* How full it is, with what the reserve holds. */
+DF_MUST_CHECK enum df_err df_spool_disk(const struct df_spool *sp,
+					struct df_disk *d, struct df_why *why);
+/* Does the path that was opened still lead to this spool? DF_E_NOTFOUND when
+ * its disk was unmounted, moved or covered. */
+DF_MUST_CHECK enum df_err df_spool_in_place(const struct df_spool *sp,
+					    struct df_why *why);
+/*
+ * The reserve (spool/reserve): preallocated, nothing in it, never synced.
+ * grow adds one step of 16 MiB towards target bytes; DF_E_UNSUPPORTED where
+ * files cannot be preallocated (then the marks alone keep space back). give
+ * makes it shorter by `bytes`; DF_E_NOSPACE when nothing is left of it.
+ */
+DF_MUST_CHECK enum df_err df_spool_reserve_grow(struct df_spool *sp,
+						uint64_t target,
+						struct df_why *why);
+DF_MUST_CHECK enum df_err df_spool_reserve_give(struct df_spool *sp,
+						uint64_t bytes,
+						struct df_why *why);
 
 /* --- staging -------------------------------------------------------------- */
 struct df_stage { /* {.fd = -1} is released */

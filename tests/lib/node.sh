@@ -138,6 +138,7 @@ new_clinic() {
 	eval "DICOM_$name=$port"
 	node "$name" init --role clinic --name "镇卫生院 $name" \
 		--ae-title CLINIC --listen-dicom "127.0.0.1:$port" "$@" >/dev/null &&
+		small_reserve "$name" &&
 		node "$name" modality add MODALITY >/dev/null
 }
 # new_centre NAME: a node and $DICOM_NAME, $HTTPS_NAME
@@ -148,7 +149,12 @@ new_centre() {
 	eval "DICOM_$name=$port HTTPS_$name=$https"
 	node "$name" init --role centre --name "县医院 $name" --ae-title CENTRE \
 		--listen-dicom "127.0.0.1:$port" \
-		--listen-https "127.0.0.1:$https" >/dev/null
+		--listen-https "127.0.0.1:$https" >/dev/null &&
+		small_reserve "$name"
+}
+# a node for a test holds back little of this machine's disk
+small_reserve() {
+	set_key "$1" spool reserve "16 MiB" && set_key "$1" spool reserve-percent 0
 }
 # set_key NODE SECTION KEY VALUE: edits its configuration
 set_key() {

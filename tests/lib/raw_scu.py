@@ -112,12 +112,12 @@ def item(kind, body):
 
 
 class Association:
-    def __init__(self, port, called, contexts):
+    def __init__(self, port, called, contexts, calling="MODALITY"):
         self.s = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.number = 0
         body = struct.pack(">HH16s16s32s", 1, 0, called.encode().ljust(16),
-                           b"MODALITY".ljust(16), b"")
+                           calling.encode().ljust(16), b"")
         body += item(0x10, b"1.2.840.10008.3.1.1.1")
         self.ids = {}
         for i, (cls, syntax) in enumerate(contexts):

@@ -82,24 +82,47 @@ static void put_destination(struct queue *q, cJSON *list,
 	(void)cJSON_AddItemToArray(list, o);
 }
 
+static void put_acceptance(struct queue *q, cJSON *o)
+{
+	const struct acceptance *a = &q->acceptance;
+	struct df_why why = {0};
+	cJSON *d;
+
+	(void)cJSON_AddBoolToObject(o, "accepting",
+				    acceptance(q, 0, &why) == DF_OK);
+	put_str(o, "refusing", acceptance_word(q)); /* A700, and why */
+	put_str(o, "refusing_text", why.text);
+	put_num(o, "free_bytes", a->disk.free_bytes);
+	d = cJSON_AddObjectToObject(o, "disk");
+	put_num(d, "total_bytes", a->disk.total_bytes);
+	put_num(d, "free_bytes", a->disk.free_bytes);
+	put_num(d, "held_bytes", a->disk.held_bytes);
+	put_num(d, "reserve_bytes", df_reserve_bytes(&a->disk, &a->marks));
+	put_num(d, "total_inodes", a->disk.total_inodes);
+	put_num(d, "free_inodes", a->disk.free_inodes);
+	put_num(d, "filled_percent",
+		df_watermark_filled(&a->disk, &a->marks) / 10);
+	put_num(d, "soft_percent", a->marks.soft_percent);
+	put_num(d, "high_percent", a->marks.high_percent);
+	put_str(d, "mark", df_mark_name(a->pressure.mark));
+	put_str(d, "of", a->pressure.inodes ? "inodes" : "bytes");
+	if (a->days_left >= 0)
+		put_num(d, "days_left", (uint64_t)a->days_left);
+}
+
 void queue_status(struct ask *a)
 {
 	struct queue *q = a->q;
 	struct df_delivery_sum *sums = df_xcalloc(256, sizeof *sums);
 	uint64_t by_state[DF_DELIVERY_CANCELLED + 1] = {0};
 	cJSON *o = cJSON_CreateObject(), *list;
-	uint64_t free_bytes = 0, total = 0;
 	size_t n = df_journal_delivery_sums(q->j, 0, sums, 256);
 
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned)sums[i].state <= DF_DELIVERY_CANCELLED)
 			by_state[sums[i].state] += sums[i].count;
 	free(sums);
-	(void)cJSON_AddBoolToObject(
-		o, "accepting",
-		df_spool_space(&q->sp, (uint64_t)q->cfg->spool.reserve_bytes,
-			       (uint64_t)q->cfg->spool.reserve_percent, 0,
-			       NULL) == DF_OK); /* else A700 */
+	put_acceptance(q, o);
 	put_num(o, "received", q->instances_received);
 	put_num(o, "inspecting", q->inspect.under_way);
 	put_num(o, "quarantined", df_journal_quarantined(q->j));
@@ -109,8 +132,6 @@ void queue_status(struct ask *a)
 	for (unsigned s = 0; s <= DF_DELIVERY_CANCELLED; s++)
 		put_num(o, df_delivery_state_name((enum df_delivery_state)s),
 			by_state[s]);
-	if (df_disk_space(q->sp.root, &free_bytes, &total, NULL) == DF_OK)
-		put_num(o, "free_bytes", free_bytes);
 	list = cJSON_AddArrayToObject(o, "destinations");
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		put_destination(q, list, &q->pacs[i], "pacs");

@@ -28,6 +28,7 @@ static void tick(void *ctx)
 			    df_clock_mono_ms() + TICK_MS, tick,
 			    q); /* runs as long as the room */
 	clock_watch(q);
+	acceptance_tick(q);
 	q->study_look = true;
 	q->pack_look = true;
 	q->upload_look = true;
@@ -167,6 +168,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 		q->peers[i].name = q->cfg->peers[i].name;
 	q->inspect.more = true;
 	df_room_set_ctx(room, q);
+	acceptance_start(q);
 	rc = open_files(q, why);
 	if (rc != DF_OK)
 		return rc;

@@ -190,9 +190,7 @@ static void fetch(struct pull *p)
 		arrived(p);
 		return;
 	}
-	rc = df_spool_space(&q->sp, (uint64_t)q->cfg->spool.reserve_bytes,
-			    (uint64_t)q->cfg->spool.reserve_percent,
-			    p->row.size, &why);
+	rc = acceptance_report(q, p->row.size - p->row.offset, &why);
 	if (rc == DF_OK && p->row.file.s[0] != '\0')
 		rc = df_incoming_open(&q->sp, &p->row.file, &fd, &why);
 	else if (rc == DF_OK)

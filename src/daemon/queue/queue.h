@@ -13,6 +13,7 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
+#include "acceptance.h"
 #include "df/journal.h"
 #include "df/line.h"
 #include "df/retry.h"
@@ -144,6 +145,7 @@ struct queue {
 	} ceks[CEKS_KEPT];
 	uint32_t cek_next;
 
+	struct acceptance acceptance;
 	struct staged *staged;
 	struct commit *commits; /* published at the end of this turn */
 	struct {
@@ -188,6 +190,37 @@ struct queue *queue_of(struct df_room *room);
 #define QUEUE_HANDLER(name)                                                    \
 	void on_##name(struct df_room *room, struct df_link *from,             \
 		       const struct df_msg *m, int *fds, size_t n_fds)
+
+/* acceptance.c */
+void acceptance_start(struct queue *q);
+void acceptance_tick(struct queue *q);
+/* May an image, or a parcel of `more` bytes, come in? Else the refusal. */
+enum df_err acceptance(struct queue *q, uint64_t more, struct df_why *why);
+/* Reports are small and wanted: they may use half of the reserve. */
+enum df_err acceptance_report(struct queue *q, uint64_t more,
+			      struct df_why *why);
+/* DF_E_AGAIN: above the high mark this source comes later. */
+enum df_err acceptance_association(struct queue *q, const char *calling,
+				   struct df_why *why);
+/* Room for work on what is here (packing, receipts): the reserve is given up
+ * for it, step by step. DF_E_NOSPACE when that is used up too. */
+enum df_err acceptance_room(struct queue *q, uint64_t bytes,
+			    struct df_why *why);
+/* "" while images are taken; else the reason of the refusal, one word; its
+ * text is in q->acceptance.why. */
+const char *acceptance_word(const struct queue *q);
+bool acceptance_is_urgent(const struct queue *q, const char *calling);
+/* Above the soft mark: what may be purged is to be purged now. */
+bool acceptance_wants_purge(const struct queue *q);
+
+/* degraded.c: a sync failed, or what was written did not come back */
+/* At start. True: the disk does not work; nothing else is opened (q->j stays
+ * NULL), images are refused, and the room ends when it works again. */
+bool degraded_start(struct queue *q);
+/* Ends the room when a sync of this process failed. */
+void degraded_look(struct queue *q);
+/* Ends the room, so that the next one starts from the disk. */
+void degraded_end(struct queue *q, const struct df_why *why) DF_NORETURN;
 
 /* clock_watch.c */
 void clock_watch(struct queue *q);

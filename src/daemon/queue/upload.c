@@ -38,13 +38,6 @@ static void put_offer(struct df_msg *out, const char *hex, const char *want,
 	df_msg_release(&item);
 }
 
-static enum df_err room_for(struct queue *q, uint64_t size, struct df_why *why)
-{
-	return df_spool_space(&q->sp, (uint64_t)q->cfg->spool.reserve_bytes,
-			      (uint64_t)q->cfg->spool.reserve_percent, size,
-			      why);
-}
-
 /*
  * Is there a place for one more upload of this peer? One that rested for an
  * hour makes room: its sender holds the bytes and would begin it anew.
@@ -120,7 +113,7 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 				  u.offset, DF_OK, NULL);
 		return;
 	}
-	rc = room_for(q, size, &why);
+	rc = acceptance(q, size, &why);
 	if (rc == DF_OK && !place_for(q, peer))
 		rc = df_fail(&why, DF_E_AGAIN,
 			     "too many parcels of this node are unfinished");
@@ -170,7 +163,7 @@ static enum df_err grant(struct queue *q, struct df_row_upload *u,
 		return df_fail(why, DF_E_CONFLICT, "go on at another offset");
 	if (len == 0 || len > u->size - u->offset)
 		return df_fail(why, DF_E_LIMIT, "part is longer than the rest");
-	rc = room_for(q, len, why);
+	rc = acceptance(q, len, why);
 	if (rc != DF_OK)
 		return rc;
 	if (u->file.s[0] != '\0')

@@ -14,28 +14,6 @@
 #include "df/log.h"
 #include "df/proc.h"
 
-static enum df_dimse_verdict verdict_of(struct receive *r,
-					const struct df_dimse_peer *peer)
-{
-	struct df_why why = {0};
-
-	switch (df_config_admit(
-		df_room_config(r->room), df_text_of(peer->called),
-		df_text_of(peer->calling), df_text_of(r->address))) {
-	case DF_ADMIT_CALLED_UNKNOWN:
-		return DF_DIMSE_REJECT_CALLED;
-	case DF_ADMIT_CALLING_UNKNOWN:
-		return DF_DIMSE_REJECT_CALLING;
-	case DF_ADMIT_OK:
-		break;
-	}
-	if (receive_stage(r, &why) != DF_OK) {
-		df_log(DF_LOG_WARN, "association.no_room", DF_F_ERR(&why));
-		return DF_DIMSE_REJECT_BUSY;
-	}
-	return DF_DIMSE_ACCEPT;
-}
-
 static void tell_queue(struct receive *r)
 {
 	struct df_msg m;
@@ -50,18 +28,43 @@ static void tell_queue(struct receive *r)
 			   0);
 }
 
+static enum df_dimse_verdict verdict_of(struct receive *r,
+					const struct df_dimse_peer *peer)
+{
+	struct df_why why = {0};
+	enum df_err rc;
+
+	switch (df_config_admit(
+		df_room_config(r->room), df_text_of(peer->called),
+		df_text_of(peer->calling), df_text_of(r->address))) {
+	case DF_ADMIT_CALLED_UNKNOWN:
+		return DF_DIMSE_REJECT_CALLED;
+	case DF_ADMIT_CALLING_UNKNOWN:
+		return DF_DIMSE_REJECT_CALLING;
+	case DF_ADMIT_OK:
+		break;
+	}
+	tell_queue(r);
+	rc = receive_stage(r, &why);
+	if (rc != DF_OK)
+		df_log(DF_LOG_WARN, "association.no_room", DF_F_ERR(&why));
+	/* on a full disk each image is answered with A700, an echo is not */
+	return rc == DF_E_AGAIN || rc == DF_E_PEER || rc == DF_E_TIMEOUT
+		       ? DF_DIMSE_REJECT_BUSY
+		       : DF_DIMSE_ACCEPT;
+}
+
 static enum df_dimse_verdict admit(void *ctx, const struct df_dimse_peer *peer)
 {
 	static const char *const words[] = {"accepted", "called AE unknown",
 					    "calling AE or address unknown",
 					    "no room"};
 	struct receive *r = ctx;
-	enum df_dimse_verdict verdict = verdict_of(r, peer);
+	enum df_dimse_verdict verdict;
 
 	df_str_fmt(r->calling, sizeof r->calling, "%s", peer->calling);
 	df_str_fmt(r->called, sizeof r->called, "%s", peer->called);
-	if (verdict == DF_DIMSE_ACCEPT)
-		tell_queue(r);
+	verdict = verdict_of(r, peer);
 	df_log(verdict == DF_DIMSE_ACCEPT ? DF_LOG_INFO : DF_LOG_WARN,
 	       "association.request", DF_F_WORD("verdict", words[verdict]),
 	       DF_F_ID(&r->association), DF_F_AE("calling", r->calling),

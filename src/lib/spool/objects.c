@@ -102,7 +102,12 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 {
 	enum df_err rc;
 
-	*sp = (struct df_spool){-1, -1, -1, -1, -1, "", 0};
+	*sp = (struct df_spool){.root = -1,
+				.staging = -1,
+				.incoming = -1,
+				.objects = -1,
+				.quarantine = -1,
+				.reserve = -1};
 	rc = dir_take(&sp->root, node_dir, "spool", why);
 	if (rc == DF_OK)
 		rc = dir_take(&sp->staging, sp->root, "staging", why);
@@ -118,7 +123,14 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 		rc = df_dir_sync(node_dir, ".", why);
 	if (rc == DF_OK)
 		rc = check_format(sp, why);
-	if (rc != DF_OK)
+	if (rc == DF_OK)
+		rc = df_file_open(&sp->reserve, sp->root, "reserve", O_RDWR, 0,
+				  why);
+	if (rc == DF_E_NOTFOUND)
+		rc = DF_OK;
+	if (rc == DF_OK)
+		df_spool_mark_place(sp);
+	else
 		df_spool_close(sp);
 	return rc;
 }
@@ -130,27 +142,7 @@ void df_spool_close(struct df_spool *sp)
 	df_fd_close(&sp->incoming);
 	df_fd_close(&sp->objects);
 	df_fd_close(&sp->quarantine);
-}
-
-enum df_err df_spool_space(const struct df_spool *sp, uint64_t reserve_bytes,
-			   uint64_t reserve_percent, uint64_t more,
-			   struct df_why *why)
-{
-	uint64_t free_bytes, total, keep;
-	enum df_err rc = df_disk_space(sp->root, &free_bytes, &total, why);
-
-	if (rc != DF_OK)
-		return rc;
-	keep = total / 100 * reserve_percent;
-	if (keep < reserve_bytes)
-		keep = reserve_bytes;
-	if (free_bytes < keep || free_bytes - keep < more)
-		return df_fail(why, DF_E_NOSPACE,
-			       "the spool is at its mark: %llu MiB free, %llu "
-			       "MiB kept back",
-			       (unsigned long long)(free_bytes >> 20),
-			       (unsigned long long)(keep >> 20));
-	return DF_OK;
+	df_fd_close(&sp->reserve);
 }
 
 enum df_err df_spool_object(const struct df_spool *sp, const struct df_id *id,

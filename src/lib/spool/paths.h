@@ -17,5 +17,7 @@ enum df_err df_object_dir(const struct df_spool *sp, const struct df_id *id,
 void df_path_forget(int dir, const char *name);
 enum df_err df_object_dir_sync(const struct df_spool *sp,
 			       const struct df_id *id, struct df_why *why);
+/* Remembers where the spool is: df_spool_in_place. */
+void df_spool_mark_place(struct df_spool *sp);
 
 #endif

@@ -64,6 +64,18 @@ bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s)
 	return study_one(j, df_sql(j, SELECT_STUDY "WHERE n = ?", "i", n), s);
 }
 
+bool df_journal_study_in_flight(struct df_journal *j, const char *calling)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT 1 FROM studies WHERE state = 0 AND"
+				  " peer = '' AND source = ? LIMIT 1",
+				  "t", calling);
+	bool is = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return is;
+}
+
 bool df_journal_study_find(struct df_journal *j, const char *uid,
 			   const char *peer, struct df_row_study *s)
 {

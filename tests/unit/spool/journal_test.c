@@ -276,9 +276,6 @@ static void left_over_staging_is_swept(void **state)
 	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
 			 DF_OK);
 	assert_int_equal(rec.swept, 1);
-	assert_int_equal(df_spool_space(&w->sp, 0, 0, 1, NULL), DF_OK);
-	assert_int_equal(df_spool_space(&w->sp, UINT64_MAX, 0, 1, NULL),
-			 DF_E_NOSPACE);
 }
 
 /* What may not stand beside a held parcel: reliability, E_REPLAY. */

@@ -1,0 +1,38 @@
+/*
+ * acceptance.h - whether new bytes are taken, and why not: the state.
+ *
+ * One place decides for images (STAGE_RQ), parcels (OFFER_RQ) and reports
+ * (MAIL); `status` says the same words.
+ */
+#ifndef ACCEPTANCE_H
+#define ACCEPTANCE_H
+
+#include "df/spool.h"
+
+enum refusal {
+	REFUSAL_NONE,
+	REFUSAL_DRAINING,  /* this node ends */
+	REFUSAL_DEGRADED,  /* a sync failed; until a probe was read back */
+	REFUSAL_UNMOUNTED, /* the path leads to another disk */
+	REFUSAL_READ_ONLY,
+	REFUSAL_SPACE,
+	REFUSAL_INODES,
+};
+
+struct acceptance {
+	struct df_disk disk; /* as last looked at */
+	struct df_marks marks;
+	struct df_pressure pressure;
+	enum refusal refusal; /* as last said in the log */
+	struct df_why why;    /* of the refusal */
+	struct df_why degraded; /* err != DF_OK: we are, and this is why */
+	bool unheld;	      /* files cannot be preallocated here */
+	unsigned ticks;
+	int64_t given_ms; /* monotonic: reserve last given for the index */
+	/* how fast the disk fills: free bytes a while ago (wall ms) */
+	uint64_t then_free;
+	int64_t then_ms;
+	int64_t days_left; /* -1 = not filling, or not known yet */
+};
+
+#endif

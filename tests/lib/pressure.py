@@ -1,0 +1,83 @@
+"""What presses on a node: a modality that never ends, a stranger on its disk.
+
+Modality(port, template, calling, called): store() sends one more instance, a
+copy of the template under a UID of its own, and returns the status; what was
+answered with Success is in `acknowledged` as "UID SHA-256". A broken
+association is opened anew at the next store(). size pads the pixel data.
+Stranger(path): take_all() leaves no byte on that disk, go() gives them back.
+"""
+import hashlib
+import os
+import random
+import struct
+
+import raw_scu
+
+PIXELS = b"\xe0\x7f\x10\x00"
+
+
+class Modality:
+    def __init__(self, port, template, calling="MODALITY", called="CLINIC", seed=None):
+        self.port, self.calling, self.called = port, calling, called
+        self.cls, self.uid, self.syntax, self.data = raw_scu.read(template)
+        self.random = random.Random(seed)
+        self.assoc = None
+        self.acknowledged, self.refused = [], 0
+
+    def connect(self):
+        self.assoc = raw_scu.Association(self.port, self.called, [(self.cls, self.syntax)],
+                                        self.calling)
+
+    def another(self):
+        """The template under a new UID of the same length, other pixels."""
+        head = "2.25.1"
+        uid = head + "".join(self.random.choices("123456789", k=len(self.uid) - len(head)))
+        data = self.data.replace(self.uid.encode(), uid.encode())
+        noise = self.random.randbytes(64)
+        return uid, data[:-64] + noise
+
+    def store(self, uid=None, data=None):
+        if data is None:
+            uid, data = self.another()
+        try:
+            if self.assoc is None:
+                self.connect()
+            status = self.assoc.store(self.cls, uid, self.syntax, data)
+        except (OSError, struct.error):
+            self.close()
+            raise
+        if status == 0:
+            self.acknowledged.append(f"{uid} {hashlib.sha256(data).hexdigest()}")
+        else:
+            self.refused += 1
+        return status
+
+    def close(self):
+        if self.assoc is not None:
+            self.assoc.s.close()
+        self.assoc = None
+
+    def release(self):
+        if self.assoc is not None:
+            self.assoc.release()
+        self.assoc = None
+
+
+class Stranger:
+    def __init__(self, path):
+        self.path = path
+
+    def take_all(self):
+        """All that is free, in halving steps; then bytes, to the last."""
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+        at, step = 0, 1 << 26
+        while step >= 4096:
+            try:
+                os.posix_fallocate(fd, at, step)
+                at += step
+            except OSError:
+                step //= 2
+        os.close(fd)
+
+    def go(self):
+        os.unlink(self.path)
