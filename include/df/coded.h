@@ -3,7 +3,7 @@
  *
  * Any bytes go in and exactly those bytes come out. Native pixels may be coded
  * frame by frame, the rest goes through zstd; what does not fit a coding
- * falls back to the next: jpeg-ls, zstd, stored. The encoder decodes its own
+ * falls back to zstd, and that to stored. The encoder decodes its own
  * work and compares before it returns it.
  */
 #ifndef DF_CODED_H
@@ -20,6 +20,9 @@ enum df_coding {
 	DF_CODED_STORED = 0,
 	DF_CODED_ZSTD = 1,
 	DF_CODED_JPEG_LS = 2,
+	DF_CODED_PREDICT = 3,
+	DF_CODED_JPEG2000 = 4,
+	DF_CODED_JPEG_XL = 5,
 	DF_CODED_AUTO = 255, /* the encoder chooses; never written */
 };
 const char *df_coding_name(enum df_coding c); /* "jpeg-ls" */

@@ -1,6 +1,6 @@
 /*
- * frames.h - the codecs: JPEG-LS for frames of pixels, zstd for anything,
- * and the way out of a deflated data set.
+ * frames.h - the codecs: four for frames of pixels, zstd for anything, and the
+ * way out of a deflated data set.
  *
  * Lossless only. All input of the decoders is untrusted: sizes are checked
  * against what the caller expects before memory is touched.
@@ -8,7 +8,7 @@
 #ifndef DF_FRAMES_H
 #define DF_FRAMES_H
 
-#include "df/buf.h"
+#include "df/coded.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,18 +32,25 @@ uint64_t df_frame_size(const struct df_frame_shape *shape);
 bool df_frame_fits(const struct df_frame_shape *shape, const void *ptr,
 		   size_t len);
 
+/* Does this coding code frames? The other functions take only such. */
+bool df_frame_coding(enum df_coding coding);
+
 /*
- * Appends one JPEG-LS codestream (ISO 14495-1, NEAR 0, the raw stored bits at
- * `bits` precision, as DICOM encapsulates it) to out. DF_E_LIMIT when out's
- * maximum would be passed, DF_E_UNSUPPORTED when CharLS refuses.
+ * Appends one frame to out, as docs/formats/coded.md says for the coding:
+ * a codestream of JPEG-LS (ISO 14495-1, NEAR 0, the raw stored bits at `bits`
+ * precision) or JPEG 2000 (ISO 15444-1, reversible) as DICOM encapsulates it,
+ * of JPEG XL (ISO 18181-1), or residuals of our predictor. DF_E_LIMIT when
+ * out's maximum would be passed, DF_E_UNSUPPORTED when the codec refuses.
  */
 DF_MUST_CHECK enum df_err df_frame_encode(struct df_buf *out,
+					  enum df_coding coding,
 					  const struct df_frame_shape *shape,
 					  const void *ptr, size_t len,
 					  struct df_why *why);
-/* Exactly df_frame_size() bytes to `to`; DF_E_FORMAT when the codestream is
- * damaged or is not of this shape. */
+/* Exactly df_frame_size() bytes to `to`; DF_E_FORMAT when the code is damaged
+ * or is not of this shape. */
 DF_MUST_CHECK enum df_err df_frame_decode(void *to, size_t len,
+					  enum df_coding coding,
 					  const struct df_frame_shape *shape,
 					  const void *code, size_t code_len,
 					  struct df_why *why);

@@ -1,9 +1,9 @@
 /*
  * coded.c - one data set as a coded body (docs/formats/coded.md).
  *
- * The encoder goes down a ladder: jpeg-ls at the stored precision, jpeg-ls at
- * the allocated precision (bits above the stored ones are in use), zstd,
- * stored. A rung holds when it decodes to the same bytes and is smaller. The
+ * The encoder goes down a ladder: the codec wanted at the stored precision, the
+ * same at the allocated precision (bits above the stored ones are in use),
+ * zstd, stored. A rung holds when it decodes to the same bytes and is smaller. The
  * bottom rung is the bytes themselves, so encoding cannot fail for what the
  * data set is.
  */
@@ -16,7 +16,7 @@
 #include "df/str.h"
 
 #define HEAD_LEN 16u
-#define PIXEL_LEN 40u /* follows the head in a jpeg-ls body */
+#define PIXEL_LEN 40u /* follows the head where frames are coded */
 #define FRAMES_MAX 1000000u
 #define SLACK (64u * 1024)
 
@@ -26,8 +26,9 @@
 
 static const uint8_t magic[4] = {'D', 'F', 'C', 1};
 
-/* A jpeg-ls body's description of its pixels. */
+/* A body's description of its pixels. */
 struct layout {
+	enum df_coding coding;
 	uint64_t offset;
 	uint32_t frames;
 	bool swap;
@@ -53,6 +54,12 @@ const char *df_coding_name(enum df_coding c)
 		return "zstd";
 	case DF_CODED_JPEG_LS:
 		return "jpeg-ls";
+	case DF_CODED_PREDICT:
+		return "predict+zstd";
+	case DF_CODED_JPEG2000:
+		return "jpeg2000";
+	case DF_CODED_JPEG_XL:
+		return "jpeg-xl";
 	case DF_CODED_AUTO:
 		return "auto";
 	}
@@ -61,8 +68,10 @@ const char *df_coding_name(enum df_coding c)
 
 bool df_coding_decode(enum df_coding *c, struct df_text name)
 {
-	static const enum df_coding all[] = {DF_CODED_STORED, DF_CODED_ZSTD,
-					     DF_CODED_JPEG_LS, DF_CODED_AUTO};
+	static const enum df_coding all[] = {
+		DF_CODED_STORED,  DF_CODED_ZSTD,     DF_CODED_JPEG_LS,
+		DF_CODED_PREDICT, DF_CODED_JPEG2000, DF_CODED_JPEG_XL,
+		DF_CODED_AUTO};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (df_text_eq(name, df_coding_name(all[i]))) {
@@ -96,7 +105,7 @@ static void swap16(uint8_t *p, size_t len)
 
 /* Why a data set cannot be coded frame by frame; NULL when it can. */
 static const char *plan(struct layout *l, const struct df_coded_pixels *p,
-			size_t len)
+			enum df_coding coding, size_t len)
 {
 	if (!p || !p->length)
 		return "no native pixels";
@@ -111,6 +120,7 @@ static const char *plan(struct layout *l, const struct df_coded_pixels *p,
 	if (p->rows > 65535 || p->columns > 65535 || p->frames > FRAMES_MAX)
 		return "too many rows, columns or frames";
 	*l = (struct layout){
+		.coding = coding,
 		.offset = p->offset,
 		.frames = p->frames ? p->frames : 1,
 		.swap = p->big_endian && p->allocated == 16,
@@ -125,7 +135,8 @@ static const char *plan(struct layout *l, const struct df_coded_pixels *p,
 				.sign_extended = p->representation == 1,
 			},
 	};
-	if (p->high_bit + 1 != p->stored)
+	/* the predictor takes words as they are */
+	if (p->high_bit + 1 != p->stored || coding == DF_CODED_PREDICT)
 		l->shape.bits = (uint8_t)p->allocated;
 	if (!df_frame_size(&l->shape))
 		return "no rows or columns";
@@ -177,11 +188,11 @@ static enum df_err code_frame(struct job *j, const struct layout *l,
 	if (!df_frame_fits(&l->shape, src, size))
 		return DF_E_UNSUPPORTED;
 	at = j->out->len;
-	rc = df_frame_encode(j->out, &l->shape, src, size, NULL);
+	rc = df_frame_encode(j->out, l->coding, &l->shape, src, size, NULL);
 	if (rc != DF_OK)
 		return rc;
-	rc = df_frame_decode(scratch, size, &l->shape, j->out->ptr + at,
-			     j->out->len - at, NULL);
+	rc = df_frame_decode(scratch, size, l->coding, &l->shape,
+			     j->out->ptr + at, j->out->len - at, NULL);
 	if (rc != DF_OK || memcmp(scratch, src, size) != 0)
 		return DF_E_CORRUPT;
 	return DF_OK;
@@ -215,12 +226,12 @@ out:
 	return rc;
 }
 
-static enum df_err try_jpeg_ls(struct job *j, struct layout *l)
+static enum df_err try_frames(struct job *j, struct layout *l)
 {
 	const uint8_t *suffix = j->ptr + l->offset + pixel_bytes(l);
 	size_t suffix_len = j->len - l->offset - pixel_bytes(l);
 	size_t at;
-	enum df_err rc = put_head(j, DF_CODED_JPEG_LS);
+	enum df_err rc = put_head(j, l->coding);
 
 	if (rc == DF_OK)
 		rc = put_layout(j, l);
@@ -297,22 +308,23 @@ static enum df_err smaller_of_both(struct job *j)
 	return rc;
 }
 
-static bool jpeg_ls_rungs(struct job *j, const struct df_coded_pixels *pixels)
+static bool frame_rungs(struct job *j, const struct df_coded_pixels *pixels,
+			enum df_coding coding)
 {
 	struct layout l = {0};
 	enum df_err rc;
 
-	j->note->fallback = plan(&l, pixels, j->len);
+	j->note->fallback = plan(&l, pixels, coding, j->len);
 	if (j->note->fallback)
 		return false;
-	rc = try_jpeg_ls(j, &l);
+	rc = try_frames(j, &l);
 	if (rc == DF_E_UNSUPPORTED && l.shape.bits < 8 * l.shape.bytes) {
 		l.shape.bits = (uint8_t)(8 * l.shape.bytes);
-		rc = try_jpeg_ls(j, &l);
+		rc = try_frames(j, &l);
 	}
-	if (!settled(j, rc, "jpeg-ls is not smaller"))
+	if (!settled(j, rc, "the codec is not smaller"))
 		return false;
-	j->note->used = DF_CODED_JPEG_LS;
+	j->note->used = coding;
 	return true;
 }
 
@@ -334,7 +346,7 @@ enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 	*j.note = (struct df_coded_note){.used = DF_CODED_STORED};
 	if (pick)
 		wanted = DF_CODED_JPEG_LS;
-	if (wanted == DF_CODED_JPEG_LS && jpeg_ls_rungs(&j, pixels))
+	if (df_frame_coding(wanted) && frame_rungs(&j, pixels, wanted))
 		return pick && (pixels->stored <= 8 || pixels->samples > 1)
 			       ? smaller_of_both(&j)
 			       : DF_OK;
@@ -356,7 +368,7 @@ enum df_err df_coded_head(struct df_coded_head *head, const void *body,
 
 	if (len < HEAD_LEN || memcmp(p, magic, sizeof magic) != 0)
 		return df_fail(why, DF_E_FORMAT, "coded body has no head");
-	if (p[4] > DF_CODED_JPEG_LS)
+	if (p[4] > DF_CODED_JPEG_XL)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "coding %u is not known here", p[4]);
 	if (p[5] || p[6] || p[7])
@@ -366,12 +378,14 @@ enum df_err df_coded_head(struct df_coded_head *head, const void *body,
 	return DF_OK;
 }
 
-static enum df_err get_layout(struct layout *l, const uint8_t *b, size_t len,
-			      uint64_t size, struct df_why *why)
+static enum df_err get_layout(struct layout *l, enum df_coding coding,
+			      const uint8_t *b, size_t len, uint64_t size,
+			      struct df_why *why)
 {
 	if (len < PIXEL_LEN)
 		return df_fail(why, DF_E_FORMAT, "coded body is cut");
 	*l = (struct layout){
+		.coding = coding,
 		.offset = df_get_u64(b),
 		.frames = df_get_u32(b + 8),
 		.swap = b[23] & 1,
@@ -411,7 +425,8 @@ static enum df_err decode_frames(uint8_t *to, const struct layout *l,
 
 		if (n > left)
 			return df_fail(why, DF_E_FORMAT, "coded body is cut");
-		rc = df_frame_decode(to, size, &l->shape, code, n, why);
+		rc = df_frame_decode(to, size, l->coding, &l->shape, code, n,
+				     why);
 		if (rc != DF_OK)
 			return rc;
 		if (l->swap)
@@ -425,12 +440,13 @@ static enum df_err decode_frames(uint8_t *to, const struct layout *l,
 	return DF_OK;
 }
 
-static enum df_err decode_jpeg_ls(uint8_t *to, size_t size, const uint8_t *b,
-				  size_t len, struct df_why *why)
+static enum df_err decode_pixels(uint8_t *to, size_t size,
+				 enum df_coding coding, const uint8_t *b,
+				 size_t len, struct df_why *why)
 {
 	struct layout l;
 	size_t rest_size, pixels;
-	enum df_err rc = get_layout(&l, b, len, size, why);
+	enum df_err rc = get_layout(&l, coding, b, len, size, why);
 
 	if (rc != DF_OK)
 		return rc;
@@ -468,7 +484,10 @@ enum df_err df_coded_decode(void *to, size_t size_bytes, const void *body,
 	case DF_CODED_ZSTD:
 		return df_zstd_decode(to, size_bytes, b, len, why);
 	case DF_CODED_JPEG_LS:
-		return decode_jpeg_ls(to, size_bytes, b, len, why);
+	case DF_CODED_PREDICT:
+	case DF_CODED_JPEG2000:
+	case DF_CODED_JPEG_XL:
+		return decode_pixels(to, size_bytes, head.coding, b, len, why);
 	case DF_CODED_AUTO:
 		break;
 	}

@@ -129,38 +129,57 @@ static struct made make(const struct row *r)
 	return m;
 }
 
+static void there_and_back(const struct row *r, enum df_coding wanted,
+			   enum df_coding want)
+{
+	struct made m = make(r);
+	struct df_coded_note note;
+	struct df_coded_head head;
+	struct df_why why = {0};
+	struct df_buf out;
+	uint8_t *back = malloc(m.len);
+
+	df_buf_init(&out, df_coded_bound(m.len));
+	if (df_coded_encode(&out, m.ptr, m.len, &m.pixels, wanted, &note,
+			    &why) != DF_OK)
+		fail_msg("%s: %s", r->name, why.text);
+	if (note.used != want || note.mismatches)
+		fail_msg("%s as %s: %s (%s)", r->name, df_coding_name(wanted),
+			 df_coding_name(note.used),
+			 note.fallback ? note.fallback : "");
+	assert_true(out.len <= m.len + 16);
+	assert_int_equal(df_coded_head(&head, out.ptr, out.len, NULL), DF_OK);
+	assert_int_equal(head.size_bytes, m.len);
+	assert_int_equal(head.coding, want);
+	if (df_coded_decode(back, m.len, out.ptr, out.len, &why) != DF_OK)
+		fail_msg("%s: %s", r->name, why.text);
+	assert_memory_equal(back, m.ptr, m.len);
+	free(back);
+	free(m.ptr);
+	df_buf_release(&out);
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct made m = make(&rows[i]);
-		struct df_coded_note note;
-		struct df_coded_head head;
-		struct df_why why = {0};
-		struct df_buf out;
-		uint8_t *back = malloc(m.len);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		there_and_back(&rows[i], rows[i].wanted, rows[i].want);
+}
 
-		df_buf_init(&out, df_coded_bound(m.len));
-		if (df_coded_encode(&out, m.ptr, m.len, &m.pixels,
-				    rows[i].wanted, &note, &why) != DF_OK)
-			fail_msg("%s: %s", rows[i].name, why.text);
-		if (note.used != rows[i].want || note.mismatches)
-			fail_msg("%s: %s (%s)", rows[i].name,
-				 df_coding_name(note.used),
-				 note.fallback ? note.fallback : "");
-		assert_true(out.len <= m.len + 16);
-		assert_int_equal(df_coded_head(&head, out.ptr, out.len, NULL),
-				 DF_OK);
-		assert_int_equal(head.size_bytes, m.len);
-		assert_int_equal(head.coding, rows[i].want);
-		if (df_coded_decode(back, m.len, out.ptr, out.len, &why) !=
-		    DF_OK)
-			fail_msg("%s: %s", rows[i].name, why.text);
-		assert_memory_equal(back, m.ptr, m.len);
-		free(back);
-		free(m.ptr);
-		df_buf_release(&out);
-	}
+/* What JPEG-LS codes, the other codecs of frames code. */
+static void test_codecs(void **state)
+{
+	static const enum df_coding codecs[] = {
+		DF_CODED_PREDICT, DF_CODED_JPEG2000, DF_CODED_JPEG_XL};
+
+	(void)state;
+	for (size_t c = 0; c < sizeof codecs / sizeof *codecs; c++)
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			if (rows[i].wanted == JLS)
+				there_and_back(&rows[i], codecs[c],
+					       rows[i].want == JLS
+						       ? codecs[c]
+						       : rows[i].want);
 }
 
 static void test_lying_shapes(void **state)
@@ -196,19 +215,20 @@ static void test_lying_shapes(void **state)
 
 static void test_damage(void **state)
 {
-	static const size_t which[] = {1, 21, 22};
+	static const enum df_coding as[] = {
+		DF_CODED_JPEG_LS, DF_CODED_ZSTD, DF_CODED_STORED,
+		DF_CODED_PREDICT, DF_CODED_JPEG2000, DF_CODED_JPEG_XL};
 	struct df_buf out;
 
 	(void)state;
-	for (size_t k = 0; k < 3; k++) {
-		struct made m = make(&rows[which[k]]);
+	for (size_t k = 0; k < sizeof as / sizeof *as; k++) {
+		struct made m = make(&rows[1]);
 		uint8_t *back = malloc(m.len);
 		size_t same = 0;
 
 		df_buf_init(&out, df_coded_bound(m.len));
 		assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels,
-						 rows[which[k]].wanted, NULL,
-						 NULL),
+						 as[k], NULL, NULL),
 				 DF_OK);
 		for (size_t cut = 0; cut < out.len; cut += 1 + out.len / 200)
 			assert_int_not_equal(df_coded_decode(back, m.len,
@@ -223,7 +243,8 @@ static void test_damage(void **state)
 				same += memcmp(back, m.ptr, m.len) == 0;
 			out.ptr[at] ^= 0x10;
 		}
-		assert_true(same < 10);
+		/* JPEG 2000 writes a comment that nobody reads */
+		assert_true(same < 50);
 		free(back);
 		free(m.ptr);
 		df_buf_release(&out);
@@ -290,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_lying_shapes),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_zstd_refuses),
