@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/pages.h"
 #include "ledger.h"
 
 #define STATEMENTS 320
@@ -116,6 +117,8 @@ static void fail(struct df_journal *j, const char *what)
 	int code = sqlite3_extended_errcode(j->db);
 	enum df_err err = (code & 0xff) == SQLITE_FULL ? DF_E_NOSPACE : DF_E_IO;
 
+	if (df_pages_is_damage(code))
+		err = DF_E_CORRUPT;
 	if (j->failed == DF_OK)
 		j->failed = df_fail(&j->why, err, "cannot %s state.db: %s",
 				    what, sqlite3_errmsg(j->db));
@@ -342,10 +345,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 	enum df_err rc;
 
 	*to = NULL;
-	if (sqlite3_open_v2(path, &j->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-				    SQLITE_OPEN_NOFOLLOW,
-			    NULL) != SQLITE_OK) {
+	if (df_pages_open(&j->db, path) != SQLITE_OK) {
 		rc = df_fail(why, DF_E_IO, "cannot open '%s': %s", path,
 			     j->db ? sqlite3_errmsg(j->db) : "no memory");
 		df_journal_close(j);

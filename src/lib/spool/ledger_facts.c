@@ -10,8 +10,11 @@
 #include "df/manifest.h"
 #include "ledger.h"
 
+/* not OR IGNORE: an upsert that fires the trigger would overrule it */
 #define CHANGED(kind, key) \
-	"INSERT OR IGNORE INTO changed VALUES('" kind "', " key ")"
+	"INSERT INTO changed SELECT '" kind "', " key " WHERE NOT EXISTS" \
+	" (SELECT 1 FROM changed c WHERE c.kind = '" kind "' AND c.key = " \
+	key ")"
 #define ALL(kind, key) \
 	"INSERT OR IGNORE INTO changed SELECT '" kind "', " key " FROM "
 #define TRIGGER(name, when, what, kind, key)                               \

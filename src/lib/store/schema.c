@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/pages.h"
 #include "sql.h"
 
 #define SCHEMA_VERSION 1
@@ -161,10 +162,7 @@ enum df_err df_store_open(struct df_store **out, const char *path,
 
 	*out = NULL;
 	s->cipher = *cipher;
-	if (sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-				    SQLITE_OPEN_NOFOLLOW,
-			    NULL) != SQLITE_OK)
+	if (df_pages_open(&s->db, path) != SQLITE_OK)
 		rc = df_sql_fail(s, "open it", why);
 	else
 		rc = df_schema_check(s, why);

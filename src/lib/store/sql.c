@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "df/pages.h"
+
 static const char *const TEXT[] = {
 #define X(name, text) text,
 	DF_SQL_MAP(X)
@@ -12,14 +14,14 @@ static const char *const TEXT[] = {
 enum df_err df_sql_fail(struct df_store *s, const char *what,
 			struct df_why *why)
 {
-	int rc = s->db != NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+	int rc = s->db != NULL ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
 	enum df_err err = DF_E_IO;
 
-	if (rc == SQLITE_FULL)
-		err = DF_E_NOSPACE;
-	else if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+	if (df_pages_is_damage(rc))
 		err = DF_E_CORRUPT;
-	else if (rc == SQLITE_NOMEM)
+	else if ((rc & 0xff) == SQLITE_FULL)
+		err = DF_E_NOSPACE;
+	else if ((rc & 0xff) == SQLITE_NOMEM)
 		err = DF_E_NOMEM;
 	/* sqlite3_errmsg may repeat bound values: only the code is told */
 	return df_fail(why, err, "index.db: cannot %s: %s", what,
