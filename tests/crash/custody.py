@@ -343,7 +343,7 @@ def rule_centre(under, centre, report):
 
 
 def rule_pacs(taken, sent, acks, settled, report):
-    """In effect once: one data set of a UID, and it is the one that was sent."""
+    """In effect once: one data set of a UID, and the one that was sent."""
     by_uid = collections.defaultdict(set)
     for uid, digest in taken:
         by_uid[uid].add(digest)

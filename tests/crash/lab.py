@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 
+import custody
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("DF_SOURCE", os.path.dirname(os.path.dirname(HERE)))
-BIN = os.environ.get("DF_BIN", SOURCE + "/build/dev/bin")
+BIN = os.environ.get("DF_BIN", SOURCE + "/build/bin")
 LIB = SOURCE + "/tests/lib"
-DAY_MS = 86400 * 1000
+FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None  # memory, not disk
 
 
 class Trouble(Exception):
@@ -230,6 +232,10 @@ class Lab:
             return studies is not None and all(
                 int(s["confirmed"]) == int(s["instances"]) for s in studies)
         until(seconds, "everything settled", all_done)
+
+    def check(self, settled=False):
+        return custody.check(self.clinic.path, self.ledger, self.centre.path,
+                             self.pacs, settled)
 
     def close(self):
         for node in (self.clinic, self.centre):

@@ -19,7 +19,8 @@ NEWNS, NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 LOOP_GET_FREE, LOOP_CONFIGURE, LOOP_CLEAR = 0x4C82, 0x4C0A, 0x4C01
 AUTOCLEAR = 4
-FS_SHUTDOWN, NO_LOG_FLUSH = 0x8004587d, 2
+FS_SHUTDOWN = 0x8004587d
+FLUSH, LOG_FLUSH, NO_LOG_FLUSH = 0, 1, 2  # what is still written before
 OPTIONS = {"ext4": "", "xfs": "nouuid"}
 # ext4 as mkfs makes it on a real disk; the smallest that XFS takes
 SIZE = {"ext4": 96 << 20, "xfs": 320 << 20}
@@ -66,6 +67,11 @@ def private():
 def tmpfs(at):
     os.makedirs(at, exist_ok=True)
     call(libc.mount(b"none", at.encode(), b"tmpfs", 0, None))
+
+
+def forget(at):
+    """Takes what is mounted at `at` out of sight; its last user frees it."""
+    libc.umount2(at.encode(), 2)
 
 
 def mkfs(image, fs):
@@ -119,11 +125,11 @@ def unmount(at, seconds=20):
         time.sleep(0.002)
 
 
-def shut_down(at):
+def shut_down(at, how=NO_LOG_FLUSH):
     """Cuts the file system off from its disk: nothing is written any more."""
     fd = os.open(at, os.O_RDONLY)
     try:
-        fcntl.ioctl(fd, FS_SHUTDOWN, struct.pack("<I", NO_LOG_FLUSH))
+        fcntl.ioctl(fd, FS_SHUTDOWN, struct.pack("<I", how))
     finally:
         os.close(fd)
 

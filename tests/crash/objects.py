@@ -47,7 +47,8 @@ class Object:
             raise Unfinished("its end names more bytes than there are")
         text = data[size:-16]
         body, mark, digest = text.rpartition(b"hash: ")
-        if not mark or digest != hashlib.sha256(body).hexdigest().encode() + b"\n":
+        hashed = hashlib.sha256(body).hexdigest().encode() + b"\n"
+        if not mark or digest != hashed:
             raise Unfinished("its envelope does not match its hash")
         self.length = size
         self.fields, self.instances = {}, []
@@ -60,9 +61,6 @@ class Object:
                 self.fields[key] = value
         self.kind = self.fields["kind"]
         wanted = RAW if self.kind == "raw" else SEALED
-        if "checksum" not in self.fields:
-            self.fields["checksum"] = checksum(data[:size])  # TODAY
-            wanted = tuple(self.fields)
         if tuple(self.fields) != wanted or self.fields["id"] != self.id:
             raise Unfinished("its envelope is not of this format or file")
         if self.fields["checksum"] != checksum(data[:size]):
