@@ -60,13 +60,15 @@ extern "C" {
 	/* receive > queue, once accepted: ASSOCIATION CALLING CALLED ADDRESS; \
 	 * the association ends for the queue when the link goes down */       \
 	X(ASSOCIATION_OPEN)                                                    \
-	X(STAGE_RQ)     /* receive > queue: one staging file, please */        \
+	X(STAGE_RQ)     /* receive > queue: one file to write, please */       \
 	X(STAGED)       /* result ID (fd rw) ; NOSPACE = answer A700 */        \
 	/* receive > queue: ID LENGTH(DFENV bytes) ENVELOPE(text, as in the    \
-	 * trailer that stands in the file already) */                         \
+	 * trailer). All of the file has been written and synced. */           \
 	X(COMMIT)                                                              \
-	X(COMMITTED)    /* result ID: DF_OK = content, name, dir, row durable */\
-	X(UNSTAGE)      /* receive > queue: ID is abandoned (no reply) */      \
+	X(COMMITTED)    /* result ID: DF_OK = in custody */                    \
+	/* receive > queue: ID is abandoned (no reply). result: why, when the  \
+	 * disk would not take it (IO also: a sync failed) */                  \
+	X(UNSTAGE)                                                             \
 /* --- queue > keys -------------------------------------------------------*/ \
 	X(UNWRAP_RQ)    /* HEADER of an object at rest */                      \
 	X(UNWRAPPED)    /* result CEK */                                       \

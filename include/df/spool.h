@@ -1,18 +1,18 @@
 /*
- * spool.h - the files that hold custody: staging, incoming, objects.
+ * spool.h - the files that hold custody: incoming and objects.
  *
  *   spool/FORMAT          "dcm-forward spool 1"; anything else is refused
- *   spool/staging/<id>    being written here; never read, emptied at start
  *   spool/incoming/<id>   parcels arriving from a peer; offset in state.db
- *   spool/objects/ab/<id> whole objects (df/envelope.h); never modified
+ *   spool/objects/ab/<id> objects (df/envelope.h): whole ones are never
+ *                         modified, the others are being written, or were
  *   spool/reserve         preallocated and empty, given up when space is short
  *   spool/quarantine/<id> objects that hurt us; only a person deletes them
  *
  * Invariants (docs/invariants.md argues them):
- *  1. Success was said for x => x, its envelope and its row are durable.
+ *  1. Success was said for x => x, its name and its envelope are durable.
  *  2. A file under objects/ never changes. It goes only when a compared form
  *     of the same bytes has taken its place, durably.
- *  3. Nothing under staging/ is ever trusted.
+ *  3. A file without a whole, matching end was never acknowledged.
  *  4. A row without its object is an alarm; an object without row is adopted.
  *  5. Derived files may be lost at any time without loss.
  *  6. Recovery is idempotent: crash during recovery and run it again.
@@ -35,19 +35,35 @@ extern "C" {
 
 #define DF_SPOOL_PLACE 4096
 
+#define DF_SPOOL_STOCK 64u /* names made at once */
+
+struct df_name { /* an empty file in objects/ */
+	struct df_id id;
+	int fd;
+};
+
 struct df_spool { /* all descriptors -1 when closed */
 	int root;
-	int staging;
 	int incoming;
 	int objects;
 	int quarantine;
 	char bucket[3];    /* directory for the next objects */
 	uint32_t in_bucket;
+	struct df_name names[2 * DF_SPOOL_STOCK]; /* durable, not lent out */
+	size_t n_names;
 	int reserve;       /* -1 until it is there */
 	char place[DF_SPOOL_PLACE]; /* path of FORMAT; "" = not known */
 	dev_t device;
 	ino_t inode;
 };
+
+/*
+ * To be called before spool and journal are opened: writes to the disks of
+ * both and reads it back, and lets what an earlier process left there be read
+ * from the disk, not from the cache, where it may be without being durable. A
+ * disk that is only full is trusted.
+ */
+DF_MUST_CHECK enum df_err df_spool_trust(int node_dir, struct df_why *why);
 
 /* Opens DIR/spool below node_dir; makes what is missing, durably.
  * DF_E_FORMAT when FORMAT is not ours. Closed after a failure. */
@@ -76,22 +92,28 @@ DF_MUST_CHECK enum df_err df_spool_reserve_give(struct df_spool *sp,
 						uint64_t bytes,
 						struct df_why *why);
 
-/* --- staging -------------------------------------------------------------- */
+/* --- files to write into ---------------------------------------------------- */
 struct df_stage { /* {.fd = -1} is released */
 	struct df_id id;
 	int fd; /* owned, read-write */
 	enum df_err result; /* of publish */
 	struct df_why why;
 };
+/* Makes names ahead and their directory durable, when half of the stock is
+ * used up: a moment when nobody waits is the time to call it. */
+DF_MUST_CHECK enum df_err df_stage_stock(struct df_spool *sp,
+					 struct df_why *why);
+/* Removes what was made ahead. */
+void df_stage_unstock(struct df_spool *sp);
+/* An empty file under the name that it will keep; the name is durable. */
 DF_MUST_CHECK enum df_err df_stage_new(struct df_spool *sp, struct df_stage *s,
 				       struct df_why *why);
 /* Unlinks and closes; idempotent. */
 void df_stage_drop(struct df_spool *sp, struct df_stage *s);
 /*
- * Takes custody of n staged files at once: content of each synced, each
- * renamed into objects/, each directory synced once. s->result says which are
- * durable; all descriptors are closed. A file whose sync failed is dropped; one
- * whose directory sync failed may be there: it is adopted at the next start.
+ * Takes custody of n whole files: syncs the content of each. s->result says
+ * which are durable; all descriptors are closed. A file whose sync failed is
+ * dropped.
  */
 void df_stage_publish(struct df_spool *sp, struct df_stage **batch, size_t n);
 
@@ -145,6 +167,13 @@ void df_spool_remove(struct df_spool *sp, const struct df_id *id);
 DF_MUST_CHECK enum df_err df_spool_quarantine(struct df_spool *sp,
 					      const struct df_id *id,
 					      struct df_why *why);
+/* Moves quarantine/<id> back into objects/, durably; DF_OK when it is there. */
+DF_MUST_CHECK enum df_err df_spool_unquarantine(struct df_spool *sp,
+						const struct df_id *id,
+						struct df_why *why);
+/* Removes quarantine/<id>: only when a durable row says that a person wants
+ * it so. Nothing when there is none. */
+void df_spool_discard(struct df_spool *sp, const struct df_id *id);
 
 /* Calls each for every name in objects/; a false return stops. Files whose
  * names are not ours are counted, not touched. */
@@ -157,10 +186,6 @@ DF_MUST_CHECK enum df_err df_spool_each(const struct df_spool *sp,
 DF_MUST_CHECK enum df_err df_spool_each_incoming(const struct df_spool *sp,
 						 df_spool_each_fn *each,
 						 void *ctx, struct df_why *why);
-/* Empties staging/: what was there was never acknowledged. */
-DF_MUST_CHECK enum df_err df_spool_sweep(struct df_spool *sp, uint64_t *swept,
-					 struct df_why *why);
-
 #ifdef __cplusplus
 }
 #endif

@@ -44,7 +44,7 @@ static void say(const struct df_cli *cli, const struct df_recovery *r)
 		{"bad", r->bad,
 		 "objects whose envelope is not readable (ALARM)"},
 		{"dropped", r->dropped, "objects that another form replaced"},
-		{"staging", r->swept, "files in staging, never acknowledged"},
+		{"unfinished", r->swept, "unfinished files, never acknowledged"},
 		{"strangers", r->strangers, "files that are not ours"},
 	};
 	cJSON *o = cJSON_CreateObject();

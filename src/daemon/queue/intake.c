@@ -1,10 +1,10 @@
 /*
- * intake.c - from receive: staging files out, commits in, one answer each.
+ * intake.c - from receive: empty files out, commits in, one answer each.
  *
- * A worker faces the network, so nothing it says is believed: the file must
- * end in exactly the envelope of the message, with our name for it. Success
- * is said by the end of the turn, when content, name, directory and row are
- * durable.
+ * The worker has synced the content, the name was durable before it got the
+ * file, and the object says its own row: so the row is a note, and success can
+ * be said at once. A worker faces the network: the file must end in exactly
+ * the envelope of the message, with our name for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +21,10 @@ struct staged {
 	struct df_link *owner;
 };
 
-struct commit {
-	struct queue *q;
-	struct df_link *link; /* NULL: the worker is gone, nobody to answer */
-	uint32_t tag;
-	struct df_id id;
+struct arrival {
 	struct df_envelope env;
 	uint64_t dfenv_len;
 	uint64_t bytes;
-	struct commit *next;
 };
 
 struct assoc {
@@ -145,8 +140,12 @@ QUEUE_HANDLER(unstage)
 	struct queue *q = queue_of(room);
 	struct df_stage st;
 	struct df_id id;
+	struct df_why why = {0};
+	enum df_err rc = df_msg_result(m, &why);
 
 	(void)fds, (void)n_fds;
+	if (rc != DF_OK)
+		df_log(DF_LOG_ERROR, "instance.unstored", DF_F_ERR(&why));
 	if (df_msg_get_id(m, DF_M_ID, &id) && staged_take(q, from, &id, &st))
 		df_stage_drop(&q->sp, &st);
 }
@@ -166,35 +165,12 @@ void intake_link_down(struct queue *q, struct df_link *link)
 		df_stage_drop(&q->sp, &s->stage);
 		free(s);
 	}
-	for (struct commit *c = q->commits; c != NULL; c = c->next)
-		if (c->link == link)
-			c->link = NULL;
 	free(link->ctx);
 	link->ctx = NULL;
 	q->study_look = true;
 }
 
 /* --- commits --------------------------------------------------------------- */
-
-static void commit_end(struct commit *c, enum df_err rc,
-		       const struct df_why *why)
-{
-	struct df_msg out;
-
-	for (struct commit **at = &c->q->commits; *at != NULL; at = &(*at)->next)
-		if (*at == c) {
-			*at = c->next;
-			break;
-		}
-	df_msg_init(&out, DF_MSG_COMMITTED, c->tag);
-	df_msg_put_result(&out, rc, why);
-	df_msg_put_id(&out, DF_M_ID, &c->id);
-	if (c->link != NULL)
-		queue_post(c->q, c->link, &out, NULL, 0);
-	df_msg_release(&out);
-	df_envelope_release(&c->env);
-	free(c);
-}
 
 static void row_of(struct df_row_instance *r, const struct df_envelope *env)
 {
@@ -210,104 +186,101 @@ static void row_of(struct df_row_instance *r, const struct df_envelope *env)
 	memcpy(r->calling, env->calling_ae, sizeof r->calling);
 }
 
-static void published(void *ctx, enum df_err rc, const struct df_why *why)
-{
-	struct commit *c = ctx;
-	struct queue *q = c->q;
-	struct df_row_instance row, old;
-
-	if (rc != DF_OK) {
-		df_log(DF_LOG_ERROR, "instance.unstored", DF_F_ERR(why));
-		commit_end(c, rc, why);
-		return;
-	}
-	row_of(&row, &c->env);
-	/* other bytes under a known UID are judged when they are looked into */
-	if (df_journal_instance_find(q->j, "", row.sop_instance, &row.digest,
-				     &old)) {
-		/* its twin came in the same turn */
-		df_journal_extra_add(q->j, old.n, &row.association, q->now);
-		queue_remove(q, &c->id);
-		commit_end(c, DF_OK, NULL);
-		return;
-	}
-	df_journal_object_add(q->j, &c->id, DF_ENV_RAW, c->dfenv_len, c->bytes,
-			      row.received_ms);
-	(void)df_journal_instance_add(q->j, &row); /* found by state */
-	q->inspect.more = true;
-	q->instances_received++;
-	commit_end(c, DF_OK, NULL);
-}
-
 /* The trailer in the file must be the one in the message, ours by name. */
-static enum df_err check_file(struct commit *c, const struct df_stage *st,
+static enum df_err check_file(struct arrival *a, const struct df_stage *st,
 			      struct df_text text, struct df_why *why)
 {
 	uint8_t tail[DF_ENV_RAW_MAX];
-	enum df_err rc = df_fd_size(st->fd, &c->bytes, why);
+	enum df_err rc = df_fd_size(st->fd, &a->bytes, why);
 
 	if (rc == DF_OK && (text.len < DF_ENV_FOOTER_LEN ||
 			    text.len > sizeof tail ||
-			    c->bytes != c->dfenv_len + text.len))
+			    a->bytes != a->dfenv_len + text.len))
 		rc = df_fail(why, DF_E_FORMAT,
 			     "the file's length is not what was said");
 	if (rc == DF_OK)
-		rc = df_pread_all(st->fd, tail, text.len, c->dfenv_len, why);
+		rc = df_pread_all(st->fd, tail, text.len, a->dfenv_len, why);
 	if (rc == DF_OK && (memcmp(tail, text.ptr, text.len) != 0 ||
 			    df_get_u64(tail + text.len - DF_ENV_FOOTER_LEN) !=
-				    c->dfenv_len))
+				    a->dfenv_len))
 		rc = df_fail(why, DF_E_FORMAT,
 			     "the file's envelope is not what was said");
 	if (rc == DF_OK)
-		rc = df_envelope_decode(&c->env, (const uint8_t *)text.ptr,
+		rc = df_envelope_decode(&a->env, (const uint8_t *)text.ptr,
 					text.len, why);
-	if (rc == DF_OK && (c->env.kind != DF_ENV_RAW ||
-			    strcmp(c->env.id.s, st->id.s) != 0))
+	if (rc == DF_OK && (a->env.kind != DF_ENV_RAW ||
+			    strcmp(a->env.id.s, st->id.s) != 0))
 		rc = df_fail(why, DF_E_FORMAT,
 			     "the envelope names another object");
 	return rc;
 }
 
-static bool is_double(struct commit *c, struct df_why *why)
+/* The bytes of another object that is held: no second one is kept. */
+static bool is_double(struct queue *q, const struct df_envelope *env)
 {
 	struct df_row_instance old;
 
-	(void)why;
-	if (!df_journal_instance_find(c->q->j, "", c->env.sop_instance,
-				      &c->env.digest, &old))
+	if (!df_journal_instance_find(q->j, "", env->sop_instance,
+				      &env->digest, &old))
 		return false;
-	df_journal_extra_add(c->q->j, old.n, &c->env.association, c->q->now);
+	df_journal_extra_add(q->j, old.n, &env->association, q->now);
 	df_log(DF_LOG_DEBUG, "instance.double",
-	       DF_F_UID("sop_instance", c->env.sop_instance));
+	       DF_F_UID("sop_instance", env->sop_instance));
 	return true;
+}
+
+static void take(struct queue *q, const struct arrival *a, struct df_stage *st)
+{
+	struct df_row_instance row;
+
+	/* other bytes under a known UID are judged when they are looked into */
+	if (is_double(q, &a->env)) {
+		df_stage_drop(&q->sp, st);
+		return;
+	}
+	row_of(&row, &a->env);
+	df_journal_arrival_note(q->j, &row, a->dfenv_len, a->bytes);
+	df_fd_close(&st->fd);
+	q->inspect.more = true;
+	q->instances_received++;
+}
+
+static void answer(struct queue *q, struct df_link *to, uint32_t tag,
+		   const struct df_id *id, enum df_err rc,
+		   const struct df_why *why)
+{
+	struct df_msg out;
+
+	df_msg_init(&out, DF_MSG_COMMITTED, tag);
+	df_msg_put_result(&out, rc, why);
+	df_msg_put_id(&out, DF_M_ID, id);
+	queue_post(q, to, &out, NULL, 0);
+	df_msg_release(&out);
 }
 
 QUEUE_HANDLER(commit)
 {
 	struct queue *q = queue_of(room);
-	struct commit *c = df_xcalloc(1, sizeof *c);
 	struct df_stage st = {.fd = -1};
 	struct df_text text = {NULL, 0};
 	struct df_why why = {0};
+	struct df_id id = {""};
+	struct arrival a = {0};
 	enum df_err rc;
 
 	(void)fds, (void)n_fds;
-	*c = (struct commit){.q = q, .link = from, .tag = m->tag,
-			     .next = q->commits};
-	q->commits = c;
-	if (!df_msg_get_id(m, DF_M_ID, &c->id) ||
-	    !df_msg_get_u64(m, DF_M_LENGTH, &c->dfenv_len) ||
+	if (!df_msg_get_id(m, DF_M_ID, &id) ||
+	    !df_msg_get_u64(m, DF_M_LENGTH, &a.dfenv_len) ||
 	    !df_msg_get(m, DF_M_ENVELOPE, &text) ||
-	    !staged_take(q, from, &c->id, &st)) {
+	    !staged_take(q, from, &id, &st)) {
 		rc = df_fail(&why, DF_E_FORMAT, "commit of what is not staged");
-		commit_end(c, rc, &why);
-		return;
+	} else {
+		rc = check_file(&a, &st, text, &why);
+		if (rc == DF_OK)
+			take(q, &a, &st);
+		else
+			df_stage_drop(&q->sp, &st);
 	}
-	rc = check_file(c, &st, text, &why);
-	if (rc != DF_OK || is_double(c, &why)) {
-		df_stage_drop(&q->sp, &st);
-		commit_end(c, rc, &why);
-		return;
-	}
-	queue_publish(q, &st, published, c);
+	answer(q, from, m->tag, &id, rc, &why);
+	df_envelope_release(&a.env);
 }

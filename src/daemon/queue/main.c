@@ -77,6 +77,7 @@ static void drain(struct df_room *room)
 	turn(room); /* what was committed is answered; the rest is taken up
 		     * again at the next start */
 	q->stopping = true;
+	df_stage_unstock(&q->sp);
 	df_log(DF_LOG_INFO, "queue.drained");
 	df_room_stop(room);
 }

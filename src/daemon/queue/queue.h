@@ -147,7 +147,6 @@ struct queue {
 
 	struct acceptance acceptance;
 	struct staged *staged;
-	struct commit *commits; /* published at the end of this turn */
 	struct {
 		int64_t cursor;   /* last instance taken up */
 		uint32_t under_way;

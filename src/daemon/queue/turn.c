@@ -1,5 +1,6 @@
 /*
- * turn.c - the end of a turn: publish, commit, remove, send. In this order.
+ * turn.c - the end of a turn: publish, commit, remove, send. In this order;
+ * then names are made for what will come.
  */
 #include "turn.h"
 
@@ -200,6 +201,9 @@ void turn_end(struct queue *q)
 		df_spool_remove(&q->sp, &q->removals[i]);
 	q->n_removals = 0;
 	send_all(q);
+	/* now that nobody waits for an answer */
+	if (df_stage_stock(&q->sp, &why) != DF_OK)
+		df_log(DF_LOG_WARN, "spool.stock", DF_F_ERR(&why));
 }
 
 void turn_link_down(struct queue *q, struct df_link *link)

@@ -43,6 +43,7 @@ struct receive {
 	struct df_sha256 sha;
 	struct df_summer summer; /* over the bytes of the file */
 	struct df_envelope env;
+	struct df_why trouble; /* what the disk said; err DF_OK: nothing */
 	uint64_t written; /* bytes in the file */
 	uint64_t started; /* of them handed to the disk already */
 };

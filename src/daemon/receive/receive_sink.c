@@ -1,9 +1,10 @@
 /*
- * receive_sink.c - one data set: sealed, hashed and written while it arrives.
+ * receive_sink.c - one data set: sealed, hashed and written while it arrives,
+ * then synced.
  *
- * The bytes are not parsed. The file is header, payload, envelope; COMMIT goes
- * to queue when all of it is written, and only queue's COMMITTED (content,
- * name, directory and row durable) lets the peer see Success.
+ * The bytes are not parsed. The file is header, payload, envelope. It is synced
+ * here, so that associations wait for the disk side by side; then COMMIT goes
+ * to queue, and only its COMMITTED lets the peer see Success.
  */
 #include "receive.h"
 
@@ -17,13 +18,19 @@
 #define COMMIT_MS 120000
 #define START_DISK_BYTES (1u << 18) /* then the disk may begin its work */
 
+/* The disk's trouble: the peer is told, and queue when it gets the file back. */
+static enum df_err pass_on(const struct receive *r, struct df_why *why)
+{
+	if (why != NULL)
+		*why = r->trouble;
+	return r->trouble.err;
+}
+
 static enum df_err put(struct receive *r, const void *ptr, size_t len,
 		       struct df_why *why)
 {
-	enum df_err rc = df_write_all(r->file.fd, ptr, len, why);
-
-	if (rc != DF_OK)
-		return rc;
+	if (df_write_all(r->file.fd, ptr, len, &r->trouble) != DF_OK)
+		return pass_on(r, why);
 	df_summer_update(&r->summer, ptr, len);
 	r->written += len;
 	if (r->written - r->started >= START_DISK_BYTES) {
@@ -40,7 +47,7 @@ static enum df_err emit(void *ctx, const void *ptr, size_t len,
 	return put(ctx, ptr, len, why);
 }
 
-/* The staged file goes back to queue, which removes it. */
+/* The file goes back to queue, which removes it. */
 static void unstage(struct receive *r)
 {
 	struct df_msg m;
@@ -50,6 +57,7 @@ static void unstage(struct receive *r)
 	df_fd_close(&r->file.fd);
 	df_msg_init(&m, DF_MSG_UNSTAGE, 0);
 	df_msg_put_id(&m, DF_M_ID, &r->file.id);
+	df_msg_put_result(&m, r->trouble.err, &r->trouble);
 	/* a lost queue has forgotten the file anyway */
 	(void)df_room_send(df_room_link(r->room, DF_ROLE_QUEUE, 0), &m, NULL,
 			   0);
@@ -125,6 +133,7 @@ static enum df_err sink_begin(void *ctx, const struct df_store_rq *rq,
 	r->file = r->ready[--r->n_ready];
 	r->ready[r->n_ready].fd = -1;
 	receive_stock(r);
+	r->trouble = (struct df_why){0};
 	r->written = 0;
 	r->started = 0;
 	begin_envelope(r, rq);
@@ -174,9 +183,10 @@ static enum df_err finish(struct receive *r, struct df_buf *trailer,
 		rc = df_envelope_encode(trailer, &r->env, *dfenv_len, why);
 	if (rc == DF_OK)
 		rc = put(r, trailer->ptr, trailer->len, why);
-	/* the disk works while the message travels */
-	if (rc == DF_OK && r->written > r->started)
-		df_fd_start_disk(r->file.fd, r->started, 0);
+	/* a sync that failed is not tried again: the file is given up */
+	if (rc == DF_OK &&
+	    df_fd_sync(r->file.fd, r->file.id.s, &r->trouble) != DF_OK)
+		rc = pass_on(r, why);
 	return rc;
 }
 

@@ -4,13 +4,14 @@
 
 #include "sql.h"
 
+#define ADD_OBJECT "INSERT OR REPLACE INTO objects VALUES(?,?,?,?,?)"
+
 void df_journal_object_add(struct df_journal *j, const struct df_id *id,
 			   enum df_env_kind kind, uint64_t dfenv_len,
 			   uint64_t bytes, int64_t created_ms)
 {
-	df_sql_run(j, "INSERT OR REPLACE INTO objects VALUES(?,?,?,?,?)",
-		   "tiiii", id->s, (int64_t)kind, (int64_t)dfenv_len,
-		   (int64_t)bytes, created_ms);
+	df_sql_run(j, ADD_OBJECT, "tiiii", id->s, (int64_t)kind,
+		   (int64_t)dfenv_len, (int64_t)bytes, created_ms);
 }
 
 bool df_journal_object_has(struct df_journal *j, const struct df_id *id)
@@ -43,24 +44,41 @@ void df_journal_objects(struct df_journal *j,
 	df_sql_done(st);
 }
 
+typedef void write_fn(struct df_journal *j, const char *sql, const char *types,
+		      ...);
+
+static void add(struct df_journal *j, write_fn *write,
+		const struct df_row_instance *r)
+{
+	write(j,
+	      "INSERT INTO instances(peer, sop, class, ts, study, series,"
+	      " size, digest, assoc, calling, received, state, object,"
+	      " in_parcel, record, coding, coded, indexed, deaths, parcel,"
+	      " report, reason)"
+	      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	      "ttttitidttiitiitiiiiit", r->peer, r->sop_instance, r->sop_class,
+	      r->transfer_syntax, r->study, r->series, (int64_t)r->size_bytes,
+	      &r->digest, r->association.s, r->calling, r->received_ms,
+	      (int64_t)r->state, r->object.s, (int64_t)r->in_parcel,
+	      (int64_t)r->record, r->coding, (int64_t)r->coded_bytes,
+	      (int64_t)r->indexed, (int64_t)r->deaths, r->parcel,
+	      (int64_t)r->report, r->reason);
+}
+
 int64_t df_journal_instance_add(struct df_journal *j,
 				const struct df_row_instance *r)
 {
-	df_sql_run(j,
-		   "INSERT INTO instances(peer, sop, class, ts, study, series,"
-		   " size, digest, assoc, calling, received, state, object,"
-		   " in_parcel, record, coding, coded, indexed, deaths, parcel,"
-		   " report, reason)"
-		   " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		   "ttttitidttiitiitiiiiit", r->peer, r->sop_instance,
-		   r->sop_class, r->transfer_syntax, r->study, r->series,
-		   (int64_t)r->size_bytes, &r->digest, r->association.s,
-		   r->calling, r->received_ms, (int64_t)r->state, r->object.s,
-		   (int64_t)r->in_parcel, (int64_t)r->record, r->coding,
-		   (int64_t)r->coded_bytes, (int64_t)r->indexed,
-		   (int64_t)r->deaths, r->parcel, (int64_t)r->report,
-		   r->reason);
+	add(j, df_sql_run, r);
 	return df_sql_last(j);
+}
+
+void df_journal_arrival_note(struct df_journal *j,
+			     const struct df_row_instance *r,
+			     uint64_t dfenv_len, uint64_t bytes)
+{
+	df_sql_note(j, ADD_OBJECT, "tiiii", r->object.s, (int64_t)DF_ENV_RAW,
+		    (int64_t)dfenv_len, (int64_t)bytes, r->received_ms);
+	add(j, df_sql_note, r);
 }
 
 #define SELECT_INSTANCE                                                  \
@@ -167,8 +185,8 @@ size_t df_journal_instances(struct df_journal *j, enum df_instances_of which,
 void df_journal_extra_add(struct df_journal *j, int64_t instance,
 			  const struct df_id *association, int64_t now_ms)
 {
-	df_sql_run(j, "INSERT INTO extras VALUES(?,?,?)", "iti", instance,
-		   association->s, now_ms);
+	df_sql_note(j, "INSERT INTO extras VALUES(?,?,?)", "iti", instance,
+		    association->s, now_ms);
 }
 
 uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)

@@ -52,6 +52,8 @@ enum df_err df_object_dir(const struct df_spool *sp, const struct df_id *id,
 	rc = df_dir_make(sp->objects, dir, why);
 	if (rc == DF_OK)
 		rc = df_dir_sync(sp->objects, "objects", why);
+	if (rc != DF_OK) /* else the next caller would take it for durable */
+		(void)df_sys.unlinkat(sp->objects, dir, AT_REMOVEDIR);
 	return rc;
 }
 
@@ -103,20 +105,20 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 	enum df_err rc;
 
 	*sp = (struct df_spool){.root = -1,
-				.staging = -1,
 				.incoming = -1,
 				.objects = -1,
 				.quarantine = -1,
 				.reserve = -1};
 	rc = dir_take(&sp->root, node_dir, "spool", why);
 	if (rc == DF_OK)
-		rc = dir_take(&sp->staging, sp->root, "staging", why);
-	if (rc == DF_OK)
 		rc = dir_take(&sp->incoming, sp->root, "incoming", why);
 	if (rc == DF_OK)
 		rc = dir_take(&sp->objects, sp->root, "objects", why);
 	if (rc == DF_OK)
 		rc = dir_take(&sp->quarantine, sp->root, "quarantine", why);
+	/* an earlier life may have been killed before it synced these */
+	if (rc == DF_OK)
+		rc = df_dir_sync(sp->objects, "objects", why);
 	if (rc == DF_OK)
 		rc = df_dir_sync(sp->root, "spool", why);
 	if (rc == DF_OK && node_dir >= 0)
@@ -137,8 +139,8 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 
 void df_spool_close(struct df_spool *sp)
 {
+	df_stage_unstock(sp);
 	df_fd_close(&sp->root);
-	df_fd_close(&sp->staging);
 	df_fd_close(&sp->incoming);
 	df_fd_close(&sp->objects);
 	df_fd_close(&sp->quarantine);
@@ -220,6 +222,28 @@ enum df_err df_spool_quarantine(struct df_spool *sp, const struct df_id *id,
 	return to_quarantine(sp, sp->objects, path, id, why);
 }
 
+enum df_err df_spool_unquarantine(struct df_spool *sp, const struct df_id *id,
+				  struct df_why *why)
+{
+	char path[DF_OBJECT_PATH];
+	enum df_err rc = df_object_dir(sp, id, why);
+
+	if (rc != DF_OK)
+		return rc;
+	df_object_path(path, id);
+	if (df_sys.renameat2(sp->quarantine, id->s, sp->objects, path,
+			     RENAME_NOREPLACE) < 0 &&
+	    errno != ENOENT)
+		return df_fail_sys(why, DF_E_IO, "cannot take '%s' back",
+				   id->s);
+	return df_object_dir_sync(sp, id, why);
+}
+
+void df_spool_discard(struct df_spool *sp, const struct df_id *id)
+{
+	df_path_forget(sp->quarantine, id->s);
+}
+
 enum df_err df_incoming_quarantine(struct df_spool *sp, const struct df_id *id,
 				   struct df_why *why)
 {
@@ -288,31 +312,4 @@ enum df_err df_spool_each_incoming(const struct df_spool *sp,
 	bool go_on = true;
 
 	return each_in(sp->incoming, each, ctx, &go_on, &strangers, why);
-}
-
-struct sweep {
-	struct df_spool *sp;
-	uint64_t n;
-};
-
-static bool sweep_one(void *ctx, const struct df_id *id)
-{
-	struct sweep *s = ctx;
-
-	if (df_file_remove(s->sp->staging, id->s, NULL) == DF_OK)
-		s->n++;
-	return true;
-}
-
-enum df_err df_spool_sweep(struct df_spool *sp, uint64_t *swept,
-			   struct df_why *why)
-{
-	struct sweep s = {sp, 0};
-	uint64_t strangers = 0;
-	bool go_on = true;
-	enum df_err rc = each_in(sp->staging, sweep_one, &s, &go_on, &strangers,
-				 why);
-
-	*swept = s.n;
-	return rc;
 }

@@ -1,11 +1,13 @@
 /*
  * recover.c - at start: bring the files and the journal together.
  *
- * The files are right. An object without a row is adopted from its envelope
- * (parcels before raw objects, so that a raw object that a parcel replaced is
- * recognised); a row without its object is an alarm. Every step can be done
- * again: nothing is removed but what another durable object stands for, and
- * files that were never acknowledged.
+ * The files are right. A whole object without a row is adopted (adopt.c;
+ * parcels before raw objects, so that a raw object that a parcel replaced is
+ * recognised); a row without its object is an alarm. What is
+ * adopted is read, compared with its checksum and synced first: the life that
+ * wrote it may have been killed before it did so. Files go only after the
+ * commit, and only what another durable object stands for, or what was never
+ * acknowledged: so every step can be done again.
  */
 #include <stdlib.h>
 #include <stdio.h>
@@ -13,344 +15,170 @@
 
 #include "df/file.h"
 #include "df/log.h"
-#include "df/sys.h"
-#include "sql.h"
-
-#define LOST_REASON "'its object is missing from the spool'"
-
-struct recovery {
-	struct df_spool *sp;
-	struct df_journal *j;
-	struct df_recovery *out;
-	bool change;
-	bool raws; /* this pass adopts raw objects, else all others */
-	int64_t now_ms;
-	enum df_err rc;
-	struct df_why why;
-};
-
-static void drop_file(struct recovery *r, const struct df_id *id)
-{
-	r->out->dropped++;
-	if (r->change)
-		df_spool_remove(r->sp, id);
-}
-
-static void instance_of(struct df_row_instance *row,
-			const struct df_envelope *env,
-			const struct df_env_instance *in, int64_t study,
-			int64_t parcel)
-{
-	*row = (struct df_row_instance){
-		.study = study,
-		.size_bytes = in->size_bytes,
-		.digest = in->digest,
-		.received_ms = env->received_ms,
-		.state = DF_INSTANCE_PACKED,
-		.object = env->id,
-		.in_parcel = true,
-		.record = in->record_offset,
-		.parcel = parcel,
-	};
-	if (env->direction == DF_ENV_TAKEN)
-		memcpy(row->peer, env->peer, sizeof row->peer);
-	memcpy(row->sop_instance, in->sop_instance, sizeof row->sop_instance);
-	memcpy(row->sop_class, in->sop_class, sizeof row->sop_class);
-	memcpy(row->transfer_syntax, in->transfer_syntax,
-	       sizeof row->transfer_syntax);
-	memcpy(row->series, in->series_uid, sizeof row->series);
-	memcpy(row->coding, in->coding, sizeof row->coding);
-	memcpy(row->calling, in->calling_ae, sizeof row->calling);
-}
-
-/* Near enough: up to the next record, or to the end of the parcel. */
-static uint64_t coded_of(const struct df_envelope *env, size_t i,
-			 uint64_t dfenv_len)
-{
-	uint64_t at = env->instances[i].record_offset;
-	uint64_t end = i + 1 < env->n_instances
-			       ? env->instances[i + 1].record_offset
-			       : dfenv_len;
-
-	return end > at ? end - at : 0;
-}
-
-static bool stands(const struct recovery *r, const struct df_id *object)
-{
-	int fd = -1;
-	bool there = df_spool_object(r->sp, object, &fd, NULL) == DF_OK;
-
-	df_fd_close(&fd);
-	return there;
-}
-
-/* Is each instance of this parcel at home elsewhere, file and row? */
-static bool all_elsewhere(const struct recovery *r,
-			  const struct df_envelope *env)
-{
-	struct df_row_instance row;
-
-	for (size_t i = 0; i < env->n_instances; i++)
-		if (!df_journal_instance_find(
-			    r->j, "", env->instances[i].sop_instance,
-			    &env->instances[i].digest, &row) ||
-		    !stands(r, &row.object))
-			return false;
-	return true;
-}
-
-static void adopt_instance(struct recovery *r,
-			   const struct df_row_instance *row)
-{
-	struct df_row_instance old;
-
-	if (!df_journal_instance_find(r->j, row->peer, row->sop_instance,
-				      &row->digest, &old))
-		(void)df_journal_instance_add(r->j, row); /* its n */
-	else if (!stands(r, &old.object))
-		df_journal_instance_packed(r->j, old.n, row->parcel,
-					   &row->object, row->record,
-					   row->coding, row->coded_bytes);
-}
+#include "paths.h"
+#include "recovery.h"
 
 /*
- * A parcel of that name has a row. Its own file that was away is back; or a
- * second file, which must not stop us: the name is its maker's choice.
+ * It has no whole, matching end and no row, so it was never acknowledged: but
+ * a journal that is new knows of nothing, and then it may be a damaged object.
  */
-static void parcel_again(struct recovery *r, const struct df_envelope *env,
-			 const struct df_row_parcel *old, uint64_t dfenv_len,
-			 uint64_t bytes)
+static void unfinished(struct recovery *r, const struct df_id *id,
+		       uint64_t bytes, const struct df_why *why)
 {
+	struct df_why mine = {0};
+
+	if (bytes == 0 || !r->fresh) {
+		r->out->swept++;
+		df_recovery_drop(r, id);
+		return;
+	}
+	r->out->bad++;
+	df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id), DF_F_ERR(why));
+	if (r->change && df_spool_quarantine(r->sp, id, &mine) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&mine));
+}
+
+/* Content and name of what is adopted: durable before its row is. */
+static enum df_err sync_adopted(struct recovery *r, const struct df_id *id,
+				int fd)
+{
+	enum df_err rc = df_fd_sync(fd, id->s, &r->why);
+
+	if (rc == DF_OK && strncmp(r->synced, id->s, 2) != 0) {
+		rc = df_object_dir_sync(r->sp, id, &r->why);
+		df_str_fmt(r->synced, sizeof r->synced, "%.2s", id->s);
+	}
+	return rc;
+}
+
+/* A file without a row. False: the disk cannot be read, which proves nothing
+ * about the file. */
+static bool look_at_new(struct recovery *r, const struct df_id *id, int fd)
+{
+	struct df_envelope env = {0};
 	struct df_why why = {0};
+	uint64_t dfenv_len, bytes = 0;
+	bool ours = !r->raws; /* this pass settles it */
+	enum df_err rc = df_fd_size(fd, &bytes, &why);
 
-	if (strcmp(old->object.s, env->id.s) != 0) {
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, &why);
+	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
+		rc = df_fail(&why, DF_E_FORMAT, "it bears another's name");
+	if (rc == DF_OK)
+		ours = r->raws == (env.kind == DF_ENV_RAW);
+	if (rc == DF_OK && ours)
+		rc = df_spool_content(fd, &env, dfenv_len, &why);
+	if (rc == DF_E_IO) {
+		r->rc = rc;
+		r->why = why;
+	} else if (rc != DF_OK && ours) {
+		unfinished(r, id, bytes, &why);
+	} else if (rc == DF_OK && ours) {
+		r->out->objects++;
+		if (r->change)
+			r->rc = sync_adopted(r, id, fd);
+		if (r->rc == DF_OK)
+			df_recovery_adopt(r, &env, dfenv_len, bytes);
+	}
+	df_envelope_release(&env);
+	return r->rc == DF_OK;
+}
+
+/* One with a row: a start is quick, a check reads every envelope once. */
+static bool look_at_known(struct recovery *r, const struct df_id *id, int fd)
+{
+	struct df_envelope env = {0};
+	struct df_why why = {0};
+	uint64_t dfenv_len;
+	enum df_err rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, &why);
+
+	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
+		rc = df_fail(&why, DF_E_FORMAT, "it bears another's name");
+	if (rc != DF_OK) {
 		r->out->bad++;
-		df_log(DF_LOG_ERROR, "spool.parcel.twice", DF_F_ID(&env->id));
-		if (r->change &&
-		    df_spool_quarantine(r->sp, &env->id, &why) != DF_OK)
-			df_log(DF_LOG_ERROR, "spool.quarantine",
-			       DF_F_ERR(&why));
-		return;
+		df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id),
+		       DF_F_ERR(&why));
 	}
-	r->out->adopted++;
-	if (!r->change)
-		return;
-	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
-			      env->received_ms);
-	df_journal_parcel_state(r->j, old->n,
-				env->direction == DF_ENV_TAKEN
-					? DF_PARCEL_READY
-					: DF_PARCEL_UNVERIFIED);
-	df_sql_run(r->j,
-		   "UPDATE instances SET state = 2, reason = '', indexed = 0"
-		   " WHERE object = ? AND state = 3 AND reason = " LOST_REASON,
-		   "t", env->id.s);
-}
-
-static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
-			 uint64_t dfenv_len, uint64_t bytes)
-{
-	const char *peer = env->direction == DF_ENV_TAKEN ? env->peer : "";
-	struct df_row_parcel old, p = {.object = env->id,
-				       .direction = env->direction,
-				       .epoch = env->epoch,
-				       .sequence = env->sequence,
-				       .h0 = env->h0,
-				       .previous = env->previous,
-				       .dfenv_len = dfenv_len,
-				       .created_ms = env->received_ms};
-	struct df_row_study s;
-	int64_t n;
-
-	df_hex_encode(p.hex, env->parcel_id, 16);
-	if (df_journal_parcel_find(r->j, p.hex, &old)) {
-		parcel_again(r, env, &old, dfenv_len, bytes);
-		return;
-	}
-	/* made, but its rows were never written: it will be made again */
-	if (env->direction == DF_ENV_MADE && all_elsewhere(r, env)) {
-		drop_file(r, &env->id);
-		return;
-	}
-	r->out->adopted++;
-	if (!r->change)
-		return;
-	memcpy(p.peer, env->peer, sizeof p.peer);
-	if (env->direction == DF_ENV_MADE)
-		p.peer[0] = '\0';
-	p.state = env->direction == DF_ENV_TAKEN ? DF_PARCEL_READY
-						 : DF_PARCEL_UNVERIFIED;
-	df_journal_study_touch(
-		r->j, env->study_uid, peer,
-		env->n_instances > 0 ? env->instances[0].calling_ae : "",
-		env->received_ms, &s);
-	p.study = s.n;
-	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
-			      env->received_ms);
-	n = df_journal_parcel_add(r->j, &p);
-	for (size_t i = 0; i < env->n_instances; i++) {
-		struct df_row_instance row;
-
-		instance_of(&row, env, &env->instances[i], s.n, n);
-		row.coded_bytes = coded_of(env, i, dfenv_len);
-		adopt_instance(r, &row);
-	}
-}
-
-static void adopt_report(struct recovery *r, const struct df_envelope *env,
-			 uint64_t dfenv_len, uint64_t bytes)
-{
-	struct df_row_report rep = {.object = env->id,
-				    .direction = env->direction,
-				    .stored = env->direction == DF_ENV_MADE};
-
-	r->out->adopted++;
-	if (!r->change)
-		return;
-	df_hex_encode(rep.hex, env->parcel_id, 16);
-	memcpy(rep.peer, env->peer, sizeof rep.peer);
-	df_journal_object_add(r->j, &env->id, DF_ENV_REPORT, dfenv_len, bytes,
-			      env->received_ms);
-	df_journal_report_add(r->j, &rep);
-	if (env->direction == DF_ENV_MADE)
-		(void)df_journal_mail_add(r->j, env->peer, rep.hex, &env->id,
-					  dfenv_len); /* its number */
-}
-
-/* True when a row for the same bytes stands and the file is settled. */
-static bool raw_is_known(struct recovery *r, const struct df_envelope *env)
-{
-	struct df_row_instance row;
-	struct df_row_parcel p;
-
-	if (!df_journal_instance_find(r->j, "", env->sop_instance, &env->digest,
-				      &row))
-		return false;
-	if (stands(r, &row.object) &&
-	    (!row.in_parcel || (df_journal_parcel(r->j, row.parcel, &p) &&
-				p.state == DF_PARCEL_READY))) {
-		drop_file(r, &env->id);
-		return true;
-	}
-	/* its home is gone, or a parcel that was never compared */
-	r->out->adopted++;
-	if (r->change && row.in_parcel)
-		df_journal_instance_unpacked(r->j, row.n, &env->id);
-	else if (r->change)
-		df_sql_run(r->j, "UPDATE instances SET object = ? WHERE n = ?",
-			   "ti", env->id.s, row.n);
+	df_envelope_release(&env);
 	return true;
-}
-
-static void adopt_raw(struct recovery *r, const struct df_envelope *env,
-		      uint64_t dfenv_len, uint64_t bytes)
-{
-	struct df_row_instance row = {.size_bytes = env->size_bytes,
-				      .digest = env->digest,
-				      .association = env->association,
-				      .received_ms = env->received_ms,
-				      .object = env->id};
-	uint64_t dropped = r->out->dropped;
-
-	if (raw_is_known(r, env)) {
-		if (r->change && r->out->dropped == dropped)
-			df_journal_object_add(r->j, &env->id, DF_ENV_RAW,
-					      dfenv_len, bytes,
-					      env->received_ms);
-		return;
-	}
-	r->out->adopted++;
-	if (!r->change)
-		return;
-	memcpy(row.sop_instance, env->sop_instance, sizeof row.sop_instance);
-	memcpy(row.sop_class, env->sop_class, sizeof row.sop_class);
-	memcpy(row.transfer_syntax, env->transfer_syntax,
-	       sizeof row.transfer_syntax);
-	memcpy(row.calling, env->calling_ae, sizeof row.calling);
-	df_journal_object_add(r->j, &env->id, DF_ENV_RAW, dfenv_len, bytes,
-			      env->received_ms);
-	(void)df_journal_instance_add(r->j, &row); /* its number */
 }
 
 static bool look(void *ctx, const struct df_id *id)
 {
 	struct recovery *r = ctx;
-	struct df_envelope env;
-	struct df_why why;
-	uint64_t dfenv_len, bytes;
-	bool known;
+	bool known = df_journal_object_has(r->j, id), go_on;
 	int fd;
 
-	known = df_journal_object_has(r->j, id);
-	if (!r->raws)
+	if (known && !r->raws)
 		r->out->objects++;
-	/* a start is quick, a check reads every envelope once */
 	if (known && (r->change || r->raws))
 		return true;
 	r->rc = df_spool_object(r->sp, id, &fd, &r->why);
 	if (r->rc != DF_OK)
 		return false;
-	if (df_fd_size(fd, &bytes, &why) != DF_OK ||
-	    df_spool_envelope(fd, &env, &dfenv_len, NULL, &why) != DF_OK ||
-	    strcmp(env.id.s, id->s) != 0) {
-		if (!r->raws) {
-			r->out->bad++;
-			df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id),
-			       DF_F_ERR(&why));
-		}
-		df_fd_close(&fd);
-		return true;
-	}
+	go_on = known ? look_at_known(r, id, fd) : look_at_new(r, id, fd);
 	df_fd_close(&fd);
-	if (known) {
-		df_envelope_release(&env);
-		return true;
-	}
-	if (r->raws && env.kind == DF_ENV_RAW)
-		adopt_raw(r, &env, dfenv_len, bytes);
-	else if (!r->raws && env.kind == DF_ENV_PARCEL)
-		adopt_parcel(r, &env, dfenv_len, bytes);
-	else if (!r->raws && env.kind == DF_ENV_REPORT)
-		adopt_report(r, &env, dfenv_len, bytes);
-	df_envelope_release(&env);
-	return true;
+	return go_on;
 }
 
-/* Rows whose object is nowhere: said aloud, never forgotten silently. */
+/* Its row stands; the file is missing, or is not as long as it was. */
+struct loss {
+	struct df_id id;
+	bool torn;
+};
+
+static void settle_loss(struct recovery *r, const struct loss *l)
+{
+	struct df_why why = {0};
+
+	df_log(DF_LOG_ERROR, l->torn ? "spool.object.torn" : "spool.object.lost",
+	       DF_F_ID(&l->id));
+	if (l->torn)
+		r->out->bad++;
+	else
+		r->out->lost++;
+	if (!r->change)
+		return;
+	if (l->torn && df_spool_quarantine(r->sp, &l->id, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+	df_sql_run(r->j,
+		   "UPDATE instances SET state = 3, reason = ? WHERE object = ?",
+		   "tt", l->torn ? TORN_REASON : LOST_REASON, l->id.s);
+	df_sql_run(r->j, "UPDATE parcels SET state = 2 WHERE object = ?", "t",
+		   l->id.s);
+	df_journal_object_drop(r->j, &l->id);
+}
+
+/* Said aloud, never forgotten silently. */
 static void find_lost(struct recovery *r)
 {
-	sqlite3_stmt *st = df_sql(r->j, "SELECT id FROM objects", "");
-	struct df_id *lost = NULL;
-	struct df_id id;
+	sqlite3_stmt *st = df_sql(r->j, "SELECT id, bytes FROM objects", "");
+	struct loss *all = NULL;
 	size_t n = 0;
 
 	while (df_sql_row(r->j, st)) {
-		enum df_err rc;
+		struct loss l = {.torn = false};
+		uint64_t bytes = 0;
 		int fd = -1;
+		enum df_err rc;
 
-		df_col_id(st, 0, &id);
-		rc = df_spool_object(r->sp, &id, &fd, &r->why);
+		df_col_id(st, 0, &l.id);
+		rc = df_spool_object(r->sp, &l.id, &fd, &r->why);
+		if (rc == DF_OK)
+			rc = df_fd_size(fd, &bytes, &r->why);
 		df_fd_close(&fd);
 		if (rc != DF_OK && rc != DF_E_NOTFOUND)
 			r->rc = rc; /* a disk that fails loses nothing yet */
-		if (rc != DF_E_NOTFOUND)
+		l.torn = rc == DF_OK && bytes != (uint64_t)COL(st, 1);
+		if (rc != DF_E_NOTFOUND && !l.torn)
 			continue;
-		df_log(DF_LOG_ERROR, "spool.object.lost", DF_F_ID(&id));
-		lost = df_xrealloc(lost, (n + 1) * sizeof *lost);
-		lost[n++] = id;
+		all = df_xrealloc(all, (n + 1) * sizeof *all);
+		all[n++] = l;
 	}
-	r->out->lost = n;
-	for (size_t i = 0; r->change && i < n; i++) {
-		df_sql_run(r->j,
-			   "UPDATE instances SET state = 3, reason ="
-			   " " LOST_REASON " WHERE object = ?",
-			   "t", lost[i].s);
-		df_sql_run(r->j,
-			   "UPDATE parcels SET state = 2 WHERE object = ?", "t",
-			   lost[i].s);
-		df_journal_object_drop(r->j, &lost[i]);
-	}
-	free(lost);
+	for (size_t i = 0; r->rc == DF_OK && i < n; i++)
+		settle_loss(r, &all[i]);
+	free(all);
 }
 
 static bool incoming_one(void *ctx, const struct df_id *id)
@@ -445,38 +273,63 @@ static void check_pulls(struct recovery *r)
 	free(all);
 }
 
+static bool is_fresh(struct recovery *r)
+{
+	sqlite3_stmt *st = df_sql(r->j, "PRAGMA application_id", "");
+	bool fresh = df_sql_row(r->j, st) && COL(st, 0) == 0;
+
+	df_sql_done(st);
+	return fresh;
+}
+
+static enum df_err recover(struct recovery *r)
+{
+	struct df_spool *sp = r->sp;
+	enum df_err rc = DF_OK;
+
+	r->fresh = is_fresh(r);
+	for (int pass = 0; rc == DF_OK && pass < 2; pass++) {
+		r->raws = pass == 1;
+		rc = df_spool_each(sp, look, r, &r->out->strangers, &r->why);
+		if (rc == DF_OK)
+			rc = r->rc;
+	}
+	if (rc != DF_OK)
+		return rc;
+	find_lost(r);
+	if (r->rc != DF_OK)
+		return r->rc;
+	if (r->change) {
+		check_uploads(r);
+		check_pulls(r);
+		(void)df_journal_deliveries_move(r->j, "", 0, 0,
+						 DF_DELIVERY_LOST); /* count */
+		/* "DFWD": from now on it knows what was acknowledged */
+		df_sql_run(r->j, "PRAGMA application_id = 1145460548", "");
+	}
+	rc = df_spool_each_incoming(sp, incoming_one, r, &r->why);
+	if (rc == DF_OK)
+		rc = df_journal_commit(r->j, &r->why);
+	for (size_t i = 0; rc == DF_OK && r->change && i < r->n_gone; i++)
+		df_spool_remove(sp, &r->gone[i]);
+	return rc;
+}
+
 enum df_err df_spool_recover(struct df_spool *sp, struct df_journal *j,
 			     bool change, int64_t now_ms,
 			     struct df_recovery *out, struct df_why *why)
 {
-	struct recovery r = {sp, j, out, change, false, now_ms, DF_OK, {0}};
-	enum df_err rc = DF_OK;
+	struct recovery r = {.sp = sp,
+			     .j = j,
+			     .out = out,
+			     .change = change,
+			     .now_ms = now_ms};
+	enum df_err rc;
 
 	*out = (struct df_recovery){0};
-	if (change)
-		rc = df_spool_sweep(sp, &out->swept, why);
-	for (int pass = 0; rc == DF_OK && pass < 2; pass++) {
-		r.raws = pass == 1;
-		rc = df_spool_each(sp, look, &r, &out->strangers, why);
-		if (rc == DF_OK && r.rc != DF_OK) {
-			rc = r.rc;
-			if (why != NULL)
-				*why = r.why;
-		}
-	}
-	if (rc != DF_OK)
-		return rc;
-	find_lost(&r);
-	if (r.rc != DF_OK && why != NULL)
+	rc = recover(&r);
+	if (rc != DF_OK && why != NULL)
 		*why = r.why;
-	if (r.rc != DF_OK)
-		return r.rc;
-	if (change) {
-		check_uploads(&r);
-		check_pulls(&r);
-		(void)df_journal_deliveries_move(j, "", 0, 0,
-						 DF_DELIVERY_LOST); /* count */
-	}
-	rc = df_spool_each_incoming(sp, incoming_one, &r, why);
-	return rc == DF_OK ? df_journal_commit(j, why) : rc;
+	free(r.gone);
+	return rc;
 }

@@ -1,97 +1,5 @@
-/* journal_test.c - rows, custody and recovery on a real directory. */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include "df/file.h"
-#include "df/journal.h"
-#include "df/sys.h"
-
-struct world {
-	char dir[64];
-	int fd;
-	struct df_spool sp;
-	struct df_journal *j;
-};
-
-static int setup(void **state)
-{
-	struct world *w = df_xcalloc(1, sizeof *w);
-	char db[80];
-
-	df_str_fmt(w->dir, sizeof w->dir, "/tmp/df-spool-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	w->fd = open(w->dir, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(df_spool_open(&w->sp, w->fd, NULL), DF_OK);
-	df_str_fmt(db, sizeof db, "%s/state.db", w->dir);
-	assert_int_equal(df_journal_open(&w->j, db, NULL), DF_OK);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	char cmd[100];
-
-	df_journal_close(w->j);
-	df_spool_close(&w->sp);
-	close(w->fd);
-	df_str_fmt(cmd, sizeof cmd, "rm -rf '%s'", w->dir);
-	assert_int_equal(system(cmd), 0);
-	free(w);
-	return 0;
-}
-
-static void sum_up(struct df_checksum *sum, const char *bytes)
-{
-	struct df_summer s = {0};
-
-	df_summer_init(&s);
-	df_summer_update(&s, bytes, strlen(bytes));
-	df_summer_sum(&s, sum);
-	df_summer_release(&s);
-}
-
-static struct df_envelope raw_env(const struct df_id *id, int k)
-{
-	struct df_envelope e = {.kind = DF_ENV_RAW,
-				.id = *id,
-				.association = *id,
-				.received_ms = 1000 + k,
-				.size_bytes = 10};
-
-	df_str_fmt(e.called_ae, 17, "HERE");
-	df_str_fmt(e.calling_ae, 17, "CT1");
-	df_str_fmt(e.address, 64, "127.0.0.1");
-	df_str_fmt(e.sop_class, 65, "1.2.840.1");
-	df_str_fmt(e.sop_instance, 65, "1.2.3.%d", k);
-	df_str_fmt(e.transfer_syntax, 65, "1.2.840.2");
-	e.digest.b[0] = (uint8_t)k;
-	sum_up(&e.checksum, "0123456789");
-	return e;
-}
-
-static void stage_raw(struct world *w, struct df_stage *s, int k)
-{
-	struct df_envelope e;
-	struct df_buf b;
-
-	assert_int_equal(df_stage_new(&w->sp, s, NULL), DF_OK);
-	e = raw_env(&s->id, k);
-	df_buf_init(&b, 4096);
-	assert_int_equal(df_buf_add(&b, "0123456789", 10, NULL), DF_OK);
-	assert_int_equal(df_envelope_encode(&b, &e, 10, NULL), DF_OK);
-	assert_int_equal(df_write_all(s->fd, b.ptr, b.len, NULL), DF_OK);
-	df_buf_release(&b);
-}
+/* journal_test.c - rows, and what waits for which commit. */
+#include "spool_fixture.h"
 
 static void every_statement_prepares(void **state)
 {
@@ -198,6 +106,7 @@ static void every_statement_prepares(void **state)
 	assert_int_equal(df_journal_reports_open(w->j, 0, rs, 4), 1);
 	df_journal_report_stored(w->j, r.n, 1);
 	df_journal_extra_add(w->j, n, &in.object, 4);
+	df_journal_arrival_note(w->j, &in, 5, 6);
 	df_journal_instance_indexed(w->j, n);
 	df_journal_instance_reporting(w->j, n, DF_REPORTING_DONE, "");
 	df_journal_instance_unpacked(w->j, n, &in.object);
@@ -206,76 +115,6 @@ static void every_statement_prepares(void **state)
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
 	df_buf_release(&a);
 	df_buf_release(&b);
-}
-
-static void published_objects_are_adopted(void **state)
-{
-	struct world *w = *state;
-	struct df_stage s[5], *batch[5];
-	struct df_recovery rec;
-	struct df_row_instance rows[8];
-
-	for (int k = 0; k < 5; k++) {
-		stage_raw(w, &s[k], k < 4 ? k : 3); /* the last is a double */
-		batch[k] = &s[k];
-	}
-	df_stage_publish(&w->sp, batch, 5);
-	for (int k = 0; k < 5; k++) {
-		assert_int_equal(s[k].result, DF_OK);
-		assert_int_equal(s[k].fd, -1);
-	}
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.adopted, 4);
-	assert_int_equal(rec.dropped, 1);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.adopted + rec.dropped + rec.lost, 0);
-	assert_int_equal(
-		df_journal_instances(w->j, DF_OF_UNINSPECTED, 0, rows, 8), 4);
-	df_spool_remove(&w->sp, &rows[0].object);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.lost, 1);
-	assert_int_equal(
-		df_journal_instances(w->j, DF_OF_UNINSPECTED, 0, rows, 8), 3);
-}
-
-static int fail_sync(int fd)
-{
-	(void)fd;
-	errno = EIO;
-	return -1;
-}
-
-static void a_failed_sync_is_no_custody(void **state)
-{
-	struct world *w = *state;
-	struct df_stage s, *batch[1] = {&s};
-	struct df_recovery rec;
-
-	stage_raw(w, &s, 1);
-	df_sys.fdatasync = fail_sync;
-	df_stage_publish(&w->sp, batch, 1);
-	df_sys_reset();
-	assert_int_equal(s.result, DF_E_IO);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.objects, 0);
-	assert_int_equal(rec.swept, 0);
-}
-
-static void left_over_staging_is_swept(void **state)
-{
-	struct world *w = *state;
-	struct df_stage s;
-	struct df_recovery rec;
-
-	stage_raw(w, &s, 1);
-	close(s.fd);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.swept, 1);
 }
 
 /* What may not stand beside a held parcel: reliability, E_REPLAY. */
@@ -313,115 +152,6 @@ static void a_stream_is_a_chain(void **state)
 	q.sequence = 5;
 	q.epoch = 2; /* another stream */
 	assert_false(df_journal_parcel_clash(w->j, study.n, &q));
-}
-
-/* An object file with the envelope of a parcel that a peer brought. */
-static void take_parcel(struct world *w, struct df_id *id, const char *peer,
-			uint8_t name, int k)
-{
-	struct df_env_instance in = {.size_bytes = 10};
-	struct df_envelope e = {.kind = DF_ENV_PARCEL,
-				.direction = DF_ENV_TAKEN,
-				.received_ms = 1000 + k,
-				.epoch = 1,
-				.sequence = 1,
-				.n_instances = 1,
-				.instances = &in};
-	uint64_t bytes;
-	int fd;
-
-	assert_int_equal(df_incoming_new(&w->sp, id, &fd, NULL), DF_OK);
-	assert_int_equal(df_write_all(fd, "0123456789", 10, NULL), DF_OK);
-	e.id = *id;
-	e.parcel_id[0] = name;
-	sum_up(&e.checksum, "0123456789");
-	e.h0.b[0] = (uint8_t)k;
-	memset(e.peer, peer[0], DF_HEX_LEN);
-	df_str_fmt(e.study_uid, 65, "1.2.9");
-	df_str_fmt(in.sop_instance, 65, "1.2.3.9");
-	df_str_fmt(in.sop_class, 65, "1.2.840.1");
-	df_str_fmt(in.transfer_syntax, 65, "1.2.840.2");
-	df_str_fmt(in.series_uid, 65, "1.2.9.1");
-	df_str_fmt(in.coding, 16, "zstd");
-	in.digest.b[0] = (uint8_t)k;
-	assert_int_equal(df_incoming_publish(&w->sp, fd, &e, 10, &bytes, NULL),
-			 DF_OK);
-	df_fd_close(&fd);
-}
-
-/* Two peers may choose the same name: the node must start all the same. */
-static void a_second_parcel_of_a_name_stops_nobody(void **state)
-{
-	struct world *w = *state;
-	struct df_recovery rec;
-	struct df_id one, two;
-
-	take_parcel(w, &one, "a", 7, 1);
-	take_parcel(w, &two, "b", 7, 2);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.adopted, 1);
-	assert_int_equal(rec.bad, 1);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.adopted + rec.bad + rec.lost, 0);
-}
-
-/* A file that was away and is back (a disk, a backup) is taken up again. */
-static void what_was_lost_may_come_back(void **state)
-{
-	struct world *w = *state;
-	struct df_row_instance row;
-	struct df_recovery rec;
-	char cmd[200], peer[DF_HEX_LEN + 1] = {0};
-	struct df_id id;
-
-	memset(peer, 'a', DF_HEX_LEN);
-	take_parcel(w, &id, "a", 7, 1);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	df_str_fmt(cmd, sizeof cmd, "mv %s/spool/objects/%.2s/%s %s/away",
-		   w->dir, id.s, id.s, w->dir);
-	assert_int_equal(system(cmd), 0);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.lost, 1);
-	assert_false(df_journal_instance_find(w->j, peer, "1.2.3.9", NULL,
-					      &row));
-	df_str_fmt(cmd, sizeof cmd, "mv %s/away %s/spool/objects/%.2s/%s",
-		   w->dir, w->dir, id.s, id.s);
-	assert_int_equal(system(cmd), 0);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.adopted, 1);
-	assert_true(df_journal_instance_find(w->j, peer, "1.2.3.9", NULL,
-					     &row));
-	assert_int_equal(row.state, DF_INSTANCE_PACKED);
-}
-
-/* state.db of yesterday: a row says "raw", the raw object gave way since. */
-static void the_last_copy_is_never_dropped(void **state)
-{
-	struct world *w = *state;
-	struct df_row_instance row;
-	struct df_stage s, *batch[1] = {&s};
-	struct df_recovery rec;
-	struct df_id twin;
-
-	stage_raw(w, &s, 1);
-	df_stage_publish(&w->sp, batch, 1);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &row));
-	df_spool_remove(&w->sp, &row.object);
-	stage_raw(w, &s, 1); /* the same bytes in another file */
-	twin = s.id;
-	df_stage_publish(&w->sp, batch, 1);
-	assert_int_equal(df_spool_recover(&w->sp, w->j, true, 1, &rec, NULL),
-			 DF_OK);
-	assert_int_equal(rec.dropped, 0);
-	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &row));
-	assert_string_equal(row.object.s, twin.s);
 }
 
 /* Who came first owns the UIDs, see owners.c. */
@@ -555,15 +285,9 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(notes_wait),
 		T(every_statement_prepares),
-		T(published_objects_are_adopted),
-		T(a_failed_sync_is_no_custody),
-		T(left_over_staging_is_swept),
 		T(a_stream_is_a_chain),
 		T(only_a_late_image_reopens),
 		T(waiting_times_go_with_the_clock),
-		T(a_second_parcel_of_a_name_stops_nobody),
-		T(what_was_lost_may_come_back),
-		T(the_last_copy_is_never_dropped),
 		T(uids_belong_to_who_came_first),
 	};
 

@@ -1,0 +1,33 @@
+/* recovery.h - one recovery: recover.c and adopt.c. */
+#ifndef DF_SPOOL_RECOVERY_H
+#define DF_SPOOL_RECOVERY_H
+
+#include "sql.h"
+
+#define LOST_REASON "its object is missing from the spool"
+#define TORN_REASON "its object is damaged"
+
+struct recovery {
+	struct df_spool *sp;
+	struct df_journal *j;
+	struct df_recovery *out;
+	bool change;
+	bool raws; /* this pass adopts raw objects, else all others */
+	bool fresh; /* the journal has never been held against objects/ */
+	int64_t now_ms;
+	struct df_id *gone; /* files to remove after the commit */
+	size_t n_gone;
+	char synced[3];	    /* the directory that was synced last */
+	struct df_id held;  /* the object that was compared last */
+	enum df_err rc;
+	struct df_why why;
+};
+
+/* The file goes after the commit. */
+void df_recovery_drop(struct recovery *r, const struct df_id *id);
+/* Rows for a whole, durable object that has none; or it is dropped, when
+ * another object stands for it. */
+void df_recovery_adopt(struct recovery *r, const struct df_envelope *env,
+		       uint64_t dfenv_len, uint64_t bytes);
+
+#endif
