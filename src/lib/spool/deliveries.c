@@ -191,6 +191,10 @@ void df_journal_timers_shift(struct df_journal *j, int64_t by_ms)
 		   "i", by_ms);
 	df_sql_run(j, "UPDATE studies SET last = last + ? WHERE state = 0", "i",
 		   by_ms);
+	df_sql_run(j,
+		   "UPDATE retained SET confirmed = max(1, confirmed + ?)"
+		   " WHERE confirmed > 0",
+		   "i", by_ms);
 }
 
 void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,

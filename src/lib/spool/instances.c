@@ -138,7 +138,7 @@ bool df_journal_instance_find(struct df_journal *j, const char *peer,
 	sqlite3_stmt *st =
 		df_sql(j,
 		       SELECT_INSTANCE "WHERE sop = ? AND peer = ?"
-				       " AND state <> 3 ORDER BY i.n",
+				       " AND state NOT IN (3, 5) ORDER BY i.n",
 		       "tt", sop_instance, peer);
 
 	while (!found && df_sql_row(j, st)) {

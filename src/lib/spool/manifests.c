@@ -9,8 +9,9 @@ enum df_err df_journal_manifest_fill(struct df_journal *j, int64_t study,
 {
 	enum df_err rc = DF_OK;
 	sqlite3_stmt *st = df_sql(
-		j, "SELECT sop, digest, size FROM instances WHERE study = ?"
-		   " AND state = 2",
+		j, /* what was let go is still part of the study */
+		"SELECT sop, digest, size FROM instances WHERE study = ?"
+		" AND (state = 2 OR state = 4 AND in_parcel = 1)",
 		"i", study);
 
 	while (rc == DF_OK && df_sql_row(j, st)) {
@@ -24,7 +25,7 @@ enum df_err df_journal_manifest_fill(struct df_journal *j, int64_t study,
 	df_sql_done(st);
 	st = df_sql(j,
 		    "SELECT hex, h0, epoch, sequence FROM parcels WHERE"
-		    " study = ? AND state = 1",
+		    " study = ? AND state IN (1, 3)",
 		    "i", study);
 	while (rc == DF_OK && df_sql_row(j, st)) {
 		struct df_manifest_parcel p = {.epoch = (uint64_t)COL(st, 2),
@@ -158,7 +159,8 @@ void df_journal_manifest_receipt(struct df_journal *j,
 		   "UPDATE deliveries SET state = 5, err = 0, why = ''"
 		   " WHERE kind = 1 AND dest = ?1 AND study = ?2 AND state = 4"
 		   " AND NOT EXISTS (SELECT 1 FROM instances i WHERE"
-		   "  i.parcel = deliveries.item AND i.state = 2"
+		   "  i.parcel = deliveries.item AND i.parcel > 0" /* index */
+		   "  AND i.state = 2"
 		   "  AND (i.named = 0 OR i.named > ?3))",
 		   "tii", m->dest, m->study, (int64_t)m->version);
 }

@@ -20,7 +20,7 @@ static enum df_claim instance_claim(struct df_journal *j,
 	sqlite3_stmt *st =
 		df_sql(j,
 		       "SELECT digest FROM instances WHERE sop = ?1 AND"
-		       " peer <> ?2 AND peer <> '' AND state <> 3"
+		       " peer <> ?2 AND peer <> '' AND state NOT IN (3, 5)"
 		       " AND (received, n) < (?3, ?4)",
 		       "ttii", r->sop_instance, r->peer, at, n);
 
@@ -43,7 +43,7 @@ static bool study_is_others(struct df_journal *j, int64_t study)
 		" WHERE s.n = ? AND o.peer <> '' AND o.peer <> s.peer"
 		" AND (o.opened, o.n) < (s.opened, s.n)"
 		" AND EXISTS (SELECT 1 FROM instances i WHERE i.study = o.n"
-		"  AND i.state <> 3)",
+		"  AND i.state NOT IN (3, 5))",
 		"i", study);
 	bool found = df_sql_row(j, st);
 

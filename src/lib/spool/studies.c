@@ -165,10 +165,11 @@ void df_journal_study_counts(struct df_journal *j, int64_t n,
 {
 	sqlite3_stmt *st = df_sql(
 		j,
-		"SELECT sum(state <> 3), sum(state = 3),"
-		" sum(state IN (1, 2)), sum(state = 2),"
-		" sum(iif(state <> 3, size, 0)),"
-		" sum(iif(state <> 3, coded, 0))"
+		"SELECT sum(state NOT IN (3, 5)), sum(state = 3),"
+		" sum(state IN (1, 2, 4)),"
+		" sum(state = 2 OR state = 4 AND in_parcel = 1),"
+		" sum(iif(state NOT IN (3, 5), size, 0)),"
+		" sum(iif(state NOT IN (3, 5), coded, 0)), sum(state = 4)"
 		" FROM instances WHERE study = ?",
 		"i", n);
 
@@ -180,6 +181,7 @@ void df_journal_study_counts(struct df_journal *j, int64_t n,
 		c->packed = (uint64_t)COL(st, 3);
 		c->bytes = (uint64_t)COL(st, 4);
 		c->coded_bytes = (uint64_t)COL(st, 5);
+		c->purged = (uint64_t)COL(st, 6);
 	}
 	df_sql_done(st);
 	c->to_line = count_of(
@@ -187,14 +189,14 @@ void df_journal_study_counts(struct df_journal *j, int64_t n,
 		"SELECT count(*) FROM instances i JOIN (SELECT item FROM"
 		" deliveries WHERE study = ?1 AND kind = 1 GROUP BY item"
 		" HAVING min(state IN (4, 5))) d ON d.item = i.parcel"
-		" WHERE i.study = ?1 AND i.state <> 3",
+		" WHERE i.study = ?1 AND i.state NOT IN (3, 5)",
 		n);
 	c->receipted = count_of(
 		j,
 		"SELECT count(*) FROM instances i JOIN (SELECT item FROM"
 		" deliveries WHERE study = ?1 AND kind = 1 GROUP BY item"
 		" HAVING min(state = 5)) d ON d.item = i.parcel"
-		" WHERE i.study = ?1 AND i.state <> 3",
+		" WHERE i.study = ?1 AND i.state NOT IN (3, 5)",
 		n);
 	c->in_pacs = count_of(j,
 			      "SELECT count(*) FROM (SELECT item FROM"
@@ -307,7 +309,7 @@ bool df_journal_parcel_held(struct df_journal *j, const char *peer,
 	return parcel_one(j,
 			  df_sql(j,
 				 SELECT_PARCEL "WHERE h0 = ? AND peer = ?"
-					       " AND state = 1",
+					       " AND state IN (1, 3)",
 				 "dt", h0, peer),
 			  NULL);
 }

@@ -1,0 +1,42 @@
+/* purge_facts.h - a study as the purge sees it; private to spool. */
+#ifndef DF_SPOOL_PURGE_FACTS_H
+#define DF_SPOOL_PURGE_FACTS_H
+
+#include "df/purge.h"
+#include "sql.h"
+
+struct purge_row { /* an instance whose bytes are here */
+	int64_t n;
+	struct df_id object;
+	bool in_parcel;
+	int64_t parcel;
+	enum df_instance_state state;
+	char sop[DF_UID_CAP];
+	struct df_digest digest;
+	bool indexed;
+	bool report;
+	/* only of those in use */
+	bool unsent;
+	bool unreceipted;
+	bool unheld;
+};
+
+struct purge_study {
+	struct df_row_study study;
+	struct df_row_retained retained;
+	struct purge_row *v; /* owned; those of one object stand together */
+	size_t n, cap;
+	uint64_t waiting; /* that someone has yet to confirm */
+};
+
+/* Reads all of it; false when there is no such study. Unload it always. */
+bool df_purge_load(struct df_journal *j, const struct df_purge *p,
+		   int64_t study, struct purge_study *ps);
+void df_purge_unload(struct purge_study *ps);
+/* The facts of the object whose first row is v[at]; returns where the next
+ * object begins. */
+size_t df_purge_object(struct df_journal *j, const struct df_purge *p,
+		       const struct purge_study *ps, size_t at,
+		       struct df_retention_facts *f);
+
+#endif
