@@ -10,10 +10,12 @@
 #include "df/manifest.h"
 #include "ledger.h"
 
-/* not OR IGNORE: an upsert that fires the trigger would overrule it */
+/* Not OR IGNORE: an upsert that fires the trigger would overrule it. The plus
+ * takes the column's affinity away, which would keep the index from being
+ * used. */
 #define CHANGED(kind, key) \
 	"INSERT INTO changed SELECT '" kind "', " key " WHERE NOT EXISTS" \
-	" (SELECT 1 FROM changed c WHERE c.kind = '" kind "' AND c.key = " \
+	" (SELECT 1 FROM changed c WHERE c.kind = '" kind "' AND c.key = +" \
 	key ")"
 #define ALL(kind, key) \
 	"INSERT OR IGNORE INTO changed SELECT '" kind "', " key " FROM "
