@@ -52,6 +52,7 @@ static void bad(struct verify *v, const char *reason)
 	df_journal_parcel_state(q->j, v->p.n, DF_PARCEL_BAD);
 	df_journal_parcel_undo(q->j, v->p.n);
 	df_journal_study_epoch(q->j, v->p.study);
+	df_journal_object_drop(q->j, &v->p.object); /* nobody's home */
 	if (df_spool_quarantine(&q->sp, &v->p.object, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
 	pack_failed(q, v->p.study);
