@@ -75,7 +75,10 @@ struct df_dimse_scp {
 	int progress_ms;      /* longest silence inside a message or a write */
 	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
 	const struct df_commitment_sink *commitment; /* NULL: not offered */
-	void *ctx;	      /* borrowed, for admit */
+	void *ctx;	      /* borrowed, for admit and ending */
+	/* Asked between two commands, and in a silence there: is the
+	 * association to end? Then it ends with A-ABORT. NULL: never. */
+	bool (*ending)(void *ctx);
 	/* Asked once, before anything is accepted. */
 	enum df_dimse_verdict (*admit)(void *ctx,
 				       const struct df_dimse_peer *peer);
@@ -113,7 +116,8 @@ struct df_store_sink {
  * pair) until it ends. Takes fd and closes it. Accepts C-ECHO, C-STORE for
  * every storage class and transfer syntax of the conformance statement, and
  * storage commitment in both roles.
- * DF_OK after a release or a rejection of ours; DF_E_PEER when the peer
+ * DF_OK after a release or a rejection of ours; DF_E_CANCELLED when cfg->ending
+ * said so, after the answer to the last command; DF_E_PEER when the peer
  * aborted or vanished, DF_E_TIMEOUT at a deadline, DF_E_FORMAT when it broke
  * the protocol (it then got an A-ABORT).
  */

@@ -137,6 +137,9 @@ void df_journal_extra_add(struct df_journal *j, int64_t instance,
 /* Before a cell gets it: one more death unless settled. Returns the deaths
  * counted before. */
 uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n);
+/* The last death was no chance: it weighs so much more. */
+void df_journal_instance_blame(struct df_journal *j, int64_t n,
+			       uint32_t weight);
 /* Deaths are forgotten; study, series and report are set. */
 void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				enum df_instance_state state, int64_t study,

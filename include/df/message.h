@@ -195,7 +195,10 @@ extern "C" {
 	/* deliver_https > queue: DESTINATION result [REASON: a remark while it\
 	 * is up]: how the line to this peer is, as the poll of its mailbox    \
 	 * finds it */                                                         \
-	X(LINE)
+	X(LINE)                                                                \
+	/* supervise > queue: NUMBER of a prepare cell that ended by a fault of\
+	 * its own: a crash, a deadline; not one that was killed */            \
+	X(CELL_CRASHED)
 
 #define DF_FIELD_MAP(X)                                                        \
 	X(ERR) X(WHY) X(ROLE) X(NUMBER) X(CONFIG) X(LISTENER) X(VERB) X(JSON)  \

@@ -28,13 +28,14 @@ class Modality:
         self.assoc = raw_scu.Association(self.port, self.called, [(self.cls, self.syntax)],
                                         self.calling)
 
-    def another(self):
-        """The template under a new UID of the same length, other pixels."""
+    def another(self, word=b""):
+        """The template under a new UID of the same length, other pixels; word
+        stands in them."""
         head = "2.25.1"
         uid = head + "".join(self.random.choices("123456789", k=len(self.uid) - len(head)))
         data = self.data.replace(self.uid.encode(), uid.encode())
         noise = self.random.randbytes(64)
-        return uid, data[:-64] + noise
+        return uid, data[:-64 - 2 * len(word)] + word + word + noise
 
     def store(self, uid=None, data=None):
         if data is None:

@@ -8,16 +8,18 @@
  */
 #include "acceptance.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "df/clock.h"
 #include "df/log.h"
+#include "df/sys.h"
 #include "queue.h"
 
 #define SLACK_BYTES (4ull << 20)  /* left free beside what a job needs */
 #define STEP_BYTES (16ull << 20)  /* of the reserve, grown or given */
 #define LOOK_TICKS 5		  /* once a second */
-#define INDEX_PAUSE_MS 5000
+#define FEED_PAUSE_MS 5000
 #define TREND_MS (10 * 60 * 1000)
 
 static const char *const REFUSALS[] = {
@@ -226,19 +228,42 @@ static void grow(struct queue *q)
 	/* another failure: the disk has changed since it was looked at */
 }
 
-/* The index cannot ask; it ends when its disk is full. */
-static void feed_index(struct queue *q)
+void acceptance_feed(struct queue *q)
 {
 	struct acceptance *a = &q->acceptance;
 	int64_t now = df_clock_mono_ms();
 	struct df_why why = {0};
 
-	if (queue_index(q) != NULL || a->disk.free_bytes >= SLACK_BYTES ||
-	    now - a->given_ms < INDEX_PAUSE_MS)
-		return;
-	a->given_ms = now;
+	if (now - a->fed_ms < FEED_PAUSE_MS)
+		return; /* a stranger may be the one who eats it */
+	a->fed_ms = now;
 	if (acceptance_room(q, STEP_BYTES, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "reserve.gone", DF_F_ERR(&why));
+}
+
+/*
+ * A log that grows on a full disk is a database that could not grow: SQLite
+ * writes on in the log for as long as that goes.
+ */
+static void feed_databases(struct queue *q)
+{
+	static const char *const logs[DATABASES] = {"state.db-wal",
+						    "index.db-wal"};
+	struct acceptance *a = &q->acceptance;
+
+	for (size_t i = 0; i < DATABASES; i++) {
+		struct stat st;
+		uint64_t was = a->log_bytes[i];
+
+		if (df_sys.fstatat(AT_FDCWD, logs[i], &st, 0) < 0)
+			continue;
+		a->log_bytes[i] = (uint64_t)st.st_size;
+		if (was > 0 && a->log_bytes[i] > was &&
+		    a->disk.free_bytes < SLACK_BYTES)
+			acceptance_feed(q);
+	}
+	if (queue_index(q) == NULL && a->disk.free_bytes < SLACK_BYTES)
+		acceptance_feed(q); /* it may have ended for want of it */
 }
 
 static void follow_trend(struct queue *q)
@@ -268,7 +293,7 @@ void acceptance_tick(struct queue *q)
 {
 	if (q->acceptance.ticks++ % LOOK_TICKS == 0) {
 		look(q);
-		feed_index(q);
+		feed_databases(q);
 		follow_trend(q);
 	}
 	grow(q);

@@ -19,6 +19,8 @@ enum refusal {
 	REFUSAL_INODES,
 };
 
+#define DATABASES 2 /* state.db and index.db */
+
 struct acceptance {
 	struct df_disk disk; /* as last looked at */
 	struct df_marks marks;
@@ -28,7 +30,8 @@ struct acceptance {
 	struct df_why degraded; /* err != DF_OK: we are, and this is why */
 	bool unheld;	      /* files cannot be preallocated here */
 	unsigned ticks;
-	int64_t given_ms; /* monotonic: reserve last given for the index */
+	int64_t fed_ms; /* monotonic: when databases last got of the reserve */
+	uint64_t log_bytes[DATABASES];
 	/* how fast the disk fills: free bytes a while ago (wall ms) */
 	uint64_t then_free;
 	int64_t then_ms;

@@ -1,10 +1,17 @@
 /*
  * cells.c - jobs for the prepare cells: one job at a time each, most urgent
  * first, fair between kinds of work and between studies.
+ *
+ * A job on which a cell died before is a suspect. One suspect runs at a time,
+ * so that there is always a cell for the others, however many are poisoned.
+ * Its death is counted before it runs (the dispatch); what supervise says of
+ * the end then weighs it: a crash is the object's doing, a kill may be
+ * anybody's.
  */
 #include <stdlib.h>
 
 #include "df/file.h"
+#include "df/log.h"
 #include "queue.h"
 
 struct job *job_new(struct queue *q, enum df_msg_type type, enum source source,
@@ -55,6 +62,7 @@ bool job_lost(const struct df_reply *r)
 static void replied(void *ctx, struct df_reply *r)
 {
 	struct job *job = ctx;
+	struct queue *q = job->q;
 
 	if (!r->last) {
 		if (r->msg != NULL && r->msg->type == DF_MSG_FACTS &&
@@ -62,6 +70,8 @@ static void replied(void *ctx, struct df_reply *r)
 			job->facts(job->ctx, r->msg);
 		return;
 	}
+	if (!job_lost(r) && job->number < CELLS_MAX)
+		q->in_cell[job->number] = 0;
 	/* also when the job could not be said: the cell is free again */
 	if (r->link != NULL)
 		r->link->ctx = NULL;
@@ -74,10 +84,87 @@ static void run(struct queue *q, struct df_link *cell, struct job *job)
 	size_t n = job->n_fds;
 
 	job->cell = cell;
+	job->number = cell->number;
+	if (job->number < CELLS_MAX)
+		q->in_cell[job->number] = job->instance;
 	cell->ctx = job;
 	job->n_fds = 0; /* they leave with the message */
 	queue_call(q, cell, &job->m, job->fds, n, DF_MSG_JOB_DONE, 0, replied,
 		   job);
+}
+
+static bool suspect_runs(struct queue *q)
+{
+	struct df_link *cell = NULL;
+
+	while ((cell = df_room_link_next(q->room, DF_ROLE_PREPARE, cell)) !=
+	       NULL) {
+		const struct job *job = cell->ctx;
+
+		if (job != NULL && job->suspect)
+			return true;
+	}
+	return false;
+}
+
+static struct job *take_suspect(struct queue *q)
+{
+	struct job *job = q->suspects;
+
+	q->suspects = job->next;
+	job->next = NULL;
+	return job;
+}
+
+static void wait_as_suspect(struct queue *q, struct job *job)
+{
+	struct job **at = &q->suspects;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = job;
+}
+
+/* The next that may run now; NULL when there is none. */
+static struct job *next_job(struct queue *q)
+{
+	bool one_runs = suspect_runs(q);
+
+	for (;;) {
+		struct job *job;
+
+		if (q->suspects != NULL && !one_runs)
+			job = take_suspect(q);
+		else
+			job = df_sched_next(&q->sched);
+		if (job != NULL && job->suspect && one_runs) {
+			wait_as_suspect(q, job);
+			continue;
+		}
+		if (job == NULL || job->dispatch == NULL ||
+		    job->dispatch(job->ctx))
+			return job;
+		job_free(job); /* it has had its chances */
+	}
+}
+
+QUEUE_HANDLER(cell_crashed)
+{
+	struct queue *q = queue_of(room);
+	uint64_t number = 0;
+	int64_t n = 0;
+
+	(void)from, (void)fds, (void)n_fds;
+	if (!df_msg_get_u64(m, DF_M_NUMBER, &number) || number >= CELLS_MAX)
+		return;
+	/* supervise says it before it brings the next cell of that number */
+	n = q->in_cell[number];
+	q->in_cell[number] = 0;
+	if (n == 0)
+		return;
+	df_log(DF_LOG_WARN, "cell.crashed", DF_F_NUM("number", number),
+	       DF_F_NUM("instance", n));
+	df_journal_instance_blame(q->j, n, CRASH_WEIGHT - 1);
 }
 
 void cells_pump(struct queue *q)
@@ -92,15 +179,7 @@ void cells_pump(struct queue *q)
 
 		if (cell->ctx != NULL)
 			continue;
-		do {
-			job = df_sched_next(&q->sched);
-			if (job != NULL && job->dispatch != NULL &&
-			    !job->dispatch(job->ctx)) {
-				job_free(job);
-				continue;
-			}
-			break;
-		} while (true);
+		job = next_job(q);
 		if (job == NULL)
 			return;
 		run(q, cell, job);

@@ -52,6 +52,8 @@ static void stored(void *ctx, struct df_reply *r)
 		df_journal_instance_indexed(f->q->j, f->instance);
 		forget(f);
 	} else if (!job_lost(r)) {
+		if (r->err == DF_E_NOSPACE)
+			acceptance_feed(f->q);
 		queue_later(f->q, RETRY_MS, again, f);
 		f->asked = true; /* the timer holds it */
 	}			 /* a lost index: facts_index_up asks again */

@@ -3,7 +3,8 @@
  *
  * A cell opens one, reads it, and says what it is; or it says why it cannot
  * be used, or it dies. The dispatch is recorded first: an object on which
- * DEATHS_MAX cells died goes to quarantine.
+ * DEATHS_MAX cells crashed (or three times as many were killed) goes to
+ * quarantine.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -152,9 +153,10 @@ static bool dispatch(void *ctx)
 {
 	struct inspect *in = ctx;
 
-	if (df_journal_instance_dispatch(in->q->j, in->n) < DEATHS_MAX)
+	if (df_journal_instance_dispatch(in->q->j, in->n) <
+	    DEATHS_MAX * CRASH_WEIGHT)
 		return true;
-	quarantine(in, "three cells died while they read it");
+	quarantine(in, "each process that read it died (three crashes)");
 	over(in);
 	return false;
 }
@@ -200,6 +202,8 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	df_msg_put(&job->m, DF_M_ENVELOPE, text.ptr, text.len);
 	df_buf_release(&text);
 	job_fd(job, df_fd_take(&o->fd));
+	job->instance = row.n;
+	job->suspect = row.deaths > 0;
 	job->dispatch = dispatch;
 	job->facts = facts;
 	job->done = done;

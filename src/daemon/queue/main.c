@@ -194,6 +194,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_MAILBOX_RQ, DF_ROLE_GATEWAY, on_mailbox},
 	{DF_MSG_PARCEL_RQ, DF_ROLE_GATEWAY, on_parcel},
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
+	{DF_MSG_CELL_CRASHED, DF_ROLE_SUPERVISE, on_cell_crashed},
 };
 
 int main(int argc, char **argv)

@@ -53,8 +53,8 @@ static bool dispatch(void *ctx)
 
 	if (p->n == 1 && df_journal_instance_dispatch(p->q->j,
 						      p->src[0].row.n) >=
-				 PACK_SUSPECT + DEATHS_MAX) {
-		give_up(p, 0, "three cells died while they packed it");
+				 PACK_SUSPECT + DEATHS_MAX * CRASH_WEIGHT) {
+		give_up(p, 0, "each process that packed it died (three crashes)");
 		pack_over(p, false);
 		return false;
 	}
@@ -256,13 +256,26 @@ static void put_source(struct job *job, struct pack_source *s)
 	job_fd(job, df_fd_take(&s->o.fd));
 }
 
+/* A parcel is never much larger than what goes in. */
+static uint64_t most_bytes(const struct pack *p)
+{
+	uint64_t sum = p->header.len;
+
+	for (size_t i = 0; i < p->n; i++)
+		sum += p->src[i].row.size_bytes +
+		       p->src[i].row.size_bytes / 64 + 4096;
+	return sum;
+}
+
 void pack_submit(struct pack *p)
 {
 	struct df_why why = {0};
 	struct job *job;
 	int fd = -1;
-	enum df_err rc = df_stage_new(&p->q->sp, &p->stage, &why);
+	enum df_err rc = acceptance_room(p->q, most_bytes(p), &why);
 
+	if (rc == DF_OK)
+		rc = df_stage_new(&p->q->sp, &p->stage, &why);
 	if (rc == DF_OK)
 		rc = df_fd_dup(&fd, p->stage.fd, &why);
 	if (rc != DF_OK) {
@@ -278,6 +291,10 @@ void pack_submit(struct pack *p)
 	job_fd(job, fd);
 	for (size_t i = 0; i < p->n; i++)
 		put_source(job, &p->src[i]);
+	if (p->n == 1) {
+		job->instance = p->src[0].row.n;
+		job->suspect = p->src[0].row.deaths > 0;
+	}
 	job->dispatch = dispatch;
 	job->done = done;
 	job_submit(job);

@@ -22,6 +22,10 @@
 
 #define CEK_LEN 32
 #define DEATHS_MAX 3       /* cells that may die on one object */
+/* A crash is a witness, a cell that was killed (by whom?) only a hint: three
+ * of them weigh as much, so that chance convicts nobody. */
+#define CRASH_WEIGHT 3
+#define CELLS_MAX 16
 #define CALL_MS 60000      /* keys and index answer, or are gone */
 #define RETRY_MS 1000      /* pause after a room was away */
 #define TICK_MS 200
@@ -35,6 +39,10 @@ enum source { /* kinds of work in cells, served in turn */
 	WORK_PACK,
 	WORK_REPORT,
 };
+
+#define QUEUE_HANDLER(name)                                                    \
+	void on_##name(struct df_room *room, struct df_link *from,             \
+		       const struct df_msg *m, int *fds, size_t n_fds)
 
 struct queue;
 
@@ -78,7 +86,10 @@ struct job { /* heap; init with job_new */
 	void *ctx;
 	struct queue *q;
 	struct df_link *cell;
-	bool running;
+	uint32_t number; /* of the cell */
+	int64_t instance; /* the only one in it, else 0 */
+	bool suspect;	  /* a cell died on it before */
+	struct job *next; /* of q->suspects */
 };
 struct job *job_new(struct queue *q, enum df_msg_type type, enum source source,
 		    int64_t study, void *ctx);
@@ -87,6 +98,7 @@ void job_submit(struct job *job);     /* takes job */
 /* True when a cell died or was lost: the job may be issued again. */
 bool job_lost(const struct df_reply *r);
 void cells_pump(struct queue *q);
+QUEUE_HANDLER(cell_crashed);
 
 /* --- opening objects: descriptor and data key ------------------------------- */
 struct opened {
@@ -139,6 +151,8 @@ struct queue {
 	size_t n_removals, cap_removals;
 
 	struct df_sched sched;
+	struct job *suspects; /* wait for each other: one runs at a time */
+	int64_t in_cell[CELLS_MAX]; /* by cell: whose job is there, or was lost */
 	struct kept_cek {
 		struct df_id id;
 		struct opened o;
@@ -186,10 +200,6 @@ struct queue {
 
 struct queue *queue_of(struct df_room *room);
 
-#define QUEUE_HANDLER(name)                                                    \
-	void on_##name(struct df_room *room, struct df_link *from,             \
-		       const struct df_msg *m, int *fds, size_t n_fds)
-
 /* acceptance.c */
 void acceptance_start(struct queue *q);
 void acceptance_tick(struct queue *q);
@@ -205,6 +215,8 @@ enum df_err acceptance_association(struct queue *q, const char *calling,
  * for it, step by step. DF_E_NOSPACE when that is used up too. */
 enum df_err acceptance_room(struct queue *q, uint64_t bytes,
 			    struct df_why *why);
+/* A database has no room to grow: some of the reserve, not too often. */
+void acceptance_feed(struct queue *q);
 /* "" while images are taken; else the reason of the refusal, one word; its
  * text is in q->acceptance.why. */
 const char *acceptance_word(const struct queue *q);

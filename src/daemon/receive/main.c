@@ -95,6 +95,25 @@ static enum df_err take_socket(struct receive *r, int *fd, struct df_why *why)
 	return DF_OK;
 }
 
+/* Between two images: has supervise told us to end, or gone? */
+static bool is_ending(void *ctx)
+{
+	struct receive *r = ctx;
+	int fds[DF_CHANNEL_FDS];
+	struct df_link *from;
+	size_t n_fds = 0;
+	struct df_msg m;
+	enum df_err rc = DF_OK;
+
+	while (rc == DF_OK && !df_room_draining(r->room)) {
+		rc = df_room_wait(r->room, DF_ROLE_BIT(SUPERVISE), 0, &from, &m,
+				  fds, &n_fds, NULL);
+		for (size_t i = 0; rc == DF_OK && i < n_fds; i++)
+			df_fd_close(&fds[i]);
+	}
+	return rc != DF_E_TIMEOUT;
+}
+
 static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 {
 	const struct df_config *cfg = df_room_config(r->room);
@@ -104,7 +123,8 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 				   .unknown_classes =
 					   cfg->receive.unknown_sop_classes,
 				   .ctx = r,
-				   .admit = admit};
+				   .admit = admit,
+				   .ending = is_ending};
 	struct df_store_sink sink;
 	enum df_err rc;
 

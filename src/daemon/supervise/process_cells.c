@@ -20,6 +20,7 @@
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 5000
+#define PAUSE_PREPARE_MS 100 /* poison kills cells; the others go on */
 #define FORGIVEN_MS 10000
 #define DEAF_MS 5000 /* a process that closed its link has this to end */
 #define PREPARE_CELLS 2
@@ -200,6 +201,8 @@ static void timer_set(struct cell *c, int64_t in_ms, df_loop_fn *run)
 static void pause_grow(struct cell *c)
 {
 	c->pause_ms = c->pause_ms == 0 ? PAUSE_MIN_MS : 2 * c->pause_ms;
+	if (c->role == DF_ROLE_PREPARE && c->pause_ms > PAUSE_PREPARE_MS)
+		c->pause_ms = PAUSE_PREPARE_MS;
 	if (c->pause_ms > PAUSE_MAX_MS)
 		c->pause_ms = PAUSE_MAX_MS;
 }
@@ -260,11 +263,33 @@ static void cell_free(struct cell *c)
 	free(c);
 }
 
+/* By a fault of its own, and not because somebody killed it? */
+static bool is_crash(int status)
+{
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status) != 0;
+	return WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM &&
+	       WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP;
+}
+
+static void crash_say(struct cell *c)
+{
+	struct df_msg m;
+
+	df_msg_init(&m, DF_MSG_CELL_CRASHED, 0);
+	df_msg_put_u64(&m, DF_M_NUMBER, c->number);
+	/* a queue that is gone counts the death by the dispatch alone */
+	(void)df_room_send(df_room_link(c->s->room, DF_ROLE_QUEUE, 0), &m, NULL,
+			   0);
+}
+
 static void bury(struct cell *c, int status)
 {
 	bool asked = c->state == CELL_STOPPING || c->busy || !c->wanted;
 	char text[32];
 
+	if (c->role == DF_ROLE_PREPARE && !asked && is_crash(status))
+		crash_say(c);
 	df_proc_status_text(text, sizeof text, status);
 	df_log(asked && status == 0 ? DF_LOG_DEBUG : DF_LOG_WARN, "room.ended",
 	       DF_F_WORD("peer", df_role_name(c->role)),

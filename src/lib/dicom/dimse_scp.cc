@@ -299,6 +299,29 @@ static enum df_err serve_command(struct scp *s, const struct command *c,
 	return other(s, c, context, why);
 }
 
+/* The next command. DF_E_CANCELLED when none is wanted any more. */
+static enum flow next_command(struct scp *s, struct command *c,
+			      uint8_t *context, enum df_err *rc,
+			      struct df_why *why)
+{
+	const struct df_dimse_scp *cfg = s->cfg;
+	enum flow f = FLOW_ENDED;
+
+	if (cfg->ending != nullptr && cfg->ending(cfg->ctx)) {
+		s->wire.ended = true;
+	} else {
+		s->wire.read_ms = cfg->idle_ms;
+		s->wire.ending = cfg->ending;
+		s->wire.ctx = cfg->ctx;
+		f = command_read(&s->ch, c, context, rc, why);
+		s->wire.read_ms = cfg->progress_ms;
+		s->wire.ending = nullptr;
+	}
+	if (s->wire.ended)
+		*rc = df_fail(why, DF_E_CANCELLED, "this node is ending");
+	return s->wire.ended ? FLOW_ENDED : f;
+}
+
 static enum df_err serve_messages(struct scp *s, struct df_why *why)
 {
 	for (;;) {
@@ -309,9 +332,7 @@ static enum df_err serve_messages(struct scp *s, struct df_why *why)
 
 		if (rc != DF_OK)
 			return rc;
-		s->wire.read_ms = s->cfg->idle_ms;
-		f = command_read(&s->ch, &c, &context, &rc, why);
-		s->wire.read_ms = s->cfg->progress_ms;
+		f = next_command(s, &c, &context, &rc, why);
 		if (f == FLOW_RELEASE) {
 			(void)ASC_acknowledgeRelease(s->ch.assoc);
 			return DF_OK;

@@ -15,6 +15,7 @@
 
 static const size_t progress_bytes = 4096; /* less than this in progress_ms is
 					      a stall, not a slow line */
+static const int ask_ms = 500; /* how often a silent wait looks up */
 
 df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
     : DcmTransportConnection(fd), wire_(wire), tcp_(false), head_(false)
@@ -56,8 +57,16 @@ bool df_connection::wait(short events, int ms)
 	for (;;) {
 		struct pollfd p = {getSocket(), events, 0};
 		int64_t left = until - df_clock_mono_ms();
-		int n = poll(&p, 1, left > 0 ? (int)left : 0);
+		bool asks = wire_->ending != nullptr && left > ask_ms;
+		int n = poll(&p, 1, asks ? ask_ms : left > 0 ? (int)left : 0);
 
+		if (n == 0 && asks) {
+			wire_->ended = wire_->ending(wire_->ctx);
+			if (!wire_->ended)
+				continue;
+			errno = ECANCELED;
+			return false;
+		}
 		if (n > 0)
 			return true;
 		if (n < 0 && errno != EINTR) {

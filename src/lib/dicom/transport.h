@@ -19,6 +19,10 @@ struct df_wire {
 	bool closed; /* the peer ended the connection */
 	int fd;	     /* of the connection, for poll; -1 when it is closed */
 	int sys;     /* errno of a failed read or write */
+	/* asked in a silence between messages: are we to end? NULL = never */
+	bool (*ending)(void *ctx);
+	void *ctx;
+	bool ended;
 };
 
 class df_connection : public DcmTransportConnection

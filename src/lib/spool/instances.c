@@ -203,6 +203,14 @@ uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 	return r.deaths;
 }
 
+void df_journal_instance_blame(struct df_journal *j, int64_t n, uint32_t weight)
+{
+	df_sql_run(j,
+		   "UPDATE instances SET deaths = deaths + ? WHERE n = ? AND"
+		   " state IN (0, 1)",
+		   "ii", (int64_t)weight, n);
+}
+
 void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				enum df_instance_state state, int64_t study,
 				const char *series, uint32_t report,
