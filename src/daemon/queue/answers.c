@@ -454,6 +454,11 @@ QUEUE_HANDLER(query)
 		df_bug("a question without a verb");
 	if (df_msg_get(m, DF_M_JSON, &json))
 		a.args = cJSON_ParseWithLength(json.ptr, json.len);
+	if (a.q->j == NULL) {
+		degraded_answer(&a);
+		cJSON_Delete(a.args);
+		return;
+	}
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(verbs[i].verb, a.verb) == 0) {
 			verbs[i].run(&a);

@@ -28,6 +28,10 @@ void queue_list(struct ask *a);
 void queue_order(struct ask *a); /* hold, release, retry */
 void quarantine_list(struct ask *a); /* quarantine.c */
 
+/* degraded.c */
+void degraded_answer(struct ask *a); /* while the disk does not work */
+void degraded_put(const struct queue *q, cJSON *status);
+
 /* What a study has come to, in the words of `study list`. */
 struct study_view {
 	struct df_study_counts c;

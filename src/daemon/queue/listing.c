@@ -92,6 +92,7 @@ static void put_acceptance(struct queue *q, cJSON *o)
 				    acceptance(q, 0, &why) == DF_OK);
 	put_str(o, "refusing", acceptance_word(q)); /* A700, and why */
 	put_str(o, "refusing_text", why.text);
+	degraded_put(q, o);
 	put_num(o, "free_bytes", a->disk.free_bytes);
 	d = cJSON_AddObjectToObject(o, "disk");
 	put_num(d, "total_bytes", a->disk.total_bytes);

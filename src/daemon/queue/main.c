@@ -61,6 +61,11 @@ static void turn(struct df_room *room)
 {
 	struct queue *q = queue_of(room);
 
+	if (q->j == NULL) { /* degraded: refusals only */
+		turn_answer(q);
+		return;
+	}
+	degraded_look(q);
 	pump(q);
 	/* answers that come at once (a lost link) may add more */
 	for (int i = 0; i < 100 && turn_has_work(q); i++) {
@@ -73,7 +78,8 @@ static void drain(struct df_room *room)
 {
 	struct queue *q = queue_of(room);
 
-	df_journal_firm(q->j);
+	if (q->j != NULL)
+		df_journal_firm(q->j);
 	turn(room); /* what was committed is answered; the rest is taken up
 		     * again at the next start */
 	q->stopping = true;
@@ -96,6 +102,14 @@ static void link_up(struct df_room *room, struct df_link *link)
 	struct queue *q = queue_of(room);
 	struct df_msg m;
 
+	if (link->role == DF_ROLE_SUPERVISE)
+		return; /* before start */
+	if (q->j == NULL) { /* who needs more than a refusal sees us away */
+		if (link->role != DF_ROLE_RECEIVE &&
+		    link->role != DF_ROLE_CONSOLE)
+			df_room_link_drop(link);
+		return;
+	}
 	if (link->role == DF_ROLE_KEYS) {
 		df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
 		queue_call(q, link, &m, NULL, 0, DF_MSG_NONE, CALL_MS, identity,
@@ -170,9 +184,12 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	q->inspect.more = true;
 	df_room_set_ctx(room, q);
 	acceptance_start(q);
+	if (degraded_start(q))
+		return DF_OK;
 	rc = open_files(q, why);
 	if (rc != DF_OK)
 		return rc;
+	df_room_ready(room);
 	tick(q);
 	facts_start(q);
 	return DF_OK;
@@ -208,6 +225,7 @@ int main(int argc, char **argv)
 		.link_down = link_down,
 		.turn = turn,
 		.drain = drain,
+		.says_ready = true,
 	};
 	int rc = df_room_main(argc, argv, &spec);
 

@@ -160,6 +160,10 @@ struct queue {
 	uint32_t cek_next;
 
 	struct acceptance acceptance;
+	struct disk_trouble { /* of this or an earlier life, for a week */
+		int64_t at_ms; /* 0 = none */
+		char text[240];
+	} trouble;
 	struct staged *staged;
 	struct {
 		int64_t cursor;   /* last instance taken up */

@@ -185,14 +185,24 @@ static void send_all(struct queue *q)
 	}
 }
 
+void turn_answer(struct queue *q)
+{
+	send_all(q);
+}
+
 void turn_end(struct queue *q)
 {
 	struct df_why why;
+	enum df_err rc;
 
 	publish_all(q);
+	degraded_look(q);
 	if (q->n_removals > 0)
 		df_journal_firm(q->j);
-	if (df_journal_commit(q->j, &why) != DF_OK) {
+	rc = df_journal_commit(q->j, &why);
+	if (rc == DF_E_IO)
+		degraded_end(q, &why);
+	if (rc != DF_OK) {
 		/* nothing of this turn was said to anybody */
 		df_log(DF_LOG_ERROR, "journal.commit", DF_F_ERR(&why));
 		exit(1);

@@ -7,6 +7,8 @@
 bool turn_has_work(const struct queue *q);
 /* Publishes, commits, removes, sends, in this order. */
 void turn_end(struct queue *q);
+/* Sends only: where there is no journal, answers rest on nothing. */
+void turn_answer(struct queue *q);
 void turn_link_down(struct queue *q, struct df_link *link);
 
 #endif
