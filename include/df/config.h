@@ -11,7 +11,7 @@
  * new text for restarted rooms.
  *
  * Sections: [node] [receive] [study] [parcel] [spool] [line] [retry] [dimse]
- * [prepare] once each; [modality "AET"] [destination "NAME"] [peer "NAME"] as
+ * [commitment] [prepare] once each; [modality "AET"] [destination "NAME"] [peer "NAME"] as
  * often as wanted, each name once per kind.
  */
 #ifndef DF_CONFIG_H
@@ -32,6 +32,8 @@ extern "C" {
 #define DF_CIDRS 8 /* per modality */
 
 enum df_node_role { DF_NODE_CLINIC, DF_NODE_CENTRE };
+enum df_commit_level { DF_COMMIT_AUTO, DF_COMMIT_LOCAL, DF_COMMIT_CENTRE };
+enum df_commit_ask { DF_COMMIT_ASK_AUTO, DF_COMMIT_ASK_YES, DF_COMMIT_ASK_NO };
 enum df_coding_choice {
 	DF_CODING_AUTO,
 	DF_CODING_STORED,
@@ -55,6 +57,8 @@ struct df_modality {
 	char ae[DF_AE_LEN + 1]; /* calling AE title */
 	struct df_cidr from[DF_CIDRS];
 	size_t n_from; /* 0 = from anywhere */
+	char reports_ae[DF_AE_LEN + 1];	/* where it takes what we commit to; */
+	struct df_endpoint reports;	/* host "" = on its association only */
 	bool stat;     /* urgent */
 };
 
@@ -66,6 +70,7 @@ struct df_destination {
 	char stow[DF_URL_LEN + 1];	/* base URL, "" = not STOW-RS */
 	char stow_ca[DF_URL_LEN + 1];	/* PEM file under DIR, "" = system's */
 	char calling_ae[DF_AE_LEN + 1]; /* "" = the node's own */
+	int64_t commitment; /* enum df_commit_ask: is it asked to commit? */
 };
 
 /* The node that we dial (the centre, seen from a clinic). */
@@ -120,6 +125,13 @@ struct df_config {
 		int64_t timeout_s; /* without progress */
 	} dimse;
 	struct {
+		int64_t level; /* enum df_commit_level */
+		int64_t missing_s;
+		int64_t deadline_s;
+		int64_t report_s;
+		int64_t answer_s;
+	} commitment;
+	struct {
 		int64_t job_s; /* one job of a cell, at most */
 		int64_t memory_bytes;
 	} prepare;
@@ -154,7 +166,9 @@ const struct df_peer *df_config_peer(const struct df_config *cfg,
 enum df_admit {
 	DF_ADMIT_OK,
 	DF_ADMIT_CALLED_UNKNOWN,
-	DF_ADMIT_CALLING_UNKNOWN
+	DF_ADMIT_CALLING_UNKNOWN,
+	DF_ADMIT_REPORTS, /* a PACS of ours that is asked for commitment, and
+			   * no modality: it may say its word and no more */
 };
 enum df_admit df_config_admit(const struct df_config *cfg,
 			      struct df_text called, struct df_text calling,

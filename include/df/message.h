@@ -69,6 +69,16 @@ extern "C" {
 	/* receive > queue: ID is abandoned (no reply). result: why, when the  \
 	 * disk would not take it (IO also: a sync failed) */                  \
 	X(UNSTAGE)                                                             \
+	/* receive > queue: a modality asks for storage commitment. CALLING   \
+	 * TRANSACTION (fd list, df/references.h) */                           \
+	X(COMMITMENT_RQ)                                                       \
+	/* receive, deliver_dimse > queue: a PACS said what it commits to.     \
+	 * CALLING or DESTINATION, TRANSACTION (fd list) */                    \
+	X(COMMITMENT_WORD)                                                     \
+	X(COMMITMENT_STATUS) /* STATUS of the response; 0 = durable */         \
+	/* queue > receive: while the association rests, report over it.       \
+	 * TRANSACTION (fd list). > JOB_DONE: result [STATUS] */               \
+	X(COMMITMENT_TELL)                                                     \
 /* --- queue > keys -------------------------------------------------------*/ \
 	X(UNWRAP_RQ)    /* HEADER of an object at rest */                      \
 	X(UNWRAPPED)    /* result CEK */                                       \
@@ -114,6 +124,9 @@ extern "C" {
 	X(PACK)                                                                \
 	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE: CHECKSUM */                   \
 	X(VERIFY)                                                              \
+	/* LENGTH (fd ro) > JOB_DONE: CHECKSUM of so many bytes, read from the \
+	 * disk and not from memory */                                         \
+	X(SCRUB)                                                               \
 	/* KIND CEK LENGTH RECORD [TRANSFER_SYNTAX wanted] FORM (fd ro) >      \
 	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE        \
 	 * [STATUS 1: a structured report, part10, that is not complete] (fd) */\
@@ -174,8 +187,16 @@ extern "C" {
 	X(FETCH)                                                               \
 	X(FETCHED)      /* result KEY_NUMBER SIZE TRANSFER_SYNTAX (fd ro) */   \
 	/* deliver > queue, tag of SEND: KEY_NUMBER result [STATUS (DIMSE or   \
-	 * HTTP)] [TRANSFER_SYNTAX as sent] */                                 \
+	 * HTTP)] [TRANSFER_SYNTAX as sent] [COMMITMENT 1: the PACS offers     \
+	 * storage commitment] */                                              \
 	X(RESULT)                                                              \
+	/* queue > deliver_dimse: DESTINATION TRANSACTION (fd list): does it   \
+	 * commit to them? > JOB_DONE: result [STATUS of the N-ACTION];        \
+	 * UNSUPPORTED: the PACS does not offer it */                          \
+	X(COMMITMENT_ASK)                                                      \
+	/* queue > deliver_dimse (the one of no destination): CALLED (the      \
+	 * modality) TRANSACTION (fd list) > JOB_DONE: result [STATUS] */      \
+	X(COMMITMENT_REPORT)                                                   \
 	/* DESTINATION > JOB_DONE: result (fd JSON: what works) */             \
 	X(TEST)                                                                \
 /* --- gateway > queue (the centre's side of the line) --------------------*/ \
@@ -213,7 +234,7 @@ extern "C" {
 	X(SOP_INSTANCE) X(STUDY) X(SERIES) X(TRANSFER_SYNTAX) X(DESTINATION)   \
 	X(URL) X(PRIORITY) X(OFFSET) X(VERSION) X(RECEIPT) X(MISSING)          \
 	X(CURSOR) X(KEY_NUMBER) X(JOB) X(STATUS) X(OFFER) X(WANT) X(MAIL)      \
-	X(WAIT_MS)                                                             \
+	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT)                                \
 	/* identity fields: UTF-8 text, patient data, never logged */          \
 	X(PATIENT_NAME) X(PATIENT_ID) X(PATIENT_ID_ISSUER) X(BIRTH_DATE)       \
 	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \

@@ -23,6 +23,7 @@
 #include "df/config.h"
 #include "df/loop.h"
 #include "df/message.h"
+#include "df/references.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -184,6 +185,14 @@ DF_MUST_CHECK enum df_err df_room_wait(struct df_room *room, unsigned roles,
 				       int *fds, size_t *n_fds,
 				       struct df_why *why);
 /*
+ * Waits until df_room_wait with these roles has something to look at, or fd
+ * can be read (*readable). DF_E_TIMEOUT as there; a peer that is gone shows in
+ * the df_room_wait that follows.
+ */
+DF_MUST_CHECK enum df_err df_room_wait_fd(struct df_room *room, unsigned roles,
+					  int fd, int64_t timeout_ms,
+					  bool *readable, struct df_why *why);
+/*
  * Both forms: takes m and out_fds, gives m a fresh tag, sends it and blocks
  * until the reply with that tag is there. Other messages that arrive meanwhile
  * are kept and delivered later, in order. `reply` borrows the room's buffer
@@ -201,6 +210,15 @@ DF_MUST_CHECK enum df_err df_room_ask(struct df_room *room,
  * gone); the reply comes by df_room_wait. */
 uint32_t df_room_request(struct df_room *room, struct df_link *link,
 			 struct df_msg *m, int *fds, size_t n_fds);
+
+/* --- lists of instances that travel beside a message ---------------------- */
+/* A sealed memfd that holds the list, the caller's. */
+DF_MUST_CHECK enum df_err df_room_list_fd(int *fd,
+					  const struct df_references *l,
+					  struct df_why *why);
+/* Reads such a descriptor, which stays the caller's. */
+DF_MUST_CHECK enum df_err df_room_list_read(struct df_references *l, int fd,
+					    struct df_why *why);
 
 /* --- for supervise and tests --------------------------------------------- */
 /* A room without a parent; never NULL. */

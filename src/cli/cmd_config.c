@@ -97,7 +97,8 @@ const struct df_cmd df_cmd_config_sample = {
 
 static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
 {
-	const char *pairs[2 * DF_CIDRS + 2];
+	const char *pairs[2 * DF_CIDRS + 4];
+	const char *reports = df_cli_option(cli, "reports");
 	size_t n = 0;
 	const char *from;
 
@@ -107,16 +108,22 @@ static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
 		pairs[2 * n + 1] = from;
 		n++;
 	}
+	if (reports != NULL) {
+		pairs[2 * n] = "reports";
+		pairs[2 * n + 1] = reports;
+		n++;
+	}
 	return df_node_add_section(cli, "modality", cli->args[0], pairs, n,
 				   why);
 }
 
 const struct df_cmd df_cmd_modality_add = {
 	.path = "modality add",
-	.args = "AET [--from CIDR]...",
+	.args = "AET [--from CIDR]... [--reports AET@HOST:PORT]",
 	.help = "allow a calling AE title, from anywhere or from these "
-		"addresses",
-	.options = "from=",
+		"addresses; --reports: where it takes storage commitment "
+		"reports",
+	.options = "from= reports=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = 1,
@@ -135,11 +142,16 @@ static enum df_err modality_list(struct df_cli *cli, struct df_why *why)
 
 		(void)cJSON_AddNumberToObject(o, "prefixes",
 					      (double)m->n_from); /* memory */
+		(void)cJSON_AddBoolToObject(o, "reports",
+					    m->reports.host[0] != '\0');
 		(void)cJSON_AddItemToArray(list, o);
 		if (!cli->json)
-			(void)printf("%-16s %s\n", m->ae,
+			(void)printf("%-16s %s%s\n", m->ae,
 				     m->n_from ? "from listed addresses"
-					       : "from anywhere"); /* main */
+					       : "from anywhere",
+				     m->reports.host[0] != '\0'
+					     ? ", takes reports"
+					     : ""); /* main */
 	}
 	if (cli->json)
 		df_print_json(all);

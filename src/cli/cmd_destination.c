@@ -9,8 +9,9 @@
 
 static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
 {
-	static const char *const keys[] = {"dicom", "stow", "ca", "calling-ae"};
-	const char *pairs[8];
+	static const char *const keys[] = {"dicom", "stow", "ca", "calling-ae",
+					   "commitment"};
+	const char *pairs[10];
 	size_t n = 0;
 
 	if ((df_cli_option(cli, "dicom") == NULL) ==
@@ -34,9 +35,10 @@ static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_destination_add = {
 	.path = "destination add",
 	.args = "NAME --dicom AET@HOST:PORT | --stow URL [--ca FILE] "
-		"[--calling-ae AET]",
-	.help = "send images to a PACS or a DICOMweb server",
-	.options = "dicom= stow= ca= calling-ae=",
+		"[--calling-ae AET] [--commitment auto|yes|no]",
+	.help = "send images to a PACS or a DICOMweb server; --commitment: "
+		"ask it whether it keeps them",
+	.options = "dicom= stow= ca= calling-ae= commitment=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = 1,

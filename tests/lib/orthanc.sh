@@ -1,6 +1,7 @@
 # orthanc.sh - a real PACS; source it after node.sh.
 
-# start_orthanc NAME [AET]: sets ORTHANC_NAME (HTTP port), ORTHANC_DICOM_NAME
+# start_orthanc NAME [AET]: sets ORTHANC_NAME (HTTP port), ORTHANC_DICOM_NAME;
+# it knows the modalities in $ORTHANC_KNOWS ("name": ["AET", "host", port], ...)
 start_orthanc() {
 	http=$(free_port)
 	dicom=$(free_port)
@@ -17,6 +18,7 @@ start_orthanc() {
   "AuthenticationEnabled": false, "DicomCheckCalledAet": false,
   "UnknownSopClassAccepted": true, "SaveJobs": false,
   "OverwriteInstances": false, "StableAge": 1, "Plugins": $plugins,
+  "DicomModalities": { ${ORTHANC_KNOWS:-} },
   "DicomWeb": { "Enable": true, "Root": "/dicom-web/" } }
 JSON
 	LC_ALL=C.UTF-8 Orthanc "$T/orthanc-$1.json" >"$T/orthanc-$1.log" 2>&1 &

@@ -7,7 +7,10 @@
 
 #include <string.h>
 
+#include "df/file.h"
 #include "df/log.h"
+
+#define ASK_MS 30000
 
 /* What was proposed on the open association. A worker has one. */
 static struct df_dimse_context proposed[DF_DIMSE_CONTEXTS_MAX];
@@ -93,6 +96,50 @@ const char *association_syntax(const struct deliver *d, const struct item *it)
 	return NULL;
 }
 
+/* What a PACS says it commits to goes to queue, and is durable when it gets
+ * its answer. */
+static uint16_t heard(void *ctx, const struct df_commitment *c)
+{
+	struct deliver *d = ctx;
+	uint64_t status = 0x0110; /* processing failure: it may come again */
+	struct df_why why = {0};
+	struct df_msg m, reply;
+	int fd = -1;
+	enum df_err rc = df_room_list_fd(&fd, &c->refs, &why);
+
+	if (rc == DF_OK) {
+		df_msg_init(&m, DF_MSG_COMMITMENT_WORD, 0);
+		df_msg_put_str(&m, DF_M_DESTINATION, d->open_to);
+		df_msg_put_str(&m, DF_M_TRANSACTION, c->transaction);
+		rc = df_room_ask(d->room, deliver_queue(d), &m, &fd, 1, ASK_MS,
+				 &reply, NULL, NULL, &why);
+	}
+	if (rc == DF_OK && (reply.type != DF_MSG_COMMITMENT_STATUS ||
+			    !df_msg_get_u64(&reply, DF_M_STATUS, &status)))
+		df_bug("queue answered the word of a PACS with %s",
+		       df_msg_name(reply.type));
+	df_log(DF_LOG_INFO, "commitment.word",
+	       DF_F_UID("transaction", c->transaction),
+	       DF_F_NUM("instances", c->refs.n), DF_F_NUM("status", status));
+	return (uint16_t)status;
+}
+
+void association_hear(struct deliver *d)
+{
+	while (d->open != NULL && df_dimse_is_stale(d->open)) {
+		struct df_why why = {0};
+
+		if (df_dimse_hear(d->open, &why) != DF_OK)
+			association_end(d, true); /* it is over */
+	}
+}
+
+bool association_offers_commitment(const struct deliver *d)
+{
+	return d->open != NULL && df_dimse_accepts(d->open, DF_COMMITMENT_CLASS,
+						   DF_TS_IMPLICIT_LE);
+}
+
 void target_of(const struct deliver *d, const struct df_destination *to,
 	       struct df_dimse_target *target)
 {
@@ -122,10 +169,14 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 			    struct df_why *why)
 {
 	struct df_dimse_target target;
-	bool fits = d->open != NULL && strcmp(d->open_to, job->to->name) == 0 &&
-		    !df_dimse_is_stale(d->open);
 	enum df_err rc;
 	size_t i;
+	bool fits;
+
+	association_hear(d);
+	fits = d->open != NULL && strcmp(d->open_to, job->to->name) == 0;
+	if (fits && job->n == 0)
+		fits = is_proposed(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
 
 	for (i = 0; fits && i < job->n; i++)
 		if (!job->items[i].settled)
@@ -133,6 +184,8 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 	if (fits)
 		return DF_OK;
 	association_end(d, false);
+	if (job->to->commitment != DF_COMMIT_ASK_NO)
+		(void)propose(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
 	for (i = 0; i < job->n; i++)
 		/* what does not fit any more waits for the next association */
 		if (!job->items[i].settled && !propose_item(&job->items[i]))
@@ -144,6 +197,7 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 		return rc;
 	}
 	df_str_fmt(d->open_to, sizeof d->open_to, "%s", job->to->name);
+	df_dimse_listen(d->open, heard, d);
 	df_log(DF_LOG_INFO, "association.open",
 	       DF_F_AE("called", target.called), DF_F_ADDR(target.host),
 	       DF_F_NUM("contexts", n_proposed));

@@ -38,16 +38,19 @@ struct deliver {
 	struct df_room *room;
 	struct df_dimse *open; /* owned; kept for a while after a job */
 	char open_to[DF_NAME_LEN + 1];
+	int64_t hears_until_ms; /* on it: a PACS may answer what we asked */
 	struct df_msg waiting[WAITING_MAX]; /* owned */
+	int waiting_fds[WAITING_MAX];	    /* one each, or -1 */
 	size_t n_waiting;
 };
 
 struct df_link *deliver_queue(struct deliver *d);
 
 /* The next message for us that is not FETCHED: a kept one or a new one.
- * *m is the caller's copy. DF_E_TIMEOUT after timeout_ms (-1: never). */
+ * *m is the caller's copy, *fd its descriptor or -1. DF_E_TIMEOUT after timeout_ms (-1: never). */
 DF_MUST_CHECK enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
-				       struct df_msg *m, struct df_why *why);
+				       struct df_msg *m, int *fd,
+				       struct df_why *why);
 
 /* Asks queue for an instance in a transfer syntax. */
 void fetch_ask(struct deliver *d, const struct job *job, size_t item,
@@ -69,6 +72,21 @@ void association_end(struct deliver *d, bool abort);
 const char *association_syntax(const struct deliver *d, const struct item *it);
 /* Was everything proposed that this item could use? */
 bool association_covers(const struct deliver *d, const struct item *it);
+
+/* Reads what the PACS says unasked: reports of storage commitment. Ends the
+ * association when it is over. */
+void association_hear(struct deliver *d);
+bool association_offers_commitment(const struct deliver *d);
+
+/* Waits until queue or supervise have a message, or the PACS says something;
+ * DF_E_TIMEOUT when timeout_ms pass. */
+DF_MUST_CHECK enum df_err deliver_wait(struct deliver *d, int64_t timeout_ms,
+				       struct df_why *why);
+
+/* commitment_ask.c: asks a PACS; reports to a modality. Both end with
+ * JOB_DONE. */
+void ask_run(struct deliver *d, const struct df_msg *m, int list);
+void report_run(struct deliver *d, const struct df_msg *m, int list);
 
 /* Both end with JOB_DONE. DF_E_PEER means that queue is gone. */
 DF_MUST_CHECK enum df_err send_run(struct deliver *d, const struct df_msg *m,

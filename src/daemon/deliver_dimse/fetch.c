@@ -31,7 +31,7 @@ static void copy(struct df_msg *to, const struct df_msg *from)
 }
 
 enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
-			 struct df_msg *m, struct df_why *why)
+			 struct df_msg *m, int *fd, struct df_why *why)
 {
 	int fds[DF_CHANNEL_FDS];
 	struct df_link *from;
@@ -39,10 +39,14 @@ enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
 	size_t n_fds = 0, i;
 	enum df_err rc;
 
+	*fd = -1;
 	if (d->n_waiting > 0) {
 		*m = d->waiting[0];
-		for (i = 1; i < d->n_waiting; i++)
+		*fd = d->waiting_fds[0];
+		for (i = 1; i < d->n_waiting; i++) {
 			d->waiting[i - 1] = d->waiting[i];
+			d->waiting_fds[i - 1] = d->waiting_fds[i];
+		}
 		d->n_waiting--;
 		return DF_OK;
 	}
@@ -52,10 +56,25 @@ enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
 				  timeout_ms, &from, &in, fds, &n_fds, why);
 		if (rc != DF_OK)
 			return rc;
+		if (in.type != DF_MSG_FETCHED && n_fds == 1)
+			*fd = df_fd_take(&fds[0]);
 		fds_close(fds, n_fds);
 	} while (in.type == DF_MSG_FETCHED); /* late, for a lost association */
 	copy(m, &in);
 	return DF_OK;
+}
+
+enum df_err deliver_wait(struct deliver *d, int64_t timeout_ms,
+			 struct df_why *why)
+{
+	bool readable = false;
+
+	if (d->n_waiting > 0)
+		return DF_OK;
+	return df_room_wait_fd(
+		d->room, DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE),
+		d->open != NULL ? df_dimse_fd(d->open) : -1, timeout_ms,
+		&readable, why);
 }
 
 void fetch_ask(struct deliver *d, const struct job *job, size_t item,
@@ -76,12 +95,14 @@ void fetch_ask(struct deliver *d, const struct job *job, size_t item,
 }
 
 /* Keeps what is not the answer. */
-static void put_aside(struct deliver *d, const struct df_msg *m)
+static void put_aside(struct deliver *d, const struct df_msg *m, int *fds,
+		      size_t n_fds)
 {
 	if (m->type == DF_MSG_FETCHED)
 		return;
 	if (d->n_waiting == WAITING_MAX)
 		df_bug("too many messages during a job");
+	d->waiting_fds[d->n_waiting] = n_fds == 1 ? df_fd_take(&fds[0]) : -1;
 	copy(&d->waiting[d->n_waiting++], m);
 }
 
@@ -131,7 +152,7 @@ enum df_err fetch_wait(struct deliver *d, struct fetch *f, int *fd,
 			return rc;
 		}
 		if (m.type != DF_MSG_FETCHED || m.tag != tag) {
-			put_aside(d, &m);
+			put_aside(d, &m, fds, n_fds);
 			fds_close(fds, n_fds);
 			continue;
 		}

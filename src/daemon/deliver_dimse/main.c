@@ -1,5 +1,6 @@
 /*
- * deliver_dimse - C-STORE SCU for one PACS.
+ * deliver_dimse - C-STORE SCU for one PACS, which it also asks what it commits
+ * to; one more process gives modalities our reports of storage commitment.
  *
  * It gets lists of instances from queue, asks for each one's bytes when the
  * wire is ready for them, and says what became of each. It can open no path;
@@ -8,6 +9,7 @@
  */
 #include "deliver.h"
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/proc.h"
@@ -42,24 +44,48 @@ void job_done(struct deliver *d, uint32_t tag, enum df_err err,
 	(void)df_room_send(deliver_queue(d), &m, fd, fd != NULL ? 1 : 0);
 }
 
+/* How long an idle association is kept: a report may still come over it. */
+static int64_t idle_ms(const struct deliver *d)
+{
+	int64_t hears_ms = d->hears_until_ms - df_clock_mono_ms();
+
+	return hears_ms > IDLE_MS ? hears_ms : IDLE_MS;
+}
+
+static enum df_err run(struct deliver *d, const struct df_msg *m, int list,
+		       struct df_why *why)
+{
+	if (m->type == DF_MSG_SEND)
+		return send_run(d, m, why);
+	if (m->type == DF_MSG_TEST)
+		return test_run(d, m, why);
+	if (m->type == DF_MSG_COMMITMENT_ASK)
+		ask_run(d, m, list);
+	else if (m->type == DF_MSG_COMMITMENT_REPORT)
+		report_run(d, m, list);
+	else if (m->type != DF_MSG_DRAIN)
+		df_bug("unexpected message %s", df_msg_name(m->type));
+	return DF_OK;
+}
+
 static enum df_err step(struct deliver *d, struct df_why *why)
 {
 	struct df_msg m = {0};
 	enum df_err rc;
+	int fd = -1;
 
-	rc = deliver_next(d, d->open != NULL ? IDLE_MS : -1, &m, why);
-	if (rc == DF_E_TIMEOUT) {
+	rc = deliver_wait(d, d->open != NULL ? idle_ms(d) : -1, why);
+	if (rc == DF_E_TIMEOUT)
 		association_end(d, false);
+	association_hear(d);
+	if (rc == DF_OK)
+		rc = deliver_next(d, 0, &m, &fd, why);
+	if (rc == DF_E_TIMEOUT)
 		return DF_OK;
-	}
 	if (rc != DF_OK)
 		return rc;
-	if (m.type == DF_MSG_SEND)
-		rc = send_run(d, &m, why);
-	else if (m.type == DF_MSG_TEST)
-		rc = test_run(d, &m, why);
-	else if (m.type != DF_MSG_DRAIN)
-		df_bug("unexpected message %s", df_msg_name(m.type));
+	rc = run(d, &m, fd, why);
+	df_fd_close(&fd);
 	df_msg_release(&m);
 	return rc;
 }
@@ -80,8 +106,10 @@ int main(int argc, char **argv)
 	while (rc == DF_OK && !df_room_draining(d.room))
 		rc = step(&d, &why);
 	association_end(&d, false);
-	while (d.n_waiting > 0)
+	while (d.n_waiting > 0) {
 		df_msg_release(&d.waiting[--d.n_waiting]);
+		df_fd_close(&d.waiting_fds[d.n_waiting]);
+	}
 	if (rc != DF_OK)
 		df_log(DF_LOG_DEBUG, "deliver.end", DF_F_ERR(&why));
 	if (d.room != NULL)

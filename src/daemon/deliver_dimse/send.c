@@ -39,6 +39,8 @@ static void settle(struct run *r, struct item *it, enum df_err err,
 	if (has_status)
 		df_msg_put_u64(&m, DF_M_STATUS, status);
 	df_msg_put_opt(&m, DF_M_TRANSFER_SYNTAX, syntax);
+	if (err == DF_OK && association_offers_commitment(r->d))
+		df_msg_put_u64(&m, DF_M_COMMITMENT, 1);
 	if (df_room_send(deliver_queue(r->d), &m, NULL, 0) != DF_OK)
 		r->queue_lost = true;
 	it->settled = true;

@@ -36,6 +36,7 @@ static const struct work works[] = {
 	{DF_MSG_SEAL_REPORT, "seal-report", report_seal_run},
 	{DF_MSG_OPEN_REPORT, "open-report", report_open_run},
 	{DF_MSG_REPORT_PART, "report-part", report_part_run},
+	{DF_MSG_SCRUB, "scrub", reread_run},
 };
 
 enum df_err job_cek(struct job *j, const struct df_msg *from,

@@ -29,7 +29,7 @@ struct job {
 };
 typedef enum df_err job_fn(struct job *j);
 job_fn inspect_run, pack_run, verify_run, restore_run, report_seal_run,
-	report_open_run, report_part_run;
+	report_open_run, report_part_run, reread_run;
 
 /* The job's CEK, or DF_E_BUG. */
 DF_MUST_CHECK enum df_err job_cek(struct job *j, const struct df_msg *from,

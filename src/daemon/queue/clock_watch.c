@@ -8,6 +8,7 @@
  * no study closes because a year has passed.
  */
 #include "df/clock.h"
+#include "df/commitments.h"
 #include "df/log.h"
 #include "queue.h"
 
@@ -35,6 +36,7 @@ void clock_watch(struct queue *q)
 	q->wall_ahead_ms = ahead;
 	df_log(DF_LOG_WARN, "clock.jumped", DF_F_MS(by_ms));
 	df_journal_timers_shift(q->j, by_ms);
+	df_commitments_shift(q->j, by_ms);
 	windows_shift(q->pacs, q->cfg->n_destinations, by_ms);
 	windows_shift(q->peers, q->cfg->n_peers, by_ms);
 }

@@ -10,7 +10,7 @@
 #include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
-#include "queue.h"
+#include "promising.h"
 #include "turn.h"
 
 static struct queue self;
@@ -48,6 +48,8 @@ static void pump(struct queue *q)
 	assemble_pump(q);
 	deliver_pump(q);
 	pacs_pump(q);
+	promising_pump(q);
+	asking_pump(q);
 	upload_pump(q);
 	receipt_pump(q);
 	mailbox_pump(q);
@@ -123,8 +125,10 @@ static void link_down(struct df_room *room, struct df_link *link)
 {
 	struct queue *q = queue_of(room);
 
-	if (link->role == DF_ROLE_RECEIVE)
+	if (link->role == DF_ROLE_RECEIVE) {
+		promising_link_down(q, link);
 		intake_link_down(q, link);
+	}
 	if (link->role == DF_ROLE_GATEWAY) {
 		receipt_link_down(q, link);
 		mailbox_link_down(q, link);
@@ -192,6 +196,8 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	df_room_ready(room);
 	tick(q);
 	facts_start(q);
+	promising_start(q);
+	asking_start(q);
 	return DF_OK;
 }
 
@@ -200,6 +206,9 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_STAGE_RQ, DF_ROLE_RECEIVE, on_stage},
 	{DF_MSG_COMMIT, DF_ROLE_RECEIVE, on_commit},
 	{DF_MSG_UNSTAGE, DF_ROLE_RECEIVE, on_unstage},
+	{DF_MSG_COMMITMENT_RQ, DF_ROLE_RECEIVE, on_commitment_rq},
+	{DF_MSG_COMMITMENT_WORD, DF_ROLE_RECEIVE, on_commitment_word},
+	{DF_MSG_COMMITMENT_WORD, DF_ROLE_DELIVER_DIMSE, on_commitment_word},
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_DIMSE, on_fetch},
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_HTTPS, on_fetch},
 	{DF_MSG_MAIL, DF_ROLE_DELIVER_HTTPS, on_mail},

@@ -9,7 +9,7 @@
 
 #include "df/file.h"
 #include "df/log.h"
-#include "queue.h"
+#include "promising.h"
 
 #define SEND_MAX 100
 #define FETCH_TRIES 3
@@ -54,16 +54,19 @@ static struct df_link *link_to(struct queue *q, size_t i)
 /* tried: it was on the wire itself, so that it may be what the PACS chokes on:
  * it waits by itself, and those behind it go on. */
 static void settle(struct send *s, size_t i, enum df_err err,
-		   const struct df_why *why, uint32_t status, bool tried)
+		   const struct df_why *why, uint32_t status, bool tried,
+		   bool asked)
 {
 	struct df_journal *j = s->q->j;
 	int64_t n = s->deliveries[i];
-	enum df_delivery_event event = DF_DELIVERY_WORD;
+	enum df_delivery_event event =
+		asked ? DF_DELIVERY_TAKEN : DF_DELIVERY_WORD;
 	int64_t next = 0;
 
 	s->settled[i] = true;
 	if (err == DF_OK) {
 		s->good++;
+		s->q->asking[s->dest].look |= asked;
 	} else if (err == DF_E_AGAIN) { /* it could not take this one now */
 		event = DF_DELIVERY_FAILED;
 		next = object_again(s->q, s->since_ms[i]);
@@ -89,8 +92,19 @@ static void settle(struct send *s, size_t i, enum df_err err,
 				       err == DF_OK ? NULL : why->text, status);
 }
 
+/* Is its Success only the first word, and storage commitment the last? */
+static bool is_asked(const struct df_destination *d, const struct df_msg *m)
+{
+	uint64_t offered = 0;
+
+	(void)df_msg_get_u64(m, DF_M_COMMITMENT, &offered); /* absent: no */
+	return d->commitment != DF_COMMIT_ASK_NO && !is_stow(d) &&
+	       (offered != 0 || d->commitment == DF_COMMIT_ASK_YES);
+}
+
 static void result(struct send *s, const struct df_msg *m)
 {
+	const struct df_destination *d = &s->q->cfg->destinations[s->dest];
 	struct df_why why = {0};
 	uint64_t key = 0, status = 0;
 	enum df_err err = df_msg_result(m, &why);
@@ -101,8 +115,8 @@ static void result(struct send *s, const struct df_msg *m)
 	for (size_t i = 0; i < s->n; i++)
 		if ((uint64_t)s->deliveries[i] == key && !s->settled[i])
 			/* STOW-RS: the server's trouble is the batch's */
-			settle(s, i, err, &why, (uint32_t)status,
-			       !is_stow(&s->q->cfg->destinations[s->dest]));
+			settle(s, i, err, &why, (uint32_t)status, !is_stow(d),
+			       is_asked(d, m));
 }
 
 static void send_reply(void *ctx, struct df_reply *r)
@@ -120,7 +134,8 @@ static void send_reply(void *ctx, struct df_reply *r)
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->settled[i])
 			settle(s, i, DF_E_CANCELLED,
-			       r->err != DF_OK ? &r->why : &lost, 0, false);
+			       r->err != DF_OK ? &r->why : &lost, 0, false,
+			       false);
 	d->busy = false;
 	if (r->err == DF_OK || s->good > 0) {
 		df_window_good(&d->window);

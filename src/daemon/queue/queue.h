@@ -38,6 +38,7 @@ enum source { /* kinds of work in cells, served in turn */
 	WORK_VERIFY,
 	WORK_PACK,
 	WORK_REPORT,
+	WORK_SCRUB, /* reading objects again from the disk */
 };
 
 #define QUEUE_HANDLER(name)                                                    \
@@ -199,6 +200,8 @@ struct queue {
 	struct fetch *fetches;
 	struct destination_state *pacs; /* cfg->destinations */
 	struct destination_state *peers;
+	struct promising *promising; /* promising.h */
+	struct asking *asking;	     /* one a destination */
 	uint64_t instances_received; /* since start */
 };
 

@@ -41,6 +41,8 @@ static enum df_dimse_verdict verdict_of(struct receive *r,
 		return DF_DIMSE_REJECT_CALLED;
 	case DF_ADMIT_CALLING_UNKNOWN:
 		return DF_DIMSE_REJECT_CALLING;
+	case DF_ADMIT_REPORTS:
+		return DF_DIMSE_ACCEPT_REPORTS;
 	case DF_ADMIT_OK:
 		break;
 	}
@@ -56,7 +58,8 @@ static enum df_dimse_verdict verdict_of(struct receive *r,
 
 static enum df_dimse_verdict admit(void *ctx, const struct df_dimse_peer *peer)
 {
-	static const char *const words[] = {"accepted", "called AE unknown",
+	static const char *const words[] = {"accepted", "accepted to report",
+					    "called AE unknown",
 					    "calling AE or address unknown",
 					    "no room"};
 	struct receive *r = ctx;
@@ -65,7 +68,7 @@ static enum df_dimse_verdict admit(void *ctx, const struct df_dimse_peer *peer)
 	df_str_fmt(r->calling, sizeof r->calling, "%s", peer->calling);
 	df_str_fmt(r->called, sizeof r->called, "%s", peer->called);
 	verdict = verdict_of(r, peer);
-	df_log(verdict == DF_DIMSE_ACCEPT ? DF_LOG_INFO : DF_LOG_WARN,
+	df_log(verdict <= DF_DIMSE_ACCEPT_REPORTS ? DF_LOG_INFO : DF_LOG_WARN,
 	       "association.request", DF_F_WORD("verdict", words[verdict]),
 	       DF_F_ID(&r->association), DF_F_AE("calling", r->calling),
 	       DF_F_AE("called", r->called), DF_F_ADDR(r->address));
@@ -118,10 +121,12 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 {
 	const struct df_config *cfg = df_room_config(r->room);
 	int timeout_ms = (int)(cfg->receive.timeout_s * 1000);
+	struct df_commitment_sink commitment;
 	struct df_dimse_scp scp = {.idle_ms = timeout_ms,
 				   .progress_ms = timeout_ms,
 				   .unknown_classes =
 					   cfg->receive.unknown_sop_classes,
+				   .commitment = &commitment,
 				   .ctx = r,
 				   .admit = admit,
 				   .ending = is_ending};
@@ -130,6 +135,7 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 
 	df_id_new(&r->association);
 	receive_sink(r, &sink);
+	receive_commitment(r, &commitment);
 	rc = df_dimse_serve(fd, &scp, &sink, why);
 	df_log(rc == DF_OK ? DF_LOG_INFO : DF_LOG_WARN, "association.end",
 	       DF_F_ID(&r->association), DF_F_NUM("stored", r->stored),

@@ -46,6 +46,9 @@ struct receive {
 	struct df_why trouble; /* what the disk said; err DF_OK: nothing */
 	uint64_t written; /* bytes in the file */
 	uint64_t started; /* of them handed to the disk already */
+	/* the report that is to go over this association */
+	struct df_commitment report; /* transaction "" = none */
+	uint32_t report_tag;
 };
 
 /* Asks keys for the data key; once, before the first association byte. */
@@ -54,6 +57,15 @@ DF_MUST_CHECK enum df_err receive_key(struct receive *r, struct df_why *why);
 void receive_stock(struct receive *r);
 /* Waits until a file is ready: NOSPACE when the spool is at its mark. */
 DF_MUST_CHECK enum df_err receive_stage(struct receive *r, struct df_why *why);
+/* Takes one message of queue; waits for it at most wait_ms. */
+DF_MUST_CHECK enum df_err receive_message(struct receive *r, int64_t wait_ms,
+					  struct df_why *why);
+/* Without queue nothing can be stored or promised by this process any more:
+ * when rc is DF_E_PEER it ends, so that the peer comes again. */
+void receive_end_without_queue(enum df_err rc, const struct df_why *why);
+/* receive_commitment.c: storage commitment; keep takes COMMITMENT_TELL. */
+void receive_commitment(struct receive *r, struct df_commitment_sink *sink);
+void receive_report_keep(struct receive *r, const struct df_msg *m, int fd);
 void receive_sink(struct receive *r, struct df_store_sink *sink);
 void receive_release(struct receive *r);
 

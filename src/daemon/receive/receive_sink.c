@@ -104,12 +104,9 @@ static void begin_envelope(struct receive *r, const struct df_store_rq *rq)
 		   rq->transfer_syntax);
 }
 
-/*
- * Without queue nothing can be stored by this process any more: the peer is
- * better served by a connection that ends, so that it comes again, than by a
- * refusal of every instance.
- */
-static void end_without_queue(enum df_err rc, const struct df_why *why)
+/* The peer is better served by a connection that ends, so that it comes again,
+ * than by a refusal of every instance. */
+void receive_end_without_queue(enum df_err rc, const struct df_why *why)
 {
 	if (rc != DF_E_PEER)
 		return;
@@ -123,7 +120,7 @@ static enum df_err sink_begin(void *ctx, const struct df_store_rq *rq,
 	struct receive *r = ctx;
 	enum df_err rc = receive_stage(r, why);
 
-	end_without_queue(rc, why);
+	receive_end_without_queue(rc, why);
 	if (rc != DF_OK) {
 		r->refused++;
 		df_log(DF_LOG_WARN, "instance.refused",
@@ -226,7 +223,7 @@ static enum df_err sink_commit(void *ctx, struct df_why *why)
 		df_fd_close(&r->file.fd);
 	}
 	df_buf_release(&trailer);
-	end_without_queue(rc, why);
+	receive_end_without_queue(rc, why);
 	if (rc == DF_OK) {
 		r->stored++;
 		df_log(DF_LOG_DEBUG, "instance.received", DF_F_ID(&r->file.id),
@@ -256,6 +253,7 @@ void receive_release(struct receive *r)
 	df_fd_close(&r->file.fd);
 	df_seal_release(&r->sealer);
 	df_sha256_release(&r->sha);
+	df_commitment_release(&r->report);
 	df_summer_release(&r->summer);
 	df_wipe(&r->cek, sizeof r->cek);
 }

@@ -48,8 +48,25 @@ void receive_stock(struct receive *r)
 	}
 }
 
-/* Takes one STAGED. */
-static enum df_err take(struct receive *r, struct df_why *why)
+static void take_stage(struct receive *r, const struct df_msg *m, int *fds,
+		       size_t n_fds, struct df_why *why)
+{
+	if (r->asked == 0)
+		df_bug("a file that nobody asked for");
+	r->asked--;
+	r->starved = df_msg_result(m, why);
+	if (r->starved == DF_OK) {
+		struct stage *s = &r->ready[r->n_ready];
+
+		if (n_fds != 1 || !df_msg_get_id(m, DF_M_ID, &s->id))
+			df_bug("STAGED without a file");
+		s->fd = df_fd_take(&fds[0]);
+		r->n_ready++;
+	}
+}
+
+enum df_err receive_message(struct receive *r, int64_t wait_ms,
+			    struct df_why *why)
 {
 	int fds[DF_CHANNEL_FDS];
 	struct df_link *from;
@@ -57,22 +74,16 @@ static enum df_err take(struct receive *r, struct df_why *why)
 	size_t n_fds, i;
 	enum df_err rc;
 
-	rc = df_room_wait(r->room, DF_ROLE_BIT(QUEUE), ASK_MS, &from, &m, fds,
+	rc = df_room_wait(r->room, DF_ROLE_BIT(QUEUE), wait_ms, &from, &m, fds,
 			  &n_fds, why);
 	if (rc != DF_OK)
 		return rc;
-	if (m.type != DF_MSG_STAGED || r->asked == 0)
+	if (m.type == DF_MSG_STAGED)
+		take_stage(r, &m, fds, n_fds, why);
+	else if (m.type == DF_MSG_COMMITMENT_TELL && n_fds == 1)
+		receive_report_keep(r, &m, fds[0]);
+	else
 		df_bug("unexpected message %s", df_msg_name(m.type));
-	r->asked--;
-	r->starved = df_msg_result(&m, why);
-	if (r->starved == DF_OK) {
-		struct stage *s = &r->ready[r->n_ready];
-
-		if (n_fds != 1 || !df_msg_get_id(&m, DF_M_ID, &s->id))
-			df_bug("STAGED without a file");
-		s->fd = df_fd_take(&fds[0]);
-		r->n_ready++;
-	}
 	for (i = 0; i < n_fds; i++)
 		df_fd_close(&fds[i]);
 	return DF_OK;
@@ -88,7 +99,7 @@ enum df_err receive_stage(struct receive *r, struct df_why *why)
 			return r->starved != DF_OK ? r->starved
 						   : df_fail(why, DF_E_PEER,
 							     "queue is gone");
-		rc = take(r, why);
+		rc = receive_message(r, ASK_MS, why);
 		if (rc != DF_OK)
 			return rc;
 	}

@@ -427,6 +427,11 @@ void cells_plan(struct supervise *s)
 		else
 			https_out = true;
 	}
+	/* one more, for reports to modalities */
+	for (i = 0; i < cfg->n_modalities; i++)
+		if (cfg->modalities[i].reports.host[0] != '\0')
+			want(s, DF_ROLE_DELIVER_DIMSE,
+			     (uint32_t)cfg->n_destinations);
 	if (https_out)
 		want(s, DF_ROLE_DELIVER_HTTPS, 0);
 	if (cfg->node.listen_https.host[0] != '\0')

@@ -336,7 +336,7 @@ enum df_err df_config_parse(const char *text, size_t len, struct df_config *cfg,
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const struct df_config_key *k = &df_config_keys[i];
 
-		if (k->value != NULL &&
+		if (k->value != NULL && !df_config_is_named(k->section) &&
 		    df_config_set(k, cfg, df_text_of(k->value), why) != DF_OK)
 			df_bug("default of '%s' is bad", k->key);
 	}
@@ -390,6 +390,20 @@ static bool is_loopback(struct df_text addr)
 	return df_cidr_holds(&v4, addr) || df_cidr_holds(&v6, addr);
 }
 
+/* A PACS that we ask for storage commitment calls back. */
+static bool is_asked(const struct df_config *cfg, struct df_text calling)
+{
+	for (size_t i = 0; i < cfg->n_destinations; i++) {
+		const struct df_destination *d = &cfg->destinations[i];
+
+		if (d->dicom.host[0] != '\0' &&
+		    d->commitment != DF_COMMIT_ASK_NO &&
+		    df_text_eq(calling, d->ae))
+			return true;
+	}
+	return false;
+}
+
 enum df_admit df_config_admit(const struct df_config *cfg,
 			      struct df_text called, struct df_text calling,
 			      struct df_text addr)
@@ -404,7 +418,8 @@ enum df_admit df_config_admit(const struct df_config *cfg,
 		return DF_ADMIT_OK;
 	m = modality_of(cfg, calling);
 	if (m == NULL)
-		return DF_ADMIT_CALLING_UNKNOWN;
+		return is_asked(cfg, calling) ? DF_ADMIT_REPORTS
+					      : DF_ADMIT_CALLING_UNKNOWN;
 	for (size_t i = 0; i < m->n_from; i++)
 		if (df_cidr_holds(&m->from[i], addr))
 			return DF_ADMIT_OK;

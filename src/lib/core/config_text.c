@@ -18,6 +18,7 @@ static const char named[] =
 	"#\n"
 	"# [modality \"CT1\"]\n"
 	"# from = 192.168.1.0/24\n"
+	"# reports = CT1@192.168.1.20:104   (storage commitment)\n"
 	"\n# Where images go: a PACS by C-STORE, or a DICOMweb server.\n"
 	"#\n"
 	"# [destination \"pacs\"]\n"
@@ -150,12 +151,19 @@ enum df_err df_config_show(struct df_buf *to, const struct df_config *cfg,
 			df_str_fmt(origin, sizeof origin, "default");
 		rc = show_key(to, k, k->section, NULL, cfg, origin, why);
 	}
-	for (size_t i = 0; i < cfg->n_modalities && rc == DF_OK; i++)
+	for (size_t i = 0; i < cfg->n_modalities && rc == DF_OK; i++) {
+		const struct df_modality *m = &cfg->modalities[i];
+
 		rc = df_buf_addf(
-			to, why, "modality \"%s\".from = %s  # %zu set\n",
-			cfg->modalities[i].ae,
-			cfg->modalities[i].n_from ? "listed" : "anywhere",
-			cfg->modalities[i].n_from);
+			to, why, "modality \"%s\".from = %s  # %zu set\n", m->ae,
+			m->n_from ? "listed" : "anywhere", m->n_from);
+		if (rc == DF_OK && m->reports.host[0] != '\0')
+			rc = df_buf_addf(to, why,
+					 "modality \"%s\".reports = %s@%s:%u"
+					 "  # set\n",
+					 m->ae, m->reports_ae, m->reports.host,
+					 (unsigned)m->reports.port);
+	}
 	for (size_t i = 0; i < cfg->n_destinations && rc == DF_OK; i++)
 		rc = show_named(to, "destination", &cfg->destinations[i], why);
 	for (size_t i = 0; i < cfg->n_peers && rc == DF_OK; i++)

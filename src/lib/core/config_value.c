@@ -322,6 +322,19 @@ static enum df_err cidr_add(struct df_modality *m, struct df_text t,
 	return rc;
 }
 
+/* An AE title and where it is: of a PACS, or of a modality that listens. */
+static enum df_err dial_set(const struct df_config_key *k, void *base,
+			    struct df_text t, struct df_why *why)
+{
+	struct df_destination *d = base;
+	struct df_modality *m = base;
+
+	if (strcmp(k->section, "modality") == 0)
+		return df_dicom_address_decode(m->reports_ae, &m->reports, t,
+					       why);
+	return df_dicom_address_decode(d->ae, &d->dicom, t, why);
+}
+
 enum df_err df_config_set(const struct df_config_key *k, void *base,
 			  struct df_text t, struct df_why *why)
 {
@@ -348,11 +361,8 @@ enum df_err df_config_set(const struct df_config_key *k, void *base,
 	case DF_KEY_LISTEN:
 		return df_endpoint_decode((struct df_endpoint *)(void *)at, t,
 					  why);
-	case DF_KEY_DIAL: {
-		struct df_destination *d = base;
-
-		return df_dicom_address_decode(d->ae, &d->dicom, t, why);
-	}
+	case DF_KEY_DIAL:
+		return dial_set(k, base, t, why);
 	case DF_KEY_CIDR:
 		return cidr_add(base, t, why);
 	}
@@ -387,6 +397,17 @@ static enum df_err endpoint_get(const struct df_endpoint *e, const char *ae,
 			   (unsigned)e->port);
 }
 
+static enum df_err dial_get(const struct df_config_key *k, const void *base,
+			    struct df_buf *to, struct df_why *why)
+{
+	const struct df_destination *d = base;
+	const struct df_modality *m = base;
+
+	if (strcmp(k->section, "modality") == 0)
+		return endpoint_get(&m->reports, m->reports_ae, to, why);
+	return endpoint_get(&d->dicom, d->ae, to, why);
+}
+
 enum df_err df_config_get(const struct df_config_key *k, const void *base,
 			  struct df_buf *to, struct df_why *why)
 {
@@ -413,11 +434,8 @@ enum df_err df_config_get(const struct df_config_key *k, const void *base,
 		return endpoint_get(
 			(const struct df_endpoint *)(const void *)at, "", to,
 			why);
-	case DF_KEY_DIAL: {
-		const struct df_destination *d = base;
-
-		return endpoint_get(&d->dicom, d->ae, to, why);
-	}
+	case DF_KEY_DIAL:
+		return dial_get(k, base, to, why);
 	case DF_KEY_CIDR:
 		return DF_OK; /* several: the caller writes them */
 	}

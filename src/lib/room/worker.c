@@ -45,19 +45,20 @@ static enum df_err gone(const struct link *l, struct df_why *why)
 
 /*
  * The first wanted link with something to read, in *to; NULL when the deadline
- * passed first.
+ * passed first, or the other descriptor (-1 = none) is *readable.
  */
-static enum df_err link_wait(struct df_room *room, unsigned roles,
+static enum df_err link_wait(struct df_room *room, unsigned roles, int also,
 			     int64_t deadline_ms, struct link **to,
-			     struct df_why *why)
+			     bool *readable, struct df_why *why)
 {
-	struct pollfd polls[LINKS_MAX];
+	struct pollfd polls[LINKS_MAX + 1];
 	struct link *who[LINKS_MAX], *l;
 	nfds_t n = 0, i;
 	int64_t left = left_ms(deadline_ms);
 	int rc;
 
 	*to = NULL;
+	*readable = false;
 	for (l = room->links; l != NULL; l = l->next) {
 		if (l->stash != NULL && (roles & (1u << l->face.role)) != 0) {
 			*to = l;
@@ -72,9 +73,11 @@ static enum df_err link_wait(struct df_room *room, unsigned roles,
 		polls[n].events = is_wanted(l, roles) ? POLLIN : 0;
 		who[n++] = l;
 	}
-	rc = poll(polls, n, left > 3600000 ? 3600000 : (int)left);
+	polls[n] = (struct pollfd){.fd = also, .events = POLLIN}; /* -1: none */
+	rc = poll(polls, n + 1, left > 3600000 ? 3600000 : (int)left);
 	if (rc < 0 && errno != EINTR)
 		return df_fail_sys(why, DF_E_IO, "cannot wait for rooms");
+	*readable = rc > 0 && polls[n].revents != 0;
 	for (i = 0; i < n && rc > 0; i++) {
 		if (polls[i].revents == 0)
 			continue;
@@ -120,9 +123,10 @@ static enum df_err wait_step(struct df_room *room, unsigned roles,
 {
 	struct link *l;
 	enum df_err err;
+	bool readable;
 	size_t len;
 
-	err = link_wait(room, roles, deadline_ms, &l, why);
+	err = link_wait(room, roles, -1, deadline_ms, &l, &readable, why);
 	if (err != DF_OK)
 		return err;
 	if (l == NULL && left_ms(deadline_ms) == 0)
@@ -164,6 +168,24 @@ enum df_err df_room_wait(struct df_room *room, unsigned roles,
 				why);
 	} while (err == DF_E_AGAIN);
 	return err;
+}
+
+enum df_err df_room_wait_fd(struct df_room *room, unsigned roles, int fd,
+			    int64_t timeout_ms, bool *readable,
+			    struct df_why *why)
+{
+	int64_t deadline_ms =
+		timeout_ms < 0 ? -1 : df_clock_mono_ms() + timeout_ms;
+	struct link *l;
+	enum df_err err;
+
+	do {
+		err = link_wait(room, roles, fd, deadline_ms, &l, readable,
+				why);
+		if (err != DF_OK || l != NULL || *readable)
+			return err;
+	} while (left_ms(deadline_ms) != 0);
+	return df_fail(why, DF_E_TIMEOUT, "nothing in time");
 }
 
 enum df_err df_room_open(struct df_room **to, int argc, char **argv,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "df/pages.h"
+#include "commitments_schema.h"
 #include "ledger.h"
 
 #define STATEMENTS 320
@@ -310,6 +311,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	if (j->failed == DF_OK && version == 0) {
 		exec(j, "BEGIN IMMEDIATE");
 		exec(j, schema);
+		exec(j, df_commitments_schema);
 		for (size_t i = 0; i < df_n_fact_kinds; i++)
 			exec(j, df_fact_kinds[i].triggers);
 		exec(j, "PRAGMA user_version = 1");

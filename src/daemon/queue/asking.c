@@ -1,0 +1,287 @@
+/*
+ * asking.c - storage commitment by PACS: what a PACS took counts as confirmed
+ * there when it has committed to it. We ask with a transaction that is durable
+ * first; the answer comes over any association, and is durable before it is
+ * answered. What it denies is sent again, three times at most; no answer in
+ * time means a new question, with pauses that grow.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+#include "promising.h"
+
+#define ASK_MAX 1000 /* instances of one transaction */
+#define DENIALS_MAX 3
+#define SILENCES_MAX 6 /* the deadline doubles no further */
+#define STATUS_PROCESSING_FAILURE 0x0110
+#define STATUS_INVALID_ARGUMENT 0x0115
+
+struct question {
+	struct queue *q;
+	size_t dest;
+	int64_t commitment;
+};
+
+/* --- the end of a question -------------------------------------------------- */
+
+/* Nothing comes of it; what it names is asked for anew. */
+static void end(struct queue *q, const struct df_row_commitment *c,
+		const struct df_why *why)
+{
+	df_commitment_settle_rest(q->j, c->n, DF_REFERENCE_PROCESSING_FAILURE);
+	df_commitment_move(q->j, c->n, DF_COMMITMENT_ENDED, q->now, true, why);
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		if (strcmp(q->cfg->destinations[i].name, c->who) == 0)
+			q->asking[i].look = true;
+}
+
+/* The PACS does not do it: its Success to C-STORE is all the word there is. */
+static void no_question(struct queue *q, size_t dest)
+{
+	uint64_t n = df_commitment_waive(q->j, q->pacs[dest].name);
+
+	if (n > 0)
+		df_log(DF_LOG_INFO, "commitment.not.offered",
+		       DF_F_NUM("destination", dest),
+		       DF_F_NUM("instances", n));
+}
+
+static void replied(void *ctx, struct df_reply *r)
+{
+	struct question *a = ctx;
+	struct queue *q = a->q;
+	struct destination_state *d = &q->pacs[a->dest];
+	int64_t ask = q->cfg->destinations[a->dest].commitment;
+	struct df_row_commitment c;
+	struct df_why why = r->why;
+	uint64_t status = 0;
+
+	q->asking[a->dest].busy = false;
+	if (r->msg != NULL)
+		(void)df_msg_get_u64(r->msg, DF_M_STATUS, &status); /* or 0 */
+	if (r->err == DF_OK && status != 0)
+		(void)df_fail(&why, DF_E_REFUSED,
+			      "it refuses to be asked for storage commitment "
+			      "(status %04llx)",
+			      (unsigned long long)status);
+	/* it may have answered before the response was here */
+	if ((r->err != DF_OK || status != 0) &&
+	    df_commitment(q->j, a->commitment, &c) &&
+	    c.state == DF_COMMITMENT_ASKED) {
+		df_log(DF_LOG_WARN, "commitment.unasked",
+		       DF_F_UID("transaction", c.uid), DF_F_ERR(&why));
+		end(q, &c, &why);
+		if ((r->err == DF_OK || r->err == DF_E_UNSUPPORTED) &&
+		    ask == DF_COMMIT_ASK_AUTO)
+			no_question(q, a->dest);
+		else if (!job_lost(r))
+			destination_bad(q, d, &why);
+	}
+	free(a);
+}
+
+/* --- asking ------------------------------------------------------------------ */
+
+/* 2.25 and a number below 2^128 (PS3.5 B.2). */
+static void uid_new(char to[65])
+{
+	uint64_t v[2];
+
+	df_random(v, sizeof v);
+	df_str_fmt(to, 65, "2.25.1%018llu%018llu",
+		   (unsigned long long)(v[0] % 1000000000000000000),
+		   (unsigned long long)(v[1] % 1000000000000000000));
+}
+
+static int64_t answer_ms(struct queue *q, const char *dest)
+{
+	uint64_t silences = df_commitment_silences(q->j, dest);
+
+	if (silences > SILENCES_MAX)
+		silences = SILENCES_MAX;
+	return q->cfg->commitment.answer_s * 1000 * ((int64_t)1 << silences);
+}
+
+static void ask(struct queue *q, size_t i, struct df_link *link)
+{
+	static int64_t deliveries[ASK_MAX]; /* one thread */
+	struct df_row_commitment c = {.side = DF_COMMITMENT_BY_US,
+				      .state = DF_COMMITMENT_ASKED,
+				      .asked_ms = q->now};
+	struct df_references refs;
+	struct question *a;
+	struct df_msg m;
+	int fd = -1;
+
+	q->asking[i].look = df_commitment_wanted(q->j, q->pacs[i].name, ASK_MAX,
+						 &refs, deliveries) == ASK_MAX;
+	if (refs.n == 0 || df_room_list_fd(&fd, &refs, NULL) != DF_OK) {
+		df_references_release(&refs);
+		return;
+	}
+	uid_new(c.uid);
+	df_str_fmt(c.who, sizeof c.who, "%s", q->pacs[i].name);
+	c.next_ms = q->now + answer_ms(q, c.who);
+	df_references_digest(&refs, &c.digest);
+	c.n = df_commitment_add(q->j, &c, &refs, deliveries);
+	df_log(DF_LOG_INFO, "commitment.ask", DF_F_UID("transaction", c.uid),
+	       DF_F_NUM("instances", refs.n));
+	df_references_release(&refs);
+	a = df_xcalloc(1, sizeof *a);
+	*a = (struct question){q, i, c.n};
+	q->asking[i].busy = true;
+	df_msg_init(&m, DF_MSG_COMMITMENT_ASK, 0);
+	df_msg_put_str(&m, DF_M_DESTINATION, q->pacs[i].name);
+	df_msg_put_str(&m, DF_M_TRANSACTION, c.uid);
+	queue_call(q, link, &m, &fd, 1, DF_MSG_JOB_DONE, 0, replied, a);
+}
+
+static void expire(struct queue *q)
+{
+	struct df_row_commitment c;
+	struct df_why why = {0};
+
+	while (df_commitments_due(q->j, DF_COMMITMENT_BY_US,
+				  DF_COMMITMENT_ASKED, "", 0, q->now, &c,
+				  1) == 1) {
+		(void)df_fail(&why, DF_E_TIMEOUT,
+			      "the PACS did not say in time what it keeps");
+		df_log(DF_LOG_WARN, "commitment.unanswered",
+		       DF_F_UID("transaction", c.uid));
+		end(q, &c, &why);
+	}
+}
+
+void asking_pump(struct queue *q)
+{
+	expire(q);
+	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
+		const struct df_destination *d = &q->cfg->destinations[i];
+		struct df_link *link =
+			df_room_link(q->room, DF_ROLE_DELIVER_DIMSE,
+				     (uint32_t)i);
+
+		if (d->dicom.host[0] == '\0' || !q->asking[i].look)
+			continue;
+		if (d->commitment == DF_COMMIT_ASK_NO) {
+			q->asking[i].look = false; /* once it was asked */
+			no_question(q, i);
+		} else if (link != NULL && !q->asking[i].busy &&
+			   !q->pacs[i].busy &&
+			   df_window_open(&q->pacs[i].window, q->now)) {
+			ask(q, i, link);
+		}
+	}
+}
+
+void asking_start(struct queue *q)
+{
+	size_t n = q->cfg->n_destinations;
+
+	q->asking = n > 0 ? df_xcalloc(n, sizeof *q->asking) : NULL;
+	for (size_t i = 0; i < n; i++)
+		q->asking[i].look = true;
+}
+
+/* --- the answer -------------------------------------------------------------- */
+
+/* The name of the destination whose word it is, "" when it has none to give. */
+static const char *whose(struct queue *q, const struct df_msg *m,
+			 const struct df_row_commitment *c)
+{
+	const struct df_destination *d =
+		df_config_destination(q->cfg, df_text_of(c->who));
+	struct df_text by;
+
+	if (d == NULL)
+		return "";
+	if (df_msg_get(m, DF_M_DESTINATION, &by))
+		return df_text_eq(by, d->name) ? d->name : "";
+	return df_msg_get(m, DF_M_CALLING, &by) && df_text_eq(by, d->ae)
+		       ? d->name
+		       : "";
+}
+
+static void denied(struct queue *q, int64_t delivery, unsigned reason)
+{
+	bool over = df_commitment_denials(q->j, delivery) >= DENIALS_MAX;
+	struct df_why why = {0};
+
+	(void)df_fail(&why, over ? DF_E_REFUSED : DF_E_AGAIN,
+		      "the PACS took it and does not commit to it (reason "
+		      "%04x)",
+		      reason);
+	(void)df_journal_delivery_move(
+		q->j, delivery, over ? DF_DELIVERY_DENIED : DF_DELIVERY_MISSING,
+		0, why.err, why.text, reason);
+}
+
+static void apply(struct queue *q, const struct df_row_commitment *c,
+		  const struct df_references *refs)
+{
+	int64_t *lost = df_xcalloc(refs->n + 1, sizeof *lost), k;
+	uint64_t good = 0, bad = 0;
+
+	for (size_t i = 0; i < refs->n; i++) {
+		const struct df_reference *r = &refs->v[i];
+		int64_t delivery = df_commitment_delivery(
+			q->j, c->n, r->sop_instance, &k);
+
+		if (delivery == 0)
+			continue; /* it was not asked for */
+		df_commitment_settle(q->j, c->n, k, r->reason);
+		if (r->reason != DF_REFERENCE_GOOD) {
+			lost[i] = delivery;
+			bad++;
+			continue;
+		}
+		good++;
+		(void)df_journal_delivery_move(q->j, delivery, DF_DELIVERY_WORD,
+					       0, DF_OK, NULL, 0);
+	}
+	/* what it does not mention is asked for again, by another question */
+	df_commitment_settle_rest(q->j, c->n, DF_REFERENCE_PROCESSING_FAILURE);
+	df_commitment_move(q->j, c->n, DF_COMMITMENT_DONE, q->now, true, NULL);
+	for (size_t i = 0; i < refs->n; i++)
+		if (lost[i] != 0)
+			denied(q, lost[i], refs->v[i].reason);
+	free(lost);
+	df_log(bad > 0 ? DF_LOG_WARN : DF_LOG_INFO, "commitment.answered",
+	       DF_F_UID("transaction", c->uid), DF_F_NUM("good", good),
+	       DF_F_NUM("failed", bad));
+}
+
+static uint16_t take_word(struct queue *q, const struct df_msg *m,
+			  const struct df_references *refs)
+{
+	struct df_row_commitment c;
+	char uid[65];
+
+	if (!df_msg_get_str(m, DF_M_TRANSACTION, uid, sizeof uid) ||
+	    !df_commitment_find(q->j, DF_COMMITMENT_BY_US, uid, &c) ||
+	    whose(q, m, &c)[0] == '\0')
+		return STATUS_INVALID_ARGUMENT;
+	if (c.state == DF_COMMITMENT_ASKED) /* else it was said before */
+		apply(q, &c, refs);
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		q->asking[i].look = true;
+	return 0;
+}
+
+QUEUE_HANDLER(commitment_word)
+{
+	struct queue *q = queue_of(room);
+	struct df_references refs = {0};
+	uint16_t status = STATUS_PROCESSING_FAILURE;
+	struct df_msg out;
+
+	if (q->j != NULL && n_fds == 1 &&
+	    df_room_list_read(&refs, fds[0], NULL) == DF_OK)
+		status = take_word(q, m, &refs);
+	df_references_release(&refs);
+	df_msg_init(&out, DF_MSG_COMMITMENT_STATUS, m->tag);
+	df_msg_put_u64(&out, DF_M_STATUS, status);
+	queue_post(q, from, &out, NULL, 0); /* after the commit */
+}

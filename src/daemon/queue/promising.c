@@ -1,0 +1,364 @@
+/*
+ * promising.c - storage commitment for modalities: a transaction is durable
+ * before it is answered; then each instance that it names is settled, at the
+ * level of the configuration.
+ *
+ *   local   its object was read again from the disk, after the transaction
+ *           came, and its checksum is that of its envelope
+ *   centre  a receipt that was verified names it, from every peer
+ *
+ * A note settles an instance: after a crash it is settled again.
+ */
+#include "promising.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/file.h"
+#include "df/log.h"
+
+#define PENDING_MAX 10000
+#define LOOK_MS 200
+#define LOOKS 1000 /* instances looked at in one turn */
+#define BATCH 100
+#define REREADS_MAX 2 /* at the same time */
+#define FORGET_MS (30LL * 86400 * 1000)
+#define SWEEP_MS 3600000
+
+/* statuses of PS3.7 annex C, and of PS3.3 C.14.1.1 */
+#define STATUS_PROCESSING_FAILURE 0x0110
+#define STATUS_DUPLICATE 0x0131
+#define STATUS_RESOURCES 0x0213
+
+/* --- requests --------------------------------------------------------------- */
+
+static void asker_add(struct queue *q, struct df_link *link, int64_t n)
+{
+	struct asker *a;
+
+	for (a = q->promising->askers; a != NULL; a = a->next)
+		if (a->commitment == n && !a->telling)
+			break;
+	if (a == NULL) {
+		a = df_xcalloc(1, sizeof *a);
+		a->next = q->promising->askers;
+		q->promising->askers = a;
+	}
+	a->link = link;
+	a->commitment = n;
+}
+
+/* The same transaction again: the same answer, and the report once more. */
+static uint16_t again(struct queue *q, struct df_link *from,
+		      const struct df_row_commitment *old,
+		      const struct df_row_commitment *c)
+{
+	if (!df_digest_same(&old->digest, &c->digest) ||
+	    strcmp(old->who, c->who) != 0)
+		return STATUS_DUPLICATE;
+	if (old->state == DF_COMMITMENT_DONE ||
+	    old->state == DF_COMMITMENT_ENDED)
+		df_commitment_reopen(q->j, old->n, q->now);
+	else if (old->state == DF_COMMITMENT_READY)
+		df_commitment_move(q->j, old->n, old->state, q->now, false,
+				   NULL);
+	asker_add(q, from, old->n);
+	return 0;
+}
+
+static uint16_t take(struct queue *q, struct df_link *from,
+		     struct df_row_commitment *c,
+		     const struct df_references *refs)
+{
+	struct df_row_commitment old;
+
+	df_references_digest(refs, &c->digest);
+	if (df_commitment_find(q->j, DF_COMMITMENT_OF_US, c->uid, &old))
+		return again(q, from, &old, c);
+	if (df_commitments_pending(q->j, DF_COMMITMENT_OF_US) >= PENDING_MAX)
+		return STATUS_RESOURCES;
+	c->side = DF_COMMITMENT_OF_US;
+	c->state = DF_COMMITMENT_OPEN;
+	c->asked_ms = c->next_ms = q->now;
+	asker_add(q, from, df_commitment_add(q->j, c, refs, NULL));
+	return 0;
+}
+
+QUEUE_HANDLER(commitment_rq)
+{
+	struct queue *q = queue_of(room);
+	struct df_row_commitment c = {0};
+	struct df_references refs = {0};
+	uint16_t status = STATUS_PROCESSING_FAILURE;
+	struct df_msg out;
+
+	if (q->j == NULL)
+		status = STATUS_RESOURCES;
+	else if (n_fds == 1 &&
+		 df_msg_get_str(m, DF_M_TRANSACTION, c.uid, sizeof c.uid) &&
+		 df_msg_get_str(m, DF_M_CALLING, c.who, sizeof c.who) &&
+		 df_room_list_read(&refs, fds[0], NULL) == DF_OK)
+		status = take(q, from, &c, &refs);
+	df_references_release(&refs);
+	df_msg_init(&out, DF_MSG_COMMITMENT_STATUS, m->tag);
+	df_msg_put_u64(&out, DF_M_STATUS, status);
+	queue_post(q, from, &out, NULL, 0); /* after the commit */
+	if (q->promising != NULL)
+		q->promising->looked_ms = 0;
+}
+
+void promising_link_down(struct queue *q, struct df_link *link)
+{
+	struct asker **at = q->promising != NULL ? &q->promising->askers : NULL;
+
+	while (at != NULL && *at != NULL) {
+		struct asker *a = *at;
+
+		if (a->link != link || a->telling) {
+			at = &a->next; /* a reply to what it tells is on its
+					* way and frees it */
+			continue;
+		}
+		*at = a->next;
+		free(a);
+	}
+}
+
+/* --- reading again ---------------------------------------------------------- */
+
+struct rereading {
+	struct queue *q;
+	struct df_id id;
+};
+
+static struct reread *reread_find(struct promising *p, const struct df_id *id)
+{
+	for (size_t i = 0; i < REREADS_KEPT; i++)
+		if (strcmp(p->kept[i].id.s, id->s) == 0)
+			return &p->kept[i];
+	return NULL;
+}
+
+static enum df_err reread_compare(struct queue *q, const struct df_id *id,
+				  const struct df_msg *m, struct df_why *why)
+{
+	struct df_envelope env = {0};
+	struct df_checksum sum;
+	uint64_t len;
+	int fd = -1;
+	enum df_err rc = df_spool_object(&q->sp, id, &fd, why);
+
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &len, NULL, why);
+	if (rc == DF_OK && (!df_msg_get_checksum(m, &sum) ||
+			    !df_checksum_same(&sum, &env.checksum)))
+		rc = df_fail(why, DF_E_CORRUPT,
+			     "the stored bytes are not those that came");
+	df_envelope_release(&env);
+	df_fd_close(&fd);
+	return rc;
+}
+
+static void reread_done(void *ctx, struct df_reply *r)
+{
+	struct rereading *job = ctx;
+	struct queue *q = job->q;
+	struct reread *k = reread_find(q->promising, &job->id);
+	struct df_why why = r->why;
+	enum df_err rc = r->err;
+
+	q->promising->under_way--;
+	if (rc == DF_OK)
+		rc = reread_compare(q, &job->id, r->msg, &why);
+	if (k != NULL && job_lost(r)) {
+		*k = (struct reread){0}; /* again */
+	} else if (k != NULL) {
+		k->busy = false;
+		k->good = rc == DF_OK;
+	}
+	if (rc != DF_OK && !job_lost(r))
+		df_log(DF_LOG_ERROR, "object.unreadable", DF_F_ID(&job->id),
+		       DF_F_ERR(&why));
+	free(job);
+}
+
+static void reread_begin(struct queue *q, const struct df_row_instance *row)
+{
+	struct promising *p = q->promising;
+	struct reread *k = &p->kept[p->kept_next % REREADS_KEPT];
+	struct rereading *ctx;
+	struct df_why why = {0};
+	struct job *job;
+	int fd = -1;
+
+	if (p->under_way >= REREADS_MAX || k->busy)
+		return;
+	p->kept_next++;
+	*k = (struct reread){.id = row->object, .at_ms = q->now};
+	if (df_spool_object(&q->sp, &row->object, &fd, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "object.unreadable", DF_F_ID(&row->object),
+		       DF_F_ERR(&why));
+		return; /* not good */
+	}
+	k->busy = true;
+	p->under_way++;
+	ctx = df_xcalloc(1, sizeof *ctx);
+	ctx->q = q;
+	ctx->id = row->object;
+	job = job_new(q, DF_MSG_SCRUB, WORK_SCRUB, 0, ctx);
+	df_msg_put_u64(&job->m, DF_M_LENGTH, row->dfenv_len);
+	job_fd(job, fd);
+	job->done = reread_done;
+	job_submit(job);
+}
+
+/* --- settling --------------------------------------------------------------- */
+
+enum { UNSETTLED = 0xffff };
+
+static unsigned settle_local(struct queue *q, const struct df_row_instance *row,
+			     int64_t asked_ms)
+{
+	const struct reread *k = reread_find(q->promising, &row->object);
+
+	if (k == NULL || (!k->busy && k->at_ms < asked_ms)) {
+		reread_begin(q, row);
+		return UNSETTLED;
+	}
+	if (k->busy || k->at_ms < asked_ms)
+		return UNSETTLED;
+	return k->good ? DF_REFERENCE_GOOD : DF_REFERENCE_PROCESSING_FAILURE;
+}
+
+static unsigned settle_centre(struct queue *q,
+			      const struct df_row_instance *row)
+{
+	struct df_row_delivery d;
+
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		if (row->parcel == 0 ||
+		    !df_journal_delivery_find(q->j, DF_DELIVER_PARCEL,
+					      row->parcel,
+					      q->cfg->peers[i].name, &d) ||
+		    d.state != DF_DELIVERY_CONFIRMED)
+			return UNSETTLED;
+	return q->cfg->n_peers > 0 ? DF_REFERENCE_GOOD : UNSETTLED;
+}
+
+static bool at_centre(const struct queue *q)
+{
+	int64_t level = q->cfg->commitment.level;
+
+	return level == DF_COMMIT_CENTRE ||
+	       (level == DF_COMMIT_AUTO && q->cfg->n_peers > 0);
+}
+
+/* What is known of one instance: its reason, or UNSETTLED. */
+static unsigned judge(struct queue *q, const struct df_row_commitment *c,
+		      const struct df_reference *ref)
+{
+	struct df_row_instance row;
+
+	/* which bytes are right is for a person to say */
+	if (df_commitment_doubtful(q->j, ref->sop_instance))
+		return DF_REFERENCE_PROCESSING_FAILURE;
+	if (!df_journal_instance_find(q->j, "", ref->sop_instance, NULL, &row))
+		return q->now - c->asked_ms <
+				       q->cfg->commitment.missing_s * 1000
+			       ? UNSETTLED
+			       : DF_REFERENCE_NO_SUCH_INSTANCE;
+	if (strcmp(row.sop_class, ref->sop_class) != 0)
+		return DF_REFERENCE_CLASS_CONFLICT;
+	switch (row.state) {
+	case DF_INSTANCE_PURGED: /* let go because others hold it */
+		return DF_REFERENCE_GOOD;
+	case DF_INSTANCE_INSPECTED:
+	case DF_INSTANCE_PACKED:
+		return at_centre(q) ? settle_centre(q, &row)
+				    : settle_local(q, &row, c->asked_ms);
+	case DF_INSTANCE_RECEIVED:
+	case DF_INSTANCE_QUARANTINED:
+	case DF_INSTANCE_DISCARDED:
+		break;
+	}
+	return UNSETTLED;
+}
+
+/* Returns how many it looked at. */
+static size_t settle(struct queue *q, const struct df_row_commitment *c)
+{
+	static struct df_row_commitment_item items[BATCH]; /* one thread */
+	bool late = q->now - c->asked_ms >= q->cfg->commitment.deadline_s * 1000;
+	size_t seen = 0, open = 0, n;
+	int64_t k = -1;
+
+	while ((n = df_commitment_unsettled(q->j, c->n, k, items, BATCH)) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			unsigned reason = judge(q, c, &items[i].ref);
+
+			if (reason == UNSETTLED && late)
+				reason = DF_REFERENCE_PROCESSING_FAILURE;
+			if (reason == UNSETTLED)
+				open++;
+			else
+				df_commitment_settle(q->j, c->n, items[i].k,
+						     (uint16_t)reason);
+		}
+		seen += n;
+		k = items[n - 1].k;
+	}
+	if (open == 0)
+		df_commitment_move(q->j, c->n, DF_COMMITMENT_READY, q->now,
+				   false, NULL);
+	return seen + 1;
+}
+
+/* Some of the open ones, the others in a later turn. */
+static void settle_some(struct queue *q)
+{
+	struct promising *p = q->promising;
+	struct df_row_commitment c;
+	size_t seen = 0;
+
+	while (seen < LOOKS) {
+		if (df_commitments_due(q->j, DF_COMMITMENT_OF_US,
+				       DF_COMMITMENT_OPEN, "", p->after, q->now,
+				       &c, 1) != 1) {
+			p->after = 0;
+			return;
+		}
+		p->after = c.n;
+		seen += settle(q, &c);
+	}
+	p->looked_ms = 0; /* at once again */
+}
+
+void promising_pump(struct queue *q)
+{
+	struct promising *p = q->promising;
+	const struct df_config *cfg = q->cfg;
+
+	if (q->now - p->looked_ms >= LOOK_MS || q->now < p->looked_ms) {
+		p->looked_ms = q->now;
+		settle_some(q);
+		telling_pump(q);
+	}
+	if (q->now - p->swept_ms < SWEEP_MS && q->now >= p->swept_ms)
+		return;
+	p->swept_ms = q->now;
+	df_commitments_sweep(
+		q->j,
+		q->now - (cfg->commitment.deadline_s + cfg->commitment.report_s) *
+				 1000,
+		q->now - FORGET_MS);
+}
+
+void promising_start(struct queue *q)
+{
+	size_t n = q->cfg->n_modalities;
+
+	q->promising = df_xcalloc(1, sizeof *q->promising);
+	if (n > 0)
+		q->promising->windows =
+			df_xcalloc(n, sizeof *q->promising->windows);
+}

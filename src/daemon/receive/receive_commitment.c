@@ -1,0 +1,135 @@
+/*
+ * receive_commitment.c - storage commitment: what a modality asks goes to
+ * queue, which makes it durable before it is answered; the report comes back
+ * the same way when the association is still there.
+ */
+#include "receive.h"
+
+#include "df/clock.h"
+#include "df/file.h"
+#include "df/log.h"
+
+#define ASK_MS 120000
+#define REST_MS 500 /* a modality that was silent so long expects a report */
+#define PROCESSING_FAILURE 0x0110
+
+static uint16_t ask_queue(struct receive *r, enum df_msg_type type,
+			  const struct df_commitment *c)
+{
+	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+	uint64_t status = PROCESSING_FAILURE;
+	struct df_why why = {0};
+	struct df_msg m, reply;
+	enum df_err rc;
+	int fd = -1;
+
+	rc = df_room_list_fd(&fd, &c->refs, &why);
+	if (rc == DF_OK) {
+		df_msg_init(&m, type, 0);
+		df_msg_put_str(&m, DF_M_CALLING, r->calling);
+		df_msg_put_str(&m, DF_M_TRANSACTION, c->transaction);
+		rc = df_room_ask(r->room, queue, &m, &fd, 1, ASK_MS, &reply,
+				 NULL, NULL, &why);
+		receive_end_without_queue(rc, &why);
+	}
+	if (rc == DF_OK && (reply.type != DF_MSG_COMMITMENT_STATUS ||
+			    !df_msg_get_u64(&reply, DF_M_STATUS, &status)))
+		df_bug("queue answered %s with %s", df_msg_name(type),
+		       df_msg_name(reply.type));
+	df_log(status == 0 ? DF_LOG_INFO : DF_LOG_WARN,
+	       type == DF_MSG_COMMITMENT_RQ ? "commitment.asked"
+					    : "commitment.word",
+	       DF_F_ID(&r->association), DF_F_AE("calling", r->calling),
+	       DF_F_UID("transaction", c->transaction),
+	       DF_F_NUM("instances", c->refs.n), DF_F_NUM("status", status));
+	return (uint16_t)status;
+}
+
+static uint16_t asked(void *ctx, const struct df_commitment *c)
+{
+	return ask_queue(ctx, DF_MSG_COMMITMENT_RQ, c);
+}
+
+static uint16_t answered(void *ctx, const struct df_commitment *c)
+{
+	return ask_queue(ctx, DF_MSG_COMMITMENT_WORD, c);
+}
+
+static void settle(struct receive *r, enum df_err err, uint16_t status)
+{
+	struct df_msg m;
+
+	df_msg_init(&m, DF_MSG_JOB_DONE, r->report_tag);
+	df_msg_put_result(&m, err, NULL);
+	df_msg_put_u64(&m, DF_M_STATUS, status);
+	/* a lost queue gives the report again */
+	(void)df_room_send(df_room_link(r->room, DF_ROLE_QUEUE, 0), &m, NULL,
+			   0);
+}
+
+void receive_report_keep(struct receive *r, const struct df_msg *m, int fd)
+{
+	struct df_why why = {0};
+
+	df_commitment_release(&r->report);
+	r->report_tag = m->tag;
+	if (!df_msg_get_str(m, DF_M_TRANSACTION, r->report.transaction,
+			    sizeof r->report.transaction) ||
+	    df_room_list_read(&r->report.refs, fd, &why) != DF_OK) {
+		df_commitment_release(&r->report);
+		settle(r, DF_E_FORMAT, 0);
+	}
+}
+
+static enum df_dimse_pause pause_step(struct receive *r, int fd,
+				      int64_t left_ms, bool *again)
+{
+	bool has_report = r->report.transaction[0] != '\0';
+	struct df_why why = {0};
+	bool readable = false;
+	enum df_err rc;
+
+	*again = false;
+	rc = df_room_wait_fd(r->room, has_report ? 0 : DF_ROLE_BIT(QUEUE), fd,
+			     has_report ? REST_MS : left_ms, &readable, &why);
+	if (readable)
+		return DF_DIMSE_READ;
+	if (rc == DF_E_TIMEOUT)
+		return has_report ? DF_DIMSE_REPORT : DF_DIMSE_SILENT;
+	if (rc == DF_OK)
+		rc = receive_message(r, 0, &why);
+	receive_end_without_queue(rc, &why);
+	*again = true;
+	return DF_DIMSE_READ;
+}
+
+static enum df_dimse_pause pause_over(void *ctx, int fd, int timeout_ms,
+				      struct df_commitment *report)
+{
+	int64_t until = df_clock_mono_ms() + timeout_ms;
+	struct receive *r = ctx;
+	enum df_dimse_pause over;
+	bool again;
+
+	do {
+		int64_t left = until - df_clock_mono_ms();
+
+		over = pause_step(r, fd, left > 0 ? left : 0, &again);
+	} while (again);
+	if (over == DF_DIMSE_REPORT) {
+		*report = r->report;
+		r->report = (struct df_commitment){0};
+	}
+	return over;
+}
+
+static void told(void *ctx, enum df_err err, uint16_t status)
+{
+	settle(ctx, err, status);
+}
+
+void receive_commitment(struct receive *r, struct df_commitment_sink *sink)
+{
+	*sink = (struct df_commitment_sink){r, asked, answered, pause_over,
+					    told};
+}
