@@ -229,6 +229,25 @@ static bool holds(struct recovery *r, const struct df_id *object)
 	return rc == DF_OK;
 }
 
+/* The home of the row is gone, or a parcel that was never compared. In that one
+ * it stays, to be compared now: it must not be packed into another as well. */
+static void raw_is_home(struct recovery *r, const struct df_envelope *env,
+			const struct df_row_instance *row)
+{
+	struct df_row_parcel p;
+
+	if (!row->in_parcel) {
+		df_sql_run(r->j, "UPDATE instances SET object = ? WHERE n = ?",
+			   "ti", env->id.s, row->n);
+		return;
+	}
+	df_journal_instance_unpacked(r->j, row->n, &env->id);
+	if (df_journal_parcel(r->j, row->parcel, &p) &&
+	    p.state == DF_PARCEL_UNVERIFIED && holds(r, &p.object))
+		df_journal_instance_in(r->j, row->n, p.n, row->record,
+				       row->coding, row->coded_bytes);
+}
+
 /* True when a row for the same bytes stands and the file is settled. */
 static bool raw_is_known(struct recovery *r, const struct df_envelope *env)
 {
@@ -250,13 +269,9 @@ static bool raw_is_known(struct recovery *r, const struct df_envelope *env)
 		df_recovery_drop(r, &env->id);
 		return true;
 	}
-	/* its home is gone, or a parcel that was never compared */
 	r->out->adopted++;
-	if (r->change && row.in_parcel)
-		df_journal_instance_unpacked(r->j, row.n, &env->id);
-	else if (r->change)
-		df_sql_run(r->j, "UPDATE instances SET object = ? WHERE n = ?",
-			   "ti", env->id.s, row.n);
+	if (r->change)
+		raw_is_home(r, env, &row);
 	return true;
 }
 
