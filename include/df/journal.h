@@ -44,6 +44,8 @@ DF_MUST_CHECK enum df_err df_journal_commit(struct df_journal *j,
 void df_journal_firm(struct df_journal *j);
 /* True when commit has more to do than notes. */
 bool df_journal_dirty(const struct df_journal *j);
+/* True when nothing is uncommitted, not even a note. */
+bool df_journal_at_rest(const struct df_journal *j);
 
 /* --- objects and instances ------------------------------------------------ */
 void df_journal_object_add(struct df_journal *j, const struct df_id *id,
@@ -496,9 +498,9 @@ struct df_ledger_account {
 	uint64_t damaged; /* lines that do not match their checksum */
 };
 /*
- * Appends to spool/ledger what was settled since, and syncs it. To be called
- * after a commit, with nothing uncommitted. Nothing waits for it: when it
- * fails, everything stands in the journal and the next call says it again.
+ * Appends to spool/ledger what was settled since, and syncs it. Only while
+ * the journal is at rest: the ledger never leads. Nothing waits for it: when
+ * it fails, everything stands in the journal and the next call says it again.
  */
 DF_MUST_CHECK enum df_err df_ledger_flush(struct df_spool *sp,
 					  struct df_journal *j,
@@ -523,6 +525,8 @@ struct df_recovery {
 	uint64_t bad;      /* objects whose envelope is not readable */
 	uint64_t strangers;
 	uint64_t objects;
+	uint64_t facts;	    /* put back from the ledger */
+	uint64_t forgotten; /* damaged lines of the ledger */
 };
 /*
  * Brings spool and journal together (invariants 4 and 6) and commits. With

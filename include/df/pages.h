@@ -21,7 +21,7 @@ extern "C" {
 /*
  * Opens or makes the database (read-write, no symbolic link). The result is
  * SQLite's code; *db is to be closed in any case, and may be NULL. One that was
- * made without checksums is opened as it is.
+ * made without checksums counts as damaged.
  */
 DF_MUST_CHECK int df_pages_open(sqlite3 **db, const char *path);
 

@@ -182,6 +182,16 @@ DF_MUST_CHECK enum df_err df_spool_each(const struct df_spool *sp,
 					df_spool_each_fn *each, void *ctx,
 					uint64_t *strangers,
 					struct df_why *why);
+/* The same for quarantine/. */
+DF_MUST_CHECK enum df_err df_spool_each_quarantined(const struct df_spool *sp,
+						    df_spool_each_fn *each,
+						    void *ctx,
+						    struct df_why *why);
+/* Moves a damaged object to quarantine/<id>.damaged, durably: nobody finds it
+ * under its name any more. Absent is fine. */
+DF_MUST_CHECK enum df_err df_spool_set_aside(struct df_spool *sp,
+					     const struct df_id *id,
+					     struct df_why *why);
 /* The same for incoming/. */
 DF_MUST_CHECK enum df_err df_spool_each_incoming(const struct df_spool *sp,
 						 df_spool_each_fn *each,

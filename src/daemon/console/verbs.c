@@ -363,6 +363,7 @@ static const struct route routes[] = {
 	{"study facts", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"queue list", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"quarantine list", DF_ROLE_QUEUE, QUICK_MS, NULL},
+	{"spool scrub", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue hold", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue release", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue retry", DF_ROLE_QUEUE, QUICK_MS, NULL},

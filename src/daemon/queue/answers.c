@@ -443,6 +443,7 @@ static const struct {
 	{"report statement", report_part},
 	{"report cms", report_part},
 	{"destination test", destination_test},
+	{"spool scrub", spool_scrub},
 };
 
 QUEUE_HANDLER(query)

@@ -28,6 +28,10 @@ void queue_list(struct ask *a);
 void queue_order(struct ask *a); /* hold, release, retry */
 void quarantine_list(struct ask *a); /* quarantine.c */
 
+/* scrub.c */
+void scrub_put(struct queue *q, cJSON *status);
+void spool_scrub(struct ask *a);
+
 /* degraded.c */
 void degraded_answer(struct ask *a); /* while the disk does not work */
 void degraded_put(const struct queue *q, cJSON *status);

@@ -133,6 +133,7 @@ void queue_status(struct ask *a)
 	for (unsigned s = 0; s <= DF_DELIVERY_CANCELLED; s++)
 		put_num(o, df_delivery_state_name((enum df_delivery_state)s),
 			by_state[s]);
+	scrub_put(q, o);
 	list = cJSON_AddArrayToObject(o, "destinations");
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		put_destination(q, list, &q->pacs[i], "pacs");

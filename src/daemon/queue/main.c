@@ -33,6 +33,7 @@ static void tick(void *ctx)
 	q->pack_look = true;
 	q->upload_look = true;
 	q->report_look = true;
+	q->ledger_ticks++;
 	df_journal_firm(q->j); /* notes wait no longer than this */
 }
 
@@ -56,6 +57,7 @@ static void pump(struct queue *q)
 	pull_pump(q);
 	report_pump(q);
 	verdict_pump(q);
+	scrub_pump(q);
 	cells_pump(q);
 }
 
@@ -72,6 +74,7 @@ static void turn(struct df_room *room)
 	/* answers that come at once (a lost link) may add more */
 	for (int i = 0; i < 100 && turn_has_work(q); i++) {
 		turn_end(q);
+		ledger_look(q, false);
 		cells_pump(q);
 	}
 }
@@ -84,6 +87,8 @@ static void drain(struct df_room *room)
 		df_journal_firm(q->j);
 	turn(room); /* what was committed is answered; the rest is taken up
 		     * again at the next start */
+	if (q->j != NULL)
+		ledger_look(q, true);
 	q->stopping = true;
 	df_stage_unstock(&q->sp);
 	df_log(DF_LOG_INFO, "queue.drained");
@@ -146,26 +151,14 @@ static struct destination_state *states(size_t n)
 
 static enum df_err open_files(struct queue *q, struct df_why *why)
 {
-	struct df_recovery rec;
-	int64_t begun = df_clock_mono_ms();
 	enum df_err rc = df_spool_open(&q->sp, AT_FDCWD, why);
 
 	if (rc == DF_OK)
-		rc = df_journal_open(&q->j, "state.db", why);
+		rc = journal_start(q, why);
 	if (rc == DF_OK)
-		rc = df_spool_recover(&q->sp, q->j, true, df_clock_wall_ms(),
-				      &rec, why);
-	if (rc != DF_OK)
-		return rc;
-	df_journal_timers_cap(q->j, q->now,
-			      q->now + 2 * 1000 * q->cfg->retry.max_s);
-	df_log(rec.lost + rec.bad > 0 ? DF_LOG_ERROR : DF_LOG_INFO,
-	       "spool.recovered", DF_F_NUM("objects", rec.objects),
-	       DF_F_NUM("adopted", rec.adopted), DF_F_NUM("lost", rec.lost),
-	       DF_F_NUM("unreadable", rec.bad), DF_F_NUM("swept", rec.swept),
-	       DF_F_NUM("dropped", rec.dropped),
-	       DF_F_MS(df_clock_mono_ms() - begun));
-	return DF_OK;
+		df_journal_timers_cap(q->j, q->now,
+				      q->now + 2 * 1000 * q->cfg->retry.max_s);
+	return rc;
 }
 
 static enum df_err start(struct df_room *room, struct df_why *why)
@@ -194,6 +187,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	if (rc != DF_OK)
 		return rc;
 	df_room_ready(room);
+	scrub_start(q);
 	tick(q);
 	facts_start(q);
 	promising_start(q);

@@ -19,6 +19,7 @@
 #include "df/retry.h"
 #include "df/room.h"
 #include "df/sched.h"
+#include "scrub.h"
 
 #define CEK_LEN 32
 #define DEATHS_MAX 3       /* cells that may die on one object */
@@ -161,6 +162,8 @@ struct queue {
 	uint32_t cek_next;
 
 	struct acceptance acceptance;
+	struct scrub scrub;
+	unsigned ledger_ticks; /* since the ledger was written */
 	struct disk_trouble { /* of this or an earlier life, for a week */
 		int64_t at_ms; /* 0 = none */
 		char text[240];
@@ -242,6 +245,28 @@ void degraded_end(struct queue *q, const struct df_why *why) DF_NORETURN;
 
 /* clock_watch.c */
 void clock_watch(struct queue *q);
+
+/* scrub.c */
+void scrub_start(struct queue *q);
+void scrub_pump(struct queue *q);
+/* Reads an object as the disk gives it back; answers later. */
+void object_reread(struct queue *q, const struct df_id *id, scrubbed_fn *fn,
+		   void *ctx);
+/* Somebody could not use it: it is read, and set aside when it is damaged. */
+void object_suspect(struct queue *q, const struct df_id *id);
+/* It is damaged: out of use, and said aloud. */
+void object_condemn(struct queue *q, const struct df_id *id,
+		    const struct df_why *what);
+
+/* rebirth.c */
+/* state.db opened and held against the objects; one that is damaged steps
+ * aside and is made anew from them and the ledger. */
+enum df_err journal_start(struct queue *q, struct df_why *why);
+/* A turn found it damaged: it steps aside now; the room must end. */
+void journal_aside(struct queue *q, const struct df_why *what);
+/* At the end of a turn, all committed: what was settled goes to the ledger,
+ * now or when it is time. */
+void ledger_look(struct queue *q, bool now);
 
 /* intake.c */
 QUEUE_HANDLER(association_open);

@@ -205,6 +205,8 @@ void turn_end(struct queue *q)
 	if (rc != DF_OK) {
 		/* nothing of this turn was said to anybody */
 		df_log(DF_LOG_ERROR, "journal.commit", DF_F_ERR(&why));
+		if (rc == DF_E_CORRUPT)
+			journal_aside(q, &why);
 		exit(1);
 	}
 	for (size_t i = 0; i < q->n_removals; i++)

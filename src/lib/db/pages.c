@@ -31,7 +31,6 @@
 struct file {
 	sqlite3_file base; /* first: SQLite sees this */
 	bool database;
-	bool sealed; /* its pages have room for a checksum */
 	sqlite3_file *real; /* behind this struct */
 };
 
@@ -73,6 +72,7 @@ static bool is_page(int len, sqlite3_int64 at)
 	return len >= PAGE_MIN && (len & (len - 1)) == 0 && at % len == 0;
 }
 
+/* Is it a header of ours? SQLite would believe another number. */
 static bool has_room(const uint8_t *head)
 {
 	return memcmp(head, "SQLite format 3", 16) == 0 &&
@@ -88,9 +88,8 @@ static int on_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 
 	if (rc != SQLITE_OK || !f->database)
 		return rc;
-	if (at == 0 && len > AT_RESERVED)
-		f->sealed = has_room(to);
-	if (f->sealed && is_page(len, at) && !page_is_good(to, (size_t)len)) {
+	if ((at == 0 && len > AT_RESERVED && !has_room(to)) ||
+	    (is_page(len, at) && !page_is_good(to, (size_t)len))) {
 		df_log(DF_LOG_ERROR, "database.page.damaged",
 		       DF_F_NUM("page", at / len + 1));
 		return SQLITE_IOERR_DATA;
@@ -105,9 +104,7 @@ static int on_write(sqlite3_file *file, const void *from, int len,
 	uint8_t *page;
 	int rc;
 
-	if (f->database && at == 0 && len > AT_RESERVED)
-		f->sealed = has_room(from);
-	if (!f->database || !f->sealed || !is_page(len, at))
+	if (!f->database || !is_page(len, at))
 		return f->real->pMethods->xWrite(f->real, from, len, at);
 	page = sqlite3_malloc(len);
 	if (page == NULL)
@@ -288,6 +285,8 @@ enum df_err df_pages_aside(int dir, const char *name, struct df_why *why)
 {
 	static const char *const parts[] = {"", "-wal", "-shm"};
 	char from[64], to[96], now[DF_TIME_LEN + 1];
+	enum df_err rc;
+	int fd = -1;
 
 	df_time_encode(now, df_clock_wall_ms());
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -298,5 +297,9 @@ enum df_err df_pages_aside(int dir, const char *name, struct df_why *why)
 			return df_fail_sys(why, DF_E_IO,
 					   "cannot set '%s' aside", from);
 	}
-	return df_dir_sync(dir, ".", why);
+	rc = df_dir_open(&fd, dir, ".", why);
+	if (rc == DF_OK)
+		rc = df_dir_sync(fd, ".", why);
+	df_fd_close(&fd);
+	return rc;
 }

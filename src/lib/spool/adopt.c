@@ -275,14 +275,31 @@ static bool raw_is_known(struct recovery *r, const struct df_envelope *env)
 	return true;
 }
 
-static void adopt_raw(struct recovery *r, const struct df_envelope *env,
-		      uint64_t dfenv_len, uint64_t bytes)
+static void add_raw(struct recovery *r, const struct df_envelope *env,
+		    uint64_t dfenv_len, uint64_t bytes,
+		    enum df_instance_state state, const char *reason)
 {
 	struct df_row_instance row = {.size_bytes = env->size_bytes,
 				      .digest = env->digest,
 				      .association = env->association,
 				      .received_ms = env->received_ms,
+				      .state = state,
 				      .object = env->id};
+
+	memcpy(row.sop_instance, env->sop_instance, sizeof row.sop_instance);
+	memcpy(row.sop_class, env->sop_class, sizeof row.sop_class);
+	memcpy(row.transfer_syntax, env->transfer_syntax,
+	       sizeof row.transfer_syntax);
+	memcpy(row.calling, env->calling_ae, sizeof row.calling);
+	df_str_fmt(row.reason, sizeof row.reason, "%s", reason);
+	df_journal_object_add(r->j, &env->id, DF_ENV_RAW, dfenv_len, bytes,
+			      env->received_ms);
+	(void)df_journal_instance_add(r->j, &row); /* its number */
+}
+
+static void adopt_raw(struct recovery *r, const struct df_envelope *env,
+		      uint64_t dfenv_len, uint64_t bytes)
+{
 	uint64_t dropped = r->out->dropped;
 
 	if (raw_is_known(r, env)) {
@@ -293,16 +310,18 @@ static void adopt_raw(struct recovery *r, const struct df_envelope *env,
 		return;
 	}
 	r->out->adopted++;
-	if (!r->change)
+	if (r->change)
+		add_raw(r, env, dfenv_len, bytes, DF_INSTANCE_RECEIVED, "");
+}
+
+void df_recovery_quarantined(struct recovery *r, const struct df_envelope *env,
+			     uint64_t dfenv_len, uint64_t bytes)
+{
+	if (df_journal_object_has(r->j, &env->id))
 		return;
-	memcpy(row.sop_instance, env->sop_instance, sizeof row.sop_instance);
-	memcpy(row.sop_class, env->sop_class, sizeof row.sop_class);
-	memcpy(row.transfer_syntax, env->transfer_syntax,
-	       sizeof row.transfer_syntax);
-	memcpy(row.calling, env->calling_ae, sizeof row.calling);
-	df_journal_object_add(r->j, &env->id, DF_ENV_RAW, dfenv_len, bytes,
-			      env->received_ms);
-	(void)df_journal_instance_add(r->j, &row); /* its number */
+	r->out->adopted++;
+	add_raw(r, env, dfenv_len, bytes, DF_INSTANCE_QUARANTINED,
+		JUDGED_REASON);
 }
 
 void df_recovery_adopt(struct recovery *r, const struct df_envelope *env,

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "df/pages.h"
 #include "commitments_schema.h"
+#include "df/pages.h"
 #include "ledger.h"
 
 #define STATEMENTS 320
@@ -96,7 +96,19 @@ static const char schema[] =
 	" peer TEXT, direction INT, stored INT, verdict INT, UNIQUE(hex));"
 	"CREATE INDEX reports_object ON reports(object);"
 	"CREATE INDEX reports_open ON reports(n) WHERE stored = 0;"
-	/* retention (retained.c) and what people decided (decisions.c) */
+	/* for the ledger: rows that it must say (again), and which file it is */
+	"CREATE TABLE changed(kind TEXT, key, PRIMARY KEY(kind, key))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE ledger(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT,"
+	" bytes INT, base INT);"
+	"INSERT INTO ledger VALUES(1, '', 0, 0);"
+	/* how far the scrubber is (damage.c) */
+	"CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" cursor TEXT, begun INT, looked INT, bytes INT, damaged INT, done INT);"
+	"INSERT INTO scrub VALUES(1, '', 0, 0, 0, 0, 0);";
+
+/* retention (retained.c) and what people decided (decisions.c) */
+static const char retention_schema[] =
 	"CREATE TABLE retained(study INTEGER PRIMARY KEY, confirmed INT,"
 	" bytes INT, purged INT, purged_bytes INT);"
 	"CREATE INDEX retained_order ON retained(confirmed, study)"
@@ -105,13 +117,7 @@ static const char schema[] =
 	" what INT, who TEXT, reason TEXT);"
 	"CREATE INDEX decisions_instance ON decisions(instance, n);"
 	"CREATE INDEX instances_kept ON instances(n) WHERE report = 4;"
-	"CREATE INDEX instances_gone ON instances(n) WHERE state = 5;"
-	/* for the ledger: rows that it must say (again), and which file it is */
-	"CREATE TABLE changed(kind TEXT, key, PRIMARY KEY(kind, key))"
-	" WITHOUT ROWID;"
-	"CREATE TABLE ledger(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT,"
-	" bytes INT, base INT);"
-	"INSERT INTO ledger VALUES(1, '', 0, 0);";
+	"CREATE INDEX instances_gone ON instances(n) WHERE state = 5;";
 
 static void fail(struct df_journal *j, const char *what)
 {
@@ -311,6 +317,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	if (j->failed == DF_OK && version == 0) {
 		exec(j, "BEGIN IMMEDIATE");
 		exec(j, schema);
+		exec(j, retention_schema);
 		exec(j, df_commitments_schema);
 		for (size_t i = 0; i < df_n_fact_kinds; i++)
 			exec(j, df_fact_kinds[i].triggers);
@@ -388,6 +395,11 @@ void df_journal_close(struct df_journal *j)
 bool df_journal_dirty(const struct df_journal *j)
 {
 	return j->firm;
+}
+
+bool df_journal_at_rest(const struct df_journal *j)
+{
+	return !j->open_turn;
 }
 
 void df_journal_firm(struct df_journal *j)

@@ -199,6 +199,8 @@ enum df_err df_ledger_flush(struct df_spool *sp, struct df_journal *j,
 	struct state s;
 
 	df_sql_done(st);
+	if (!df_journal_at_rest(j))
+		df_bug("the ledger is written from what may be taken back");
 	state_get(j, &s);
 	if (s.id.s[0] == '\0' ||
 	    (any && s.bytes > GROWN_BYTES && s.bytes > GROWN_TIMES * s.base))

@@ -313,3 +313,13 @@ enum df_err df_spool_each_incoming(const struct df_spool *sp,
 
 	return each_in(sp->incoming, each, ctx, &go_on, &strangers, why);
 }
+
+enum df_err df_spool_each_quarantined(const struct df_spool *sp,
+				      df_spool_each_fn *each, void *ctx,
+				      struct df_why *why)
+{
+	uint64_t strangers = 0;
+	bool go_on = true;
+
+	return each_in(sp->quarantine, each, ctx, &go_on, &strangers, why);
+}

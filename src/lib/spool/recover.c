@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "df/damage.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "paths.h"
@@ -34,8 +35,93 @@ static void unfinished(struct recovery *r, const struct df_id *id,
 	}
 	r->out->bad++;
 	df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id), DF_F_ERR(why));
-	if (r->change && df_spool_quarantine(r->sp, id, &mine) != DF_OK)
+	if (r->change && df_spool_set_aside(r->sp, id, &mine) != DF_OK)
 		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&mine));
+}
+
+static enum df_err envelope_of(const struct df_id *id, int fd,
+			       struct df_envelope *env, uint64_t *dfenv_len,
+			       struct df_why *why)
+{
+	enum df_err rc = df_spool_envelope(fd, env, dfenv_len, NULL, why);
+
+	if (rc == DF_OK && strcmp(env->id.s, id->s) != 0) {
+		df_envelope_release(env);
+		rc = df_fail(why, DF_E_FORMAT, "it bears another's name");
+	}
+	return rc;
+}
+
+/* --- the files -------------------------------------------------------------------- */
+
+static void keep_newcomer(struct recovery *r, const struct df_envelope *env)
+{
+	if (r->n_new == r->cap_new) {
+		r->cap_new = r->cap_new ? 2 * r->cap_new : 64;
+		r->new = df_xrealloc(r->new, r->cap_new * sizeof *r->new);
+	}
+	r->new[r->n_new++] = (struct newcomer){
+		.id = env->id,
+		.raw = env->kind == DF_ENV_RAW,
+		.received_ms = env->received_ms,
+	};
+}
+
+/* One with a row: a start is quick, a check reads every envelope once. */
+static void look_at_known(struct recovery *r, const struct df_id *id,
+			  enum df_err rc, const struct df_why *why)
+{
+	if (rc == DF_OK)
+		return;
+	r->out->bad++;
+	df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id), DF_F_ERR(why));
+}
+
+/* False: the disk cannot be read, which proves nothing about the file. */
+static bool look(void *ctx, const struct df_id *id)
+{
+	struct recovery *r = ctx;
+	struct df_envelope env = {0};
+	struct df_why why = {0};
+	uint64_t dfenv_len, bytes = 0;
+	bool known = df_journal_object_has(r->j, id);
+	int fd = -1;
+	enum df_err rc;
+
+	r->out->objects += known;
+	if (known && r->change)
+		return true;
+	rc = df_spool_object(r->sp, id, &fd, &why);
+	if (rc == DF_OK)
+		rc = df_fd_size(fd, &bytes, &why);
+	if (rc == DF_OK)
+		rc = envelope_of(id, fd, &env, &dfenv_len, &why);
+	df_fd_close(&fd);
+	if (rc == DF_E_IO) {
+		r->rc = rc;
+		r->why = why;
+	} else if (known) {
+		look_at_known(r, id, rc, &why);
+	} else if (rc != DF_OK) {
+		unfinished(r, id, bytes, &why);
+	} else {
+		keep_newcomer(r, &env);
+	}
+	df_envelope_release(&env);
+	return r->rc == DF_OK;
+}
+
+/* Parcels first; then in the order of arrival, so that who came first is the
+ * first again. */
+static int by_arrival(const void *x, const void *y)
+{
+	const struct newcomer *a = x, *b = y;
+
+	if (a->raw != b->raw)
+		return a->raw ? 1 : -1;
+	if (a->received_ms != b->received_ms)
+		return a->received_ms < b->received_ms ? -1 : 1;
+	return strcmp(a->id.s, b->id.s);
 }
 
 /* Content and name of what is adopted: durable before its row is. */
@@ -51,75 +137,109 @@ static enum df_err sync_adopted(struct recovery *r, const struct df_id *id,
 	return rc;
 }
 
-/* A file without a row. False: the disk cannot be read, which proves nothing
- * about the file. */
-static bool look_at_new(struct recovery *r, const struct df_id *id, int fd)
+/* A journal that is new, and an object that says what it was: staff will see
+ * its instances in quarantine. */
+static void adopt_damaged(struct recovery *r, const struct df_envelope *env,
+			  uint64_t dfenv_len, uint64_t bytes)
 {
+	struct df_damage found;
+	struct df_why why = {0};
+
+	r->out->bad++;
+	df_log(DF_LOG_ERROR, "spool.damaged", DF_F_ID(&env->id));
+	if (!r->change)
+		return;
+	df_recovery_adopt(r, env, dfenv_len, bytes);
+	if (df_spool_condemn(r->sp, r->j, &env->id,
+			     "does not match its checksum", &found,
+			     &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+}
+
+static void adopt_one(struct recovery *r, const struct df_id *id)
+{
+	struct df_envelope env = {0};
+	uint64_t dfenv_len, bytes;
+	int fd = -1;
+	enum df_err rc = df_spool_object(r->sp, id, &fd, &r->why);
+
+	if (rc == DF_OK)
+		rc = df_fd_size(fd, &bytes, &r->why);
+	if (rc == DF_OK)
+		rc = envelope_of(id, fd, &env, &dfenv_len, &r->why);
+	if (rc == DF_OK)
+		rc = df_spool_content(fd, &env, dfenv_len, &r->why);
+	if (rc == DF_E_CORRUPT && r->fresh) {
+		adopt_damaged(r, &env, dfenv_len, bytes);
+		rc = DF_OK;
+	} else if (rc == DF_E_CORRUPT) {
+		unfinished(r, id, bytes, &r->why);
+		rc = DF_OK;
+	} else if (rc == DF_OK) {
+		r->out->objects++;
+		if (r->change)
+			rc = sync_adopted(r, id, fd);
+		if (rc == DF_OK)
+			df_recovery_adopt(r, &env, dfenv_len, bytes);
+	}
+	r->rc = rc;
+	df_envelope_release(&env);
+	df_fd_close(&fd);
+}
+
+static enum df_err look_at_files(struct recovery *r)
+{
+	enum df_err rc = df_spool_each(r->sp, look, r, &r->out->strangers,
+				       &r->why);
+
+	if (rc == DF_OK)
+		rc = r->rc;
+	if (rc == DF_OK && r->n_new > 1)
+		qsort(r->new, r->n_new, sizeof *r->new, by_arrival);
+	for (size_t i = 0; rc == DF_OK && i < r->n_new; i++) {
+		adopt_one(r, &r->new[i].id);
+		rc = r->rc;
+	}
+	return rc;
+}
+
+/* What somebody judged before: the ledger says why. */
+static bool look_at_quarantined(void *ctx, const struct df_id *id)
+{
+	struct recovery *r = ctx;
 	struct df_envelope env = {0};
 	struct df_why why = {0};
 	uint64_t dfenv_len, bytes = 0;
-	bool ours = !r->raws; /* this pass settles it */
-	enum df_err rc = df_fd_size(fd, &bytes, &why);
+	int fd = -1;
+	enum df_err rc = df_spool_object(r->sp, id, &fd, &why);
 
 	if (rc == DF_OK)
-		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, &why);
-	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
-		rc = df_fail(&why, DF_E_FORMAT, "it bears another's name");
+		rc = df_fd_size(fd, &bytes, &why);
 	if (rc == DF_OK)
-		ours = r->raws == (env.kind == DF_ENV_RAW);
-	if (rc == DF_OK && ours)
-		rc = df_spool_content(fd, &env, dfenv_len, &why);
-	if (rc == DF_E_IO) {
-		r->rc = rc;
-		r->why = why;
-	} else if (rc != DF_OK && ours) {
-		unfinished(r, id, bytes, &why);
-	} else if (rc == DF_OK && ours) {
-		r->out->objects++;
-		if (r->change)
-			r->rc = sync_adopted(r, id, fd);
-		if (r->rc == DF_OK)
-			df_recovery_adopt(r, &env, dfenv_len, bytes);
-	}
-	df_envelope_release(&env);
-	return r->rc == DF_OK;
-}
-
-/* One with a row: a start is quick, a check reads every envelope once. */
-static bool look_at_known(struct recovery *r, const struct df_id *id, int fd)
-{
-	struct df_envelope env = {0};
-	struct df_why why = {0};
-	uint64_t dfenv_len;
-	enum df_err rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, &why);
-
-	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
-		rc = df_fail(&why, DF_E_FORMAT, "it bears another's name");
-	if (rc != DF_OK) {
-		r->out->bad++;
-		df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id),
-		       DF_F_ERR(&why));
-	}
+		rc = envelope_of(id, fd, &env, &dfenv_len, &why);
+	df_fd_close(&fd);
+	if (rc == DF_OK && env.kind == DF_ENV_RAW)
+		df_recovery_quarantined(r, &env, dfenv_len, bytes);
 	df_envelope_release(&env);
 	return true;
 }
 
-static bool look(void *ctx, const struct df_id *id)
+/* A new journal: what no object says, and what nobody was to use. */
+static enum df_err look_further(struct recovery *r)
 {
-	struct recovery *r = ctx;
-	bool known = df_journal_object_has(r->j, id), go_on;
-	int fd;
+	struct df_ledger_account a;
+	enum df_err rc = DF_OK;
 
-	if (known && !r->raws)
-		r->out->objects++;
-	if (known && (r->change || r->raws))
-		return true;
-	r->rc = df_spool_object(r->sp, id, &fd, &r->why);
-	if (r->rc != DF_OK)
-		return false;
-	go_on = known ? look_at_known(r, id, fd) : look_at_new(r, id, fd);
-	df_fd_close(&fd);
-	return go_on;
+	if (r->fresh)
+		rc = df_spool_each_quarantined(r->sp, look_at_quarantined, r,
+					       &r->why);
+	if (rc == DF_OK)
+		rc = df_ledger_replay(r->sp, r->j, &a, &r->why);
+	if (rc == DF_OK) {
+		r->out->facts = a.facts;
+		r->out->forgotten = a.damaged;
+	}
+	return rc;
 }
 
 /* Its row stands; the file is missing, or is not as long as it was. */
@@ -130,6 +250,7 @@ struct loss {
 
 static void settle_loss(struct recovery *r, const struct loss *l)
 {
+	struct df_damage found;
 	struct df_why why = {0};
 
 	df_log(DF_LOG_ERROR, l->torn ? "spool.object.torn" : "spool.object.lost",
@@ -140,11 +261,17 @@ static void settle_loss(struct recovery *r, const struct loss *l)
 		r->out->lost++;
 	if (!r->change)
 		return;
-	if (l->torn && df_spool_quarantine(r->sp, &l->id, &why) != DF_OK)
-		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+	if (l->torn) {
+		if (df_spool_condemn(r->sp, r->j, &l->id,
+				     "is not as long as it was", &found,
+				     &why) != DF_OK)
+			df_log(DF_LOG_ERROR, "spool.quarantine",
+			       DF_F_ERR(&why));
+		return;
+	}
 	df_sql_run(r->j,
 		   "UPDATE instances SET state = 3, reason = ? WHERE object = ?",
-		   "tt", l->torn ? TORN_REASON : LOST_REASON, l->id.s);
+		   "tt", LOST_REASON, l->id.s);
 	df_sql_run(r->j, "UPDATE parcels SET state = 2 WHERE object = ?", "t",
 		   l->id.s);
 	df_journal_object_drop(r->j, &l->id);
@@ -285,15 +412,12 @@ static bool is_fresh(struct recovery *r)
 static enum df_err recover(struct recovery *r)
 {
 	struct df_spool *sp = r->sp;
-	enum df_err rc = DF_OK;
+	enum df_err rc;
 
 	r->fresh = is_fresh(r);
-	for (int pass = 0; rc == DF_OK && pass < 2; pass++) {
-		r->raws = pass == 1;
-		rc = df_spool_each(sp, look, r, &r->out->strangers, &r->why);
-		if (rc == DF_OK)
-			rc = r->rc;
-	}
+	rc = look_at_files(r);
+	if (rc == DF_OK && r->change)
+		rc = look_further(r);
 	if (rc != DF_OK)
 		return rc;
 	find_lost(r);
@@ -331,5 +455,6 @@ enum df_err df_spool_recover(struct df_spool *sp, struct df_journal *j,
 	if (rc != DF_OK && why != NULL)
 		*why = r.why;
 	free(r.gone);
+	free(r.new);
 	return rc;
 }

@@ -5,16 +5,23 @@
 #include "sql.h"
 
 #define LOST_REASON "its object is missing from the spool"
-#define TORN_REASON "its object is damaged"
+#define JUDGED_REASON "judged before state.db was made anew"
+
+struct newcomer { /* a whole object without a row */
+	struct df_id id;
+	bool raw;
+	int64_t received_ms;
+};
 
 struct recovery {
 	struct df_spool *sp;
 	struct df_journal *j;
 	struct df_recovery *out;
 	bool change;
-	bool raws; /* this pass adopts raw objects, else all others */
 	bool fresh; /* the journal has never been held against objects/ */
 	int64_t now_ms;
+	struct newcomer *new;
+	size_t n_new, cap_new;
 	struct df_id *gone; /* files to remove after the commit */
 	size_t n_gone;
 	char synced[3];	    /* the directory that was synced last */
@@ -29,5 +36,8 @@ void df_recovery_drop(struct recovery *r, const struct df_id *id);
  * another object stands for it. */
 void df_recovery_adopt(struct recovery *r, const struct df_envelope *env,
 		       uint64_t dfenv_len, uint64_t bytes);
+/* A raw object in quarantine/: its rows, not to be used. */
+void df_recovery_quarantined(struct recovery *r, const struct df_envelope *env,
+			     uint64_t dfenv_len, uint64_t bytes);
 
 #endif

@@ -256,10 +256,12 @@ static void a_torn_object_is_an_alarm(void **state)
 	assert_int_equal(rec.swept, 0);
 	assert_true(df_journal_instance(w->j, row.n, &row));
 	assert_int_equal(row.state, DF_INSTANCE_QUARANTINED);
-	/* what is left of it is kept */
+	/* what is left of it is kept, under a name that nobody reads */
 	assert_int_equal(df_spool_object(&w->sp, &row.object, &fd, NULL),
-			 DF_OK);
-	df_fd_close(&fd);
+			 DF_E_NOTFOUND);
+	df_str_fmt(path, sizeof path, "%s/spool/quarantine/%s.damaged", w->dir,
+		   row.object.s);
+	assert_int_equal(access(path, F_OK), 0);
 }
 
 /* Two peers may choose the same name: the node must start all the same. */

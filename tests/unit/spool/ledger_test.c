@@ -58,6 +58,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void commit(struct world *w)
+{
+	df_journal_firm(w->j);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+}
+
 /* --- a life, as the objects alone tell it ------------------------------------ */
 
 static struct df_row_instance instance(int k)
@@ -186,7 +192,7 @@ static void settle(struct world *w)
 	df_journal_upload_put(w->j, &u, 4);
 	df_str_fmt(u.hex, sizeof u.hex, HEX "4");
 	df_journal_upload_put(w->j, &u, 4);
-	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	commit(w);
 	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
 	df_journal_upload_drop(w->j, u.hex, u.peer); /* said before: taken back */
 	df_journal_pull_put(w->j, &pull);
@@ -197,11 +203,9 @@ static void settle(struct world *w)
 
 static void flush(struct world *w)
 {
-	df_journal_firm(w->j);
-	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	commit(w);
 	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
-	df_journal_firm(w->j);
-	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	commit(w);
 }
 
 /* All that the ledger would say, in order, without its name and sums. */
@@ -366,7 +370,9 @@ static void a_failed_append_is_said_again(void **state)
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
 	df_sys.fdatasync = fail_sync;
 	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_E_IO);
+	commit(w);
 	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_E_IO);
+	commit(w);
 	df_sys_reset();
 	flush(w);
 	a = reborn(w, 1);
@@ -401,8 +407,7 @@ static void a_torn_tail_costs_only_itself(void **state)
 		/* the journal is the truth: what is missing is said again */
 		df_journal_study_priority(w->j, the_study(w).n,
 					  (uint32_t)(cut / 16 % 2));
-		df_journal_firm(w->j);
-		assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+		commit(w);
 		assert_int_not_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
 		flush(w);
 		(void)reborn(w, 1);
