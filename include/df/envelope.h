@@ -49,6 +49,8 @@ struct df_env_instance {
 	uint64_t size_bytes;                  /* of the original data set */
 	uint64_t record_offset;               /* in the plaintext */
 	char coding[16];                      /* "stored", "zstd", "jpeg-ls" */
+	int64_t received_ms;                  /* when it came to this node */
+	struct df_id association;             /* that brought it here, or "" */
 	char calling_ae[17];                  /* who brought it here, or "" */
 };
 

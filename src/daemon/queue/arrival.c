@@ -78,6 +78,7 @@ static void envelope_of(const struct upload *u, struct df_envelope *env)
 		memcpy(in->series_uid, r->series, 65);
 		memcpy(in->coding, r->coding, 16);
 		memcpy(in->calling_ae, r->calling, 17);
+		in->received_ms = u->q->now;
 		in->digest = r->digest;
 		in->size_bytes = r->size_bytes;
 		in->record_offset = r->record;

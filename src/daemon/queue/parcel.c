@@ -112,6 +112,8 @@ static void envelope_of(const struct pack *p, struct df_envelope *env,
 		in->digest = s->row.digest;
 		in->size_bytes = s->row.size_bytes;
 		in->record_offset = s->record;
+		in->received_ms = s->row.received_ms;
+		in->association = s->row.association;
 	}
 }
 

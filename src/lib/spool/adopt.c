@@ -28,7 +28,8 @@ static void instance_of(struct df_row_instance *row,
 		.study = study,
 		.size_bytes = in->size_bytes,
 		.digest = in->digest,
-		.received_ms = env->received_ms,
+		.association = in->association,
+		.received_ms = in->received_ms,
 		.state = DF_INSTANCE_PACKED,
 		.object = env->id,
 		.in_parcel = true,
@@ -135,6 +136,31 @@ static void parcel_again(struct recovery *r, const struct df_envelope *env,
 		   "tt", env->id.s, LOST_REASON);
 }
 
+/* It was open from the first to the last of its instances. */
+static void touch_study(struct recovery *r, const struct df_envelope *env,
+			const char *peer, struct df_row_study *s)
+{
+	size_t first = 0, last = 0;
+
+	for (size_t i = 1; i < env->n_instances; i++) {
+		if (env->instances[i].received_ms <
+		    env->instances[first].received_ms)
+			first = i;
+		if (env->instances[i].received_ms >
+		    env->instances[last].received_ms)
+			last = i;
+	}
+	df_journal_study_touch(
+		r->j, env->study_uid, peer,
+		env->n_instances > 0 ? env->instances[first].calling_ae : "",
+		env->n_instances > 0 ? env->instances[first].received_ms
+				     : env->received_ms,
+		s);
+	if (env->n_instances > 0)
+		df_journal_study_touch(r->j, env->study_uid, peer, "",
+				       env->instances[last].received_ms, s);
+}
+
 static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 			 uint64_t dfenv_len, uint64_t bytes)
 {
@@ -169,10 +195,7 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 		p.peer[0] = '\0';
 	p.state = env->direction == DF_ENV_TAKEN ? DF_PARCEL_READY
 						 : DF_PARCEL_UNVERIFIED;
-	df_journal_study_touch(
-		r->j, env->study_uid, peer,
-		env->n_instances > 0 ? env->instances[0].calling_ae : "",
-		env->received_ms, &s);
+	touch_study(r, env, peer, &s);
 	p.study = s.n;
 	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
 			      env->received_ms);

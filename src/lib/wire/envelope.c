@@ -170,6 +170,14 @@ static enum df_err field_encode(struct df_buf *out, const struct field *f,
 	return df_buf_addf(out, why, "%s: %s\n", f->key, s);
 }
 
+static bool id_or_none(const struct df_env_instance *in)
+{
+	struct df_id id;
+
+	return in->association.s[0] == '\0' ||
+	       df_id_decode(&id, df_text_of(in->association.s));
+}
+
 static enum df_err instance_encode(struct df_buf *out,
 				   const struct df_env_instance *in,
 				   struct df_why *why)
@@ -181,15 +189,18 @@ static enum df_err instance_encode(struct df_buf *out,
 	     !df_uid_valid(df_text_of(in->series_uid))) ||
 	    !plain(in->coding, sizeof in->coding) ||
 	    (in->calling_ae[0] != '\0' &&
-	     !df_ae_valid(df_text_of(in->calling_ae))))
+	     !df_ae_valid(df_text_of(in->calling_ae))) ||
+	    in->received_ms < 0 || !id_or_none(in))
 		return df_fail(why, DF_E_FORMAT,
 			       "envelope instance line is not valid");
-	return df_buf_addf(out, why, "instance: %s %s %s %s %s %llu %llu %s %s\n",
+	return df_buf_addf(out, why,
+			   "instance: %s %s %s %s %s %llu %llu %s %lld %s %s\n",
 			   in->sop_instance, in->sop_class,
 			   dash(in->series_uid), in->transfer_syntax,
 			   df_digest_hex(&in->digest).s,
 			   (unsigned long long)in->size_bytes,
 			   (unsigned long long)in->record_offset, in->coding,
+			   (long long)in->received_ms, dash(in->association.s),
 			   dash(in->calling_ae));
 }
 
@@ -351,8 +362,10 @@ static struct df_text word_take(struct df_text *rest, bool last)
 static bool instance_decode(struct df_env_instance *in, struct df_text t)
 {
 	struct df_text rest = t;
+	uint64_t received = 0;
+	bool good;
 
-	return text_decode(in->sop_instance, sizeof in->sop_instance,
+	good = text_decode(in->sop_instance, sizeof in->sop_instance,
 			   word_take(&rest, false), false) &&
 	       text_decode(in->sop_class, sizeof in->sop_class,
 			   word_take(&rest, false), false) &&
@@ -365,8 +378,15 @@ static bool instance_decode(struct df_env_instance *in, struct df_text t)
 	       df_text_u64(word_take(&rest, false), &in->record_offset) &&
 	       text_decode(in->coding, sizeof in->coding,
 			   word_take(&rest, false), false) &&
+	       df_text_u64(word_take(&rest, false), &received) &&
+	       received <= INT64_MAX &&
+	       text_decode(in->association.s, sizeof in->association.s,
+			   word_take(&rest, false), true) &&
+	       id_or_none(in) &&
 	       text_decode(in->calling_ae, sizeof in->calling_ae,
 			   word_take(&rest, true), true);
+	in->received_ms = (int64_t)received;
+	return good;
 }
 
 static enum df_err instances_decode(struct df_envelope *env,

@@ -38,6 +38,8 @@ static struct df_envelope sample(enum df_env_kind kind)
 			in[i].size_bytes = 526000;
 		}
 		(void)snprintf(in[1].calling_ae, 17, "CT 1 A");
+		in[1].received_ms = 1795312871000;
+		in[1].association = e.id;
 		(void)snprintf(in[1].series_uid, 65, "1.2.3.9");
 		e.instances = in;
 		e.n_instances = 2;
@@ -64,9 +66,15 @@ static void round_trip(void **state)
 		assert_int_equal(got.kind, k);
 		assert_string_equal(got.id.s, e.id.s);
 		assert_int_equal(got.n_instances, e.n_instances);
-		if (k == DF_ENV_PARCEL)
+		if (k == DF_ENV_PARCEL) {
 			assert_string_equal(got.instances[1].calling_ae,
 					    "CT 1 A");
+			assert_true(got.instances[1].received_ms ==
+				    1795312871000);
+			assert_string_equal(got.instances[1].association.s,
+					    e.id.s);
+			assert_string_equal(got.instances[0].association.s, "");
+		}
 		if (k == DF_ENV_RAW)
 			assert_true(out.len <= DF_ENV_RAW_MAX);
 		df_envelope_release(&got);
