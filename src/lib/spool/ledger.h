@@ -10,7 +10,7 @@
 
 #include "sql.h"
 
-#define DF_FACT_STEPS 3
+#define DF_FACT_STEPS 4
 
 struct df_fact_kind {
 	const char *name;

@@ -304,6 +304,37 @@ const struct df_fact_kind df_fact_kinds[] = {
 	 NULL, NULL},
 	.first = false,
 	},
+	{ /* asked of us by a modality; what we ask a PACS is asked again */
+	"commitment",
+	TRIGGER("commitment_new", "INSERT ON commitments", "NEW.side = 0",
+		"commitment", "NEW.uid")
+	TRIGGER("commitment", "UPDATE OF state ON commitments",
+		"NEW.side = 0 AND OLD.state <> NEW.state", "commitment",
+		"NEW.uid")
+	TRIGGER("commitment_gone", "DELETE ON commitments", "OLD.side = 0",
+		"commitment", "OLD.uid"),
+	"SELECT json_object('kind', 'commitment', 'uid', key, 'who', who,"
+	" 'digest', hex(digest), 'state', state, 'asked', asked, 'err', err,"
+	" 'why', why, 'changed', changed, 'items', (SELECT"
+	" json_group_array(json_array(k, class, sop, delivery, reason)) FROM"
+	" commitment_items WHERE t = n))"
+	" FROM changed LEFT JOIN commitments ON uid = key AND side = 0"
+	" WHERE kind = 'commitment'",
+	ALL("commitment", "uid") "commitments WHERE side = 0",
+	{"DELETE FROM commitment_items WHERE t = (SELECT n FROM commitments"
+	 " WHERE side = 0 AND uid = " F("uid") ")",
+	 "DELETE FROM commitments WHERE side = 0 AND uid = " F("uid"),
+	 "INSERT INTO commitments(side, uid, who, digest, state, asked, next,"
+	 " tries, err, why, changed) SELECT 0, " F("uid") ", " F("who") ", "
+	 BLOB_OF("digest") ", " F("state") ", " F("asked") ", 0, 0, "
+	 F("err") ", " F("why") ", " F("changed") " WHERE " F("state")
+	 " IS NOT NULL",
+	 "INSERT INTO commitment_items SELECT n, value ->> 0, value ->> 1,"
+	 " value ->> 2, value ->> 3, value ->> 4"
+	 " FROM json_each(?1, '$.items') JOIN commitments ON side = 0 AND"
+	 " uid = " F("uid")},
+	.first = false,
+	},
 };
 /* clang-format on */
 const size_t df_n_fact_kinds = sizeof df_fact_kinds / sizeof *df_fact_kinds;

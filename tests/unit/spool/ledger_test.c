@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "df/commitments.h"
 #include "df/file.h"
 #include "df/journal.h"
 #include "df/sys.h"
@@ -154,6 +155,23 @@ static void deliver(struct world *w, enum df_delivery_kind kind, int64_t item,
 					     "said no", 0xA900));
 }
 
+static void ask_for_commitment(struct world *w)
+{
+	struct df_row_commitment c = {.side = DF_COMMITMENT_OF_US,
+				      .uid = "1.2.77", .who = "CT1",
+				      .state = DF_COMMITMENT_OPEN,
+				      .asked_ms = 10};
+	struct df_references refs = {0};
+	struct df_reference ref = {.sop_class = "1.2.840.1"};
+
+	for (int k = 0; k < 3; k++) {
+		df_str_fmt(ref.sop_instance, 65, "1.2.3.%d", k);
+		assert_int_equal(df_references_add(&refs, &ref, NULL), DF_OK);
+	}
+	assert_true(df_commitment_add(w->j, &c, &refs, NULL) > 0);
+	df_references_release(&refs);
+}
+
 static void settle(struct world *w)
 {
 	struct df_row_study s = the_study(w);
@@ -198,6 +216,7 @@ static void settle(struct world *w)
 	df_journal_pull_put(w->j, &pull);
 	assert_true(df_journal_report_find(w->j, HEX "2", &r));
 	df_journal_report_stored(w->j, r.n, 1);
+	ask_for_commitment(w);
 	(void)df_journal_mail_add(w->j, r.peer, r.hex, &r.object, 5);
 }
 
@@ -278,6 +297,7 @@ static void rows_are_as_they_were(void **state)
 	struct df_row_mail mail[2], was[2];
 	struct df_row_study s;
 	struct df_row_report r;
+	struct df_row_commitment asked;
 	struct df_buf receipt, signature;
 	char peer[65] = "";
 
@@ -332,6 +352,11 @@ static void rows_are_as_they_were(void **state)
 	assert_false(df_journal_upload(w->j, HEX "4", peer, &u));
 	df_journal_pull(w->j, "县医院", &pull);
 	assert_int_equal(pull.cursor, 77);
+	assert_true(df_commitment_find(w->j, DF_COMMITMENT_OF_US, "1.2.77",
+				       &asked));
+	assert_int_equal(asked.state, DF_COMMITMENT_OPEN);
+	assert_int_equal(asked.items, 3);
+	assert_int_equal(asked.open, 3);
 	memset(peer, 'a', DF_HEX_LEN);
 	assert_int_equal(df_journal_mail(w->j, peer, 0, mail, 2), 1);
 	assert_true(mail[0].seq == was[0].seq);
