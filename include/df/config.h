@@ -10,7 +10,7 @@
  * it in their first message. No room changes its configuration: a reload is a
  * new text for restarted rooms.
  *
- * Sections: [node] [receive] [study] [parcel] [spool] [line] [retry] [dimse]
+ * Sections: [node] [receive] [study] [parcel] [spool] [retention] [line] [retry] [dimse]
  * [commitment] [prepare] once each; [modality "AET"] [destination "NAME"] [peer "NAME"] as
  * often as wanted, each name once per kind.
  */
@@ -111,6 +111,10 @@ struct df_config {
 		int64_t soft_percent;	 /* of the rest, filled: alarm */
 		int64_t high_percent;	 /* urgent sources only */
 	} spool;
+	struct {
+		int64_t days; /* 0 = only when space is short */
+		bool early;   /* at the soft mark */
+	} retention;
 	struct {
 		int64_t connections;
 		int64_t max_part_bytes;

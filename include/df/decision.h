@@ -54,20 +54,21 @@ enum df_release {
  * packed; DF_E_NOTFOUND when its bytes are gone; DF_E_REFUSED when there is
  * nothing to decide.
  */
-DF_MUST_CHECK enum df_err
-df_journal_release(struct df_journal *j, struct df_spool *sp,
-		   const struct df_row_instance *r,
-		   const struct df_row_decision *d, enum df_release *how,
-		   struct df_why *why);
+DF_MUST_CHECK enum df_err df_journal_release(struct df_journal *j,
+					     struct df_spool *sp,
+					     const struct df_row_instance *r,
+					     const struct df_row_decision *d,
+					     enum df_release *how,
+					     struct df_why *why);
 /*
  * For ever; only what is quarantined. After the commit df_spool_discard takes
  * the file, when *file says so: bytes in a parcel stay until retention lets
  * go of the parcel.
  */
-DF_MUST_CHECK enum df_err
-df_journal_discard(struct df_journal *j, const struct df_row_instance *r,
-		   const struct df_row_decision *d, bool *file,
-		   struct df_why *why);
+DF_MUST_CHECK enum df_err df_journal_discard(struct df_journal *j,
+					     const struct df_row_instance *r,
+					     const struct df_row_decision *d,
+					     bool *file, struct df_why *why);
 /* At start: files that a crash left after they were discarded. */
 void df_spool_discarded_sweep(struct df_spool *sp, struct df_journal *j);
 

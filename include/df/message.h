@@ -151,7 +151,9 @@ extern "C" {
 	 * fields of FACTS */                                                  \
 	X(FACTS_PUT)                                                           \
 	X(FACTS_STORED) /* result: committed */                                \
-	X(STUDY_FACTS_RQ) /* STUDY */                                          \
+	/* STUDY [PURPOSE "released": a person sends a report on it although   \
+	 * it names another patient or order] */                               \
+	X(STUDY_FACTS_RQ)                                                      \
 	/* result STUDY [PEER: the clinic it came from] [identity fields]      \
 	 * [ID VERSION PREVIOUS: report id, version and statement digest of    \
 	 * the report last accepted for it, which a new version follows] */    \
@@ -275,7 +277,9 @@ enum df_source_kind {
  *              "report check" {statement, statement_sha256, verification}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |
- *              "queue list" | "quarantine list" | "queue hold" {ids|all|destination} |
+ *              "queue list" | "quarantine list" | "quarantine show" {id} |
+ *              "quarantine release" {id, who, reason} |
+ *              "quarantine discard" {id, who, reason} | "queue hold" {ids|all|destination} |
  *              "queue release" {ids|all|destination} | "queue retry" {id} |
  *              "report submit" {study} (fd statement)(fd cms)(fd body) |
  *              "report text" {object} > text | "report body" {object} > file |

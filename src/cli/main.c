@@ -38,6 +38,9 @@
 	X(queue_release)    \
 	X(queue_retry)      \
 	X(quarantine_list)  \
+	X(quarantine_show)  \
+	X(quarantine_release) \
+	X(quarantine_discard) \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \

@@ -142,6 +142,7 @@ void index_study_facts(struct index *x, struct df_link *from,
 {
 	struct latest latest = {0};
 	struct df_store_study study;
+	struct df_text purpose;
 	struct df_why why = {0};
 	struct df_msg reply;
 	char uid[65];
@@ -154,7 +155,8 @@ void index_study_facts(struct index *x, struct df_link *from,
 		rc = df_fail(&why, DF_E_FORMAT, "no study UID");
 	else
 		rc = df_store_study(x->store, uid, NULL, &study, &why);
-	if (rc == DF_OK)
+	/* a person may say that it is this patient's all the same */
+	if (rc == DF_OK && !df_msg_get(m, DF_M_PURPOSE, &purpose))
 		rc = reports_agree(x, &study, &why);
 	if (rc == DF_OK)
 		rc = df_store_reports(x->store, uid, keep_latest, &latest,

@@ -26,7 +26,12 @@ cJSON *study_json(struct queue *q, const struct df_row_study *s);
 void queue_status(struct ask *a);
 void queue_list(struct ask *a);
 void queue_order(struct ask *a); /* hold, release, retry */
-void quarantine_list(struct ask *a); /* quarantine.c */
+
+/* quarantine.c */
+void quarantine_list(struct ask *a);
+void quarantine_show(struct ask *a);
+void quarantine_release(struct ask *a);
+void quarantine_discard(struct ask *a);
 
 /* scrub.c */
 void scrub_put(struct queue *q, cJSON *status);

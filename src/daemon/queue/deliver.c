@@ -138,6 +138,15 @@ static void send_parcel(struct queue *q, size_t i,
 	struct df_msg m;
 	int fd = -1;
 
+	if (df_journal_parcel(q->j, row->item, &parcel) &&
+	    parcel.state == DF_PARCEL_PURGED) {
+		/* to a peer that was not configured when it was let go */
+		(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_START,
+					       0, DF_OK, NULL, 0);
+		(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_DENIED,
+					       0, DF_E_NOTFOUND, PURGED_TEXT, 0);
+		return;
+	}
 	if (!df_journal_parcel(q->j, row->item, &parcel) ||
 	    df_spool_object(&q->sp, &parcel.object, &fd, &why) != DF_OK) {
 		df_log(DF_LOG_ERROR, "parcel.unreadable", DF_F_ERR(&why));

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "df/decision.h"
 #include "df/log.h"
 #include "df/route.h"
 #include "queue.h"
@@ -172,6 +173,8 @@ void parcel_route(struct queue *q, int64_t parcel, int64_t study)
 
 void claim_check(struct queue *q, struct df_row_instance *row)
 {
+	if (row->n != 0 && df_journal_is_released(q->j, row->n))
+		return; /* a person knows better */
 	switch (df_journal_claim(q->j, row)) {
 	case DF_CLAIM_FREE:
 		break;

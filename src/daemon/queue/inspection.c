@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/decision.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/route.h"
@@ -113,6 +114,7 @@ static bool is_rival(struct inspect *in)
 	struct df_row_instance row;
 
 	return !in->again && df_journal_instance(in->q->j, in->n, &row) &&
+	       !df_journal_is_released(in->q->j, in->n) &&
 	       df_journal_instance_rival(in->q->j, &row);
 }
 
@@ -239,6 +241,11 @@ static void start(struct queue *q, int64_t n, bool again)
 void inspect_again(struct queue *q, const struct df_row_instance *row)
 {
 	start(q, row->n, true);
+}
+
+void inspect_released(struct queue *q, int64_t instance)
+{
+	start(q, instance, false);
 }
 
 void inspect_pump(struct queue *q)

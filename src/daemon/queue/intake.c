@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/decision.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "queue.h"
@@ -138,16 +139,19 @@ static bool staged_take(struct queue *q, const struct df_link *owner,
 QUEUE_HANDLER(unstage)
 {
 	struct queue *q = queue_of(room);
+	struct df_why why = {0};
 	struct df_stage st;
 	struct df_id id;
-	struct df_why why = {0};
 	enum df_err rc = df_msg_result(m, &why);
 
 	(void)fds, (void)n_fds;
 	if (rc != DF_OK)
 		df_log(DF_LOG_ERROR, "instance.unstored", DF_F_ERR(&why));
-	if (df_msg_get_id(m, DF_M_ID, &id) && staged_take(q, from, &id, &st))
-		df_stage_drop(&q->sp, &st);
+	if (!df_msg_get_id(m, DF_M_ID, &id) || !staged_take(q, from, &id, &st))
+		return;
+	df_stage_drop(&q->sp, &st);
+	if (rc == DF_E_IO) /* believed only of a file that was lent */
+		degraded_end(q, &why);
 }
 
 void intake_link_down(struct queue *q, struct df_link *link)
@@ -215,13 +219,13 @@ static enum df_err check_file(struct arrival *a, const struct df_stage *st,
 	return rc;
 }
 
-/* The bytes of another object that is held: no second one is kept. */
+/* Bytes that are held here, or were: no second copy is kept. */
 static bool is_double(struct queue *q, const struct df_envelope *env)
 {
 	struct df_row_instance old;
 
-	if (!df_journal_instance_find(q->j, "", env->sop_instance,
-				      &env->digest, &old))
+	if (!df_journal_known(q->j, &q->sp, env->sop_instance, &env->digest,
+			      &old))
 		return false;
 	df_journal_extra_add(q->j, old.n, &env->association, q->now);
 	df_log(DF_LOG_DEBUG, "instance.double",

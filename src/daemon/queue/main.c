@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "df/clock.h"
+#include "df/decision.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "promising.h"
@@ -57,6 +58,7 @@ static void pump(struct queue *q)
 	pull_pump(q);
 	report_pump(q);
 	verdict_pump(q);
+	purge_pump(q);
 	scrub_pump(q);
 	cells_pump(q);
 }
@@ -187,6 +189,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	if (rc != DF_OK)
 		return rc;
 	df_room_ready(room);
+	df_spool_discarded_sweep(&q->sp, q->j);
 	scrub_start(q);
 	tick(q);
 	facts_start(q);

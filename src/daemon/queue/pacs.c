@@ -172,7 +172,7 @@ static void start(struct queue *q, size_t i, const struct df_row_delivery *rows,
 		  size_t n, struct df_link *link)
 {
 	struct send *s = df_xcalloc(1, sizeof *s);
-	struct df_row_instance row;
+	struct df_row_instance row = {0};
 	struct df_msg m;
 
 	s->q = q;
@@ -184,10 +184,15 @@ static void start(struct queue *q, size_t i, const struct df_row_delivery *rows,
 					       DF_DELIVERY_START, 0, DF_OK,
 					       NULL, 0); /* it was due */
 		if (!df_journal_instance(q->j, rows[k].item, &row) ||
-		    row.state == DF_INSTANCE_QUARANTINED) {
+		    (row.state != DF_INSTANCE_INSPECTED &&
+		     row.state != DF_INSTANCE_PACKED)) {
+			bool purged = row.state == DF_INSTANCE_PURGED;
+
 			(void)df_journal_delivery_move(
 				q->j, rows[k].n, DF_DELIVERY_DENIED, 0,
-				DF_E_CORRUPT, "the instance is in quarantine",
+				purged ? DF_E_NOTFOUND : DF_E_CORRUPT,
+				purged ? PURGED_TEXT
+				       : "the instance is in quarantine",
 				0);
 			continue;
 		}

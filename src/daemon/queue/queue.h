@@ -32,6 +32,8 @@
 #define TICK_MS 200
 #define PACK_MAX 48        /* instances in one parcel */
 #define CEKS_KEPT 32
+#define PURGED_TEXT                                                            \
+	"its bytes were let go here: others hold it, by receipt (study show)"
 
 enum source { /* kinds of work in cells, served in turn */
 	WORK_RESTORE,
@@ -200,6 +202,10 @@ struct queue {
 	int64_t report_cursor;
 	int64_t verdict_cursor;
 	int64_t reports_woken_ms;
+	struct {
+		int64_t next_ms; /* monotonic */
+		int64_t cursor;
+	} purge;
 	struct fetch *fetches;
 	struct destination_state *pacs; /* cfg->destinations */
 	struct destination_state *peers;
@@ -311,6 +317,8 @@ void seen_release(struct seen_list *l);
 
 /* inspection.c: one raw object again, for its facts */
 void inspect_again(struct queue *q, const struct df_row_instance *row);
+/* One that a person released: judged as if it had just come. */
+void inspect_released(struct queue *q, int64_t instance);
 
 /* packing.c, verify.c */
 void pack_pump(struct queue *q);
@@ -319,6 +327,9 @@ void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
 void verify_pump(struct queue *q);
 /* A parcel that is ready, for the facts of its instances. */
 void verify_again(struct queue *q, int64_t parcel);
+
+/* purging.c */
+void purge_pump(struct queue *q);
 
 /* assemble.c */
 void assemble_pump(struct queue *q);

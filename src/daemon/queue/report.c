@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "report_bundle.h"
+#include "df/decision.h"
 #include "df/file.h"
 #include "df/hash.h"
 #include "df/log.h"
@@ -205,6 +206,8 @@ static void restored(void *ctx, struct df_reply *r)
 	}
 	df_msg_init(&m, DF_MSG_STUDY_FACTS_RQ, 0);
 	df_msg_put_str(&m, DF_M_STUDY, s->study.uid);
+	if (df_journal_is_released(s->q->j, s->row.n))
+		df_msg_put_str(&m, DF_M_PURPOSE, "released");
 	queue_call(s->q, queue_index(s->q), &m, NULL, 0, DF_MSG_NONE, CALL_MS,
 		   study_known, s);
 }

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/commitments.h"
 #include "df/hash.h"
 #include "df/receipt.h"
 #include "df/route.h"
 #include "purge_facts.h"
 
-/* --- words: what receipts name ---------------------------------------------- */
+/* --- words: what receipts name ----------------------------------------------
+ */
 
 struct word { /* this digest is held under this UID by dest */
 	char sop[DF_UID_CAP];
@@ -122,7 +124,8 @@ static void words_of(struct df_journal *j, const struct df_purge *p,
 		qsort(w->v, w->n, sizeof *w->v, word_order);
 }
 
-/* --- one instance ------------------------------------------------------------- */
+/* --- one instance
+ * ------------------------------------------------------------- */
 
 static int32_t peer_of(const struct df_config *cfg, const char *name)
 {
@@ -173,10 +176,11 @@ static void weigh(struct df_journal *j, const struct df_purge *p,
 		  const struct df_row_study *s, const struct words *w,
 		  struct purge_row *r)
 {
-	if (r->state != DF_INSTANCE_INSPECTED &&
-	    r->state != DF_INSTANCE_PACKED)
+	if (r->state != DF_INSTANCE_INSPECTED && r->state != DF_INSTANCE_PACKED)
 		return;
 	weigh_deliveries(j, p, w, r);
+	/* a word to a modality that rests on these bytes */
+	r->promised = s->peer[0] == '\0' && df_commitment_promised(j, r->sop);
 	if (s->peer[0] != '\0' && !words_have(w, r, OURS))
 		r->unreceipted = true;
 	/* still to be packed for a peer */
@@ -184,7 +188,8 @@ static void weigh(struct df_journal *j, const struct df_purge *p,
 		r->unsent = true;
 }
 
-/* --- the study ------------------------------------------------------------------ */
+/* --- the study
+ * ------------------------------------------------------------------ */
 
 static void read_rows(struct df_journal *j, struct purge_study *ps)
 {
@@ -203,13 +208,13 @@ static void read_rows(struct df_journal *j, struct purge_study *ps)
 			ps->v = df_xrealloc(ps->v, ps->cap * sizeof *ps->v);
 		}
 		r = &ps->v[ps->n++];
-		*r = (struct purge_row){.n = COL(st, 0),
-					.in_parcel = COL(st, 2) != 0,
-					.parcel = COL(st, 3),
-					.state = (enum df_instance_state)COL(
-						st, 4),
-					.indexed = COL(st, 7) != 0,
-					.report = COL(st, 8) != 0};
+		*r = (struct purge_row){
+			.n = COL(st, 0),
+			.in_parcel = COL(st, 2) != 0,
+			.parcel = COL(st, 3),
+			.state = (enum df_instance_state)COL(st, 4),
+			.indexed = COL(st, 7) != 0,
+			.report = COL(st, 8) != 0};
 		df_col_id(st, 1, &r->object);
 		df_col_text(st, 5, r->sop, sizeof r->sop);
 		df_col_digest(st, 6, &r->digest);
@@ -271,8 +276,8 @@ size_t df_purge_object(struct df_journal *j, const struct df_purge *p,
 		.confirmed_ms = ps->retained.confirmed_ms,
 		.now_ms = p->now_ms,
 	};
-	for (i = at; i < ps->n &&
-		     strcmp(ps->v[i].object.s, ps->v[at].object.s) == 0;
+	for (i = at;
+	     i < ps->n && strcmp(ps->v[i].object.s, ps->v[at].object.s) == 0;
 	     i++) {
 		const struct purge_row *r = &ps->v[i];
 
@@ -287,6 +292,7 @@ size_t df_purge_object(struct df_journal *j, const struct df_purge *p,
 		f->unsent += r->unsent;
 		f->unreceipted += r->unreceipted;
 		f->unheld += r->unheld;
+		f->promised += r->promised;
 		waiting += r->unsent || r->unreceipted || r->unheld;
 	}
 	f->aside += strangers_in(j, &ps->v[at].object, ps->study.n);

@@ -19,6 +19,7 @@ struct purge_row { /* an instance whose bytes are here */
 	bool unsent;
 	bool unreceipted;
 	bool unheld;
+	bool promised;
 };
 
 struct purge_study {

@@ -44,7 +44,8 @@ static uint64_t bytes_of(struct df_journal *j, const struct df_id *object)
 	return bytes;
 }
 
-/* --- since when --------------------------------------------------------------- */
+/* --- since when
+ * --------------------------------------------------------------- */
 
 /* Quick: somebody who is configured has not confirmed something. */
 static bool is_waiting(struct df_journal *j, const struct df_purge *p,
@@ -68,9 +69,8 @@ static bool is_waiting(struct df_journal *j, const struct df_purge *p,
 		waits = COL(st, 0) == DF_DELIVER_PARCEL
 				? df_config_peer(p->cfg, df_text_of(dest)) !=
 					  NULL
-				: df_config_destination(p->cfg,
-							df_text_of(dest)) !=
-					  NULL;
+				: df_config_destination(
+					  p->cfg, df_text_of(dest)) != NULL;
 	}
 	df_sql_done(st);
 	return waits;
@@ -137,25 +137,25 @@ void df_journal_releasable(struct df_journal *j, struct df_releasable *r)
 
 	*r = (struct df_releasable){0};
 	if (df_sql_row(j, st))
-		*r = (struct df_releasable){(uint64_t)COL(st, 0),
-					    (uint64_t)COL(st, 1),
-					    (uint64_t)COL(st, 2),
-					    (uint64_t)COL(st, 3)};
+		*r = (struct df_releasable){
+			(uint64_t)COL(st, 0), (uint64_t)COL(st, 1),
+			(uint64_t)COL(st, 2), (uint64_t)COL(st, 3)};
 	df_sql_done(st);
 }
 
-/* --- letting go ------------------------------------------------------------------ */
+/* --- letting go
+ * ------------------------------------------------------------------ */
 
 static int64_t longest(struct df_journal *j, const struct df_purge *p)
 {
 	const struct df_retention *policy = &p->policy;
 	int64_t until = policy->keep_ms > 0 ? p->now_ms - policy->keep_ms : 0;
-	sqlite3_stmt *st = df_sql(j,
-				  "SELECT study FROM retained WHERE"
-				  " confirmed > 0 AND confirmed <= ?"
-				  " ORDER BY confirmed, study LIMIT 1",
-				  "i",
-				  policy->short_of_space ? INT64_MAX : until);
+	sqlite3_stmt *st =
+		df_sql(j,
+		       "SELECT study FROM retained WHERE"
+		       " confirmed > 0 AND confirmed <= ?"
+		       " ORDER BY confirmed, study LIMIT 1",
+		       "i", policy->short_of_space ? INT64_MAX : until);
 	int64_t study = df_sql_row(j, st) ? COL(st, 0) : 0;
 
 	df_sql_done(st);

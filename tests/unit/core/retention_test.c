@@ -26,9 +26,8 @@ static bool may_go(const struct df_retention_facts *f,
 
 	if (f->instances < 1 || f->study_open)
 		return false;
-	if (f->aside + f->unindexed + f->reports + f->unsent +
-		    f->unreceipted + f->unheld + f->promised +
-		    f->study_waiting !=
+	if (f->aside + f->unindexed + f->reports + f->unsent + f->unreceipted +
+		    f->unheld + f->promised + f->study_waiting !=
 	    0)
 		return false;
 	return p->short_of_space || old;
@@ -67,9 +66,10 @@ static void facts(struct df_retention_facts *f, struct df_retention *p)
 		.promised = few(),
 		.study_open = chance(12) == 0,
 		.study_waiting = few(),
-		.confirmed_ms = chance(8) == 0 ? 0
-					       : now - (int64_t)chance(60) * DAY +
-							 10 * DAY,
+		.confirmed_ms =
+			chance(8) == 0
+				? 0
+				: now - (int64_t)chance(60) * DAY + 10 * DAY,
 		.now_ms = now,
 	};
 }
@@ -120,9 +120,8 @@ static void each_condition_is_missed(void **state)
 static void the_reason_is_named(void **state)
 {
 	struct df_retention p = {30 * DAY, false};
-	struct df_retention_facts f = {.instances = 1,
-				       .confirmed_ms = 1,
-				       .now_ms = 30 * DAY};
+	struct df_retention_facts f = {
+		.instances = 1, .confirmed_ms = 1, .now_ms = 30 * DAY};
 
 	(void)state;
 	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_YOUNG);

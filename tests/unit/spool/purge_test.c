@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "df/commitments.h"
 #include "df/hash.h"
 #include "df/purge.h"
 #include "df/receipt.h"
@@ -33,7 +34,7 @@
 enum word { NO_ROW, WAITS, CONFIRMS };
 
 struct truth { /* of an instance */
-	bool in_use, indexed, report;
+	bool in_use, indexed, report, promised;
 	enum word pacs[PACS];
 	bool named[PEERS]; /* by a receipt of that peer, with its digest */
 	bool ours_named;
@@ -85,7 +86,8 @@ static bool mostly(void)
 	return chance(30) != 0;
 }
 
-/* --- the oracle ------------------------------------------------------------ */
+/* --- the oracle ------------------------------------------------------------
+ */
 
 static bool is_held(const struct world *w, const struct study *s,
 		    const struct object *o, const struct truth *t)
@@ -127,7 +129,8 @@ static bool but_for_age(const struct world *w, const struct study *s,
 	if (o->gone || s->open || !all_held(w, s))
 		return false;
 	for (size_t k = 0; k < o->n; k++)
-		if (!o->in[k].in_use || !o->in[k].indexed || o->in[k].report)
+		if (!o->in[k].in_use || !o->in[k].indexed || o->in[k].report ||
+		    o->in[k].promised)
 			return false;
 	return true;
 }
@@ -140,7 +143,8 @@ static bool may_go(const struct world *w, const struct study *s,
 		(s->since_ms > 0 && w->now - s->since_ms >= 30 * DAY));
 }
 
-/* --- drawing the truth ------------------------------------------------------- */
+/* --- drawing the truth -------------------------------------------------------
+ */
 
 static void digest_draw(struct df_digest *d)
 {
@@ -166,6 +170,7 @@ static void draw_object(const struct world *w, struct study *s, size_t at)
 		t->in_use = mostly();
 		t->indexed = mostly();
 		t->report = !mostly();
+		t->promised = !s->taken && !mostly();
 		for (size_t i = 0; i < PACS; i++)
 			t->pacs[i] = mostly()	 ? CONFIRMS
 				     : chance(2) ? WAITS
@@ -173,7 +178,8 @@ static void draw_object(const struct world *w, struct study *s, size_t at)
 	}
 }
 
-/* --- from truth to rows ------------------------------------------------------ */
+/* --- from truth to rows ------------------------------------------------------
+ */
 
 static void delivery(struct world *w, struct study *s,
 		     enum df_delivery_kind kind, int64_t item, const char *dest,
@@ -206,6 +212,21 @@ static void delivery(struct world *w, struct study *s,
 	}
 }
 
+/* A modality asked for storage commitment and has no answer. */
+static void promise(struct world *w, const struct truth *t)
+{
+	struct df_row_commitment c = {.side = DF_COMMITMENT_OF_US,
+				      .state = DF_COMMITMENT_OPEN,
+				      .asked_ms = w->now};
+	struct df_reference one = {.sop_class = "1.2.840.1"};
+	struct df_references refs = {&one, 1};
+
+	df_str_fmt(one.sop_instance, sizeof one.sop_instance, "%s", t->sop);
+	df_str_fmt(c.uid, sizeof c.uid, "%s.9", t->sop);
+	df_str_fmt(c.who, sizeof c.who, "CT");
+	(void)df_commitment_add(w->j, &c, &refs, NULL);
+}
+
 static void put_instance(struct world *w, struct study *s, struct object *o,
 			 size_t k, int64_t parcel)
 {
@@ -232,6 +253,8 @@ static void put_instance(struct world *w, struct study *s, struct object *o,
 	for (size_t i = 0; i < PACS; i++)
 		delivery(w, s, DF_DELIVER_INSTANCE, n, w->pacs[i].name,
 			 t->pacs[i]);
+	if (t->promised)
+		promise(w, t);
 	/* one that is no longer configured: nobody's word is asked */
 	delivery(w, s, DF_DELIVER_INSTANCE, n, "gone", WAITS);
 }
@@ -241,8 +264,8 @@ static void put_object(struct world *w, struct study *s, size_t at)
 	struct object *o = &s->o[at];
 	struct df_row_parcel p = {.object = o->id,
 				  .study = s->n,
-				  .direction = s->taken ? DF_ENV_TAKEN
-							: DF_ENV_MADE,
+				  .direction =
+					  s->taken ? DF_ENV_TAKEN : DF_ENV_MADE,
 				  .epoch = 1,
 				  .sequence = at + 1,
 				  .state = DF_PARCEL_READY};
@@ -302,9 +325,8 @@ static void write_paper(struct paper *p, struct study *s, const char *node,
 				in.digest.b[31] ^= 1;
 				names[i][k] = false;
 			}
-			assert_int_equal(df_manifest_add_instance(&m, &in,
-								  NULL),
-					 DF_OK);
+			assert_int_equal(
+				df_manifest_add_instance(&m, &in, NULL), DF_OK);
 		}
 	df_buf_init(&p->text, DF_MANIFEST_BYTES_MAX);
 	df_buf_init(&p->receipt, DF_RECEIPT_BYTES_MAX);
@@ -364,9 +386,8 @@ static void receipts(struct world *w, struct study *s, int dest)
 		bool names[OBJECTS][PER_OBJECT] = {{0}}, counts;
 		struct paper p = {0};
 
-		write_paper(&p, s,
-			    dest < 0 ? ours : w->peers[dest].fingerprint, v,
-			    names);
+		write_paper(&p, s, dest < 0 ? ours : w->peers[dest].fingerprint,
+			    v, names);
 		counts = p.honest;
 		if (dest < 0) {
 			df_journal_held_add(w->j, s->n, v, &p.digest,
@@ -375,15 +396,16 @@ static void receipts(struct world *w, struct study *s, int dest)
 		} else {
 			struct df_row_manifest row = {.study = s->n,
 						      .version = v,
-						      .digest = p.digest}, now;
+						      .digest = p.digest},
+					       now;
 			bool waits = !mostly();
 
 			df_str_fmt(row.dest, sizeof row.dest, "%s",
 				   w->peers[dest].name);
 			df_journal_manifest_add(w->j, &row, text_of(&p.text),
 						none);
-			assert_int_equal(
-				find_manifest(w, s->n, v, dest, &now), 1);
+			assert_int_equal(find_manifest(w, s->n, v, dest, &now),
+					 1);
 			if (!waits)
 				df_journal_manifest_receipt(
 					w->j, &now, text_of(&p.receipt), none);
@@ -429,7 +451,8 @@ static void put_study(struct world *w, size_t at)
 		df_journal_study_close(w->j, s->n, "quiet", w->now);
 }
 
-/* --- time passes ---------------------------------------------------------------- */
+/* --- time passes
+ * ---------------------------------------------------------------- */
 
 static void gone(void *ctx, const struct df_id *id)
 {
@@ -449,7 +472,6 @@ static void gone(void *ctx, const struct df_id *id)
 	w->wrong++; /* what is that? */
 }
 
-
 static void commit(struct world *w)
 {
 	struct df_why why = {0};
@@ -468,8 +490,8 @@ static struct study *study_of(struct world *w, int64_t n)
 
 static void purge_all(struct world *w, df_retention_fn *judge)
 {
-	struct df_purge p = {&w->cfg, {30 * DAY, w->short_of_space}, w->now,
-			     judge};
+	struct df_purge p = {
+		&w->cfg, {30 * DAY, w->short_of_space}, w->now, judge};
 	struct df_purged out;
 	int64_t cursor = 0;
 
@@ -504,6 +526,7 @@ static void something_happens(struct world *w)
 	struct study *s = &w->s[chance(w->n)];
 	struct df_row_study row;
 
+	w->now++;
 	if (s->taken)
 		return;
 	if (s->open) {
@@ -527,8 +550,8 @@ static void world_open(struct world *w, size_t peers, size_t pacs, size_t n)
 	df_str_fmt(path, sizeof path, "%s/state.db", w->dir);
 	assert_int_equal(df_journal_open(&w->j, path, NULL), DF_OK);
 	for (size_t i = 0; i < PEERS; i++) {
-		df_str_fmt(w->peers[i].name, sizeof w->peers[i].name,
-			   "peer%zu", i);
+		df_str_fmt(w->peers[i].name, sizeof w->peers[i].name, "peer%zu",
+			   i);
 		memset(w->peers[i].fingerprint, "12"[i], 64);
 	}
 	for (size_t i = 0; i < PACS; i++)
@@ -618,15 +641,15 @@ static void nobody_holds_it(void **state)
 }
 
 /* The judge without one of its facts. */
-#define WITHOUT(field)                                                         \
-	static enum df_keep without_##field(                                   \
-		const struct df_retention_facts *f,                            \
-		const struct df_retention *p)                                  \
-	{                                                                      \
-		struct df_retention_facts less = *f;                           \
-                                                                               \
-		less.field = 0;                                                \
-		return df_retention_judge(&less, p);                           \
+#define WITHOUT(field)                               \
+	static enum df_keep without_##field(         \
+		const struct df_retention_facts *f,  \
+		const struct df_retention *p)        \
+	{                                            \
+		struct df_retention_facts less = *f; \
+                                                     \
+		less.field = 0;                      \
+		return df_retention_judge(&less, p); \
 	}
 WITHOUT(aside)
 WITHOUT(unindexed)
@@ -634,6 +657,7 @@ WITHOUT(reports)
 WITHOUT(unsent)
 WITHOUT(unreceipted)
 WITHOUT(unheld)
+WITHOUT(promised)
 WITHOUT(study_open)
 WITHOUT(study_waiting)
 
@@ -648,9 +672,10 @@ static enum df_keep without_age(const struct df_retention_facts *f,
 static void each_fact_is_missed(void **state)
 {
 	static df_retention_fn *const judges[] = {
-		without_aside,	     without_unindexed, without_reports,
-		without_unsent,	     without_unreceipted, without_unheld,
-		without_study_open,  without_study_waiting, without_age,
+		without_aside,	  without_unindexed,   without_reports,
+		without_unsent,	  without_unreceipted, without_unheld,
+		without_promised, without_study_open,  without_study_waiting,
+		without_age,
 	};
 
 	(void)state;
@@ -667,7 +692,7 @@ static void each_fact_is_missed(void **state)
 				(void)!freopen("/dev/null", "w", stderr);
 			seed = 99 + i;
 			for (int k = 0; k < 4 && a.wrong == 0; k++)
-				live(k % 2, 1 + k / 2, 300, judges[i], &a);
+				live(k % 2, 1 + k / 2, 600, judges[i], &a);
 			_exit(a.wrong == 0 ? 0 : MISSED);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
