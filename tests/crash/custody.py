@@ -7,6 +7,7 @@ program that is under test is not asked.
 A ledger is a text file, one line an event, of a party outside of the node:
     sent UID SHA256 NS      a modality is about to send this data set
     ack UID SHA256 NS       it was answered 0x0000 (time in ns)
+    asked UID - NS          storage commitment: this transaction was taken on
 and of a PACS, as tests/lib/pacs.py writes it:
     UID SHA256 STATUS       a C-STORE came whole and was answered with STATUS
 """
@@ -25,6 +26,8 @@ import objects
 
 PACKED, QUARANTINED = 2, 3
 CONFIRMED, REFUSED, STATES = 5, 6, 9
+TABLES = ("objects", "instances", "parcels", "deliveries", "manifests", "held",
+          "uploads", "studies", "commitments")
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
@@ -51,10 +54,18 @@ def modality_ledger(path):
     with open(path, encoding="ascii") as f:
         for line in f:
             word, uid, digest, _ = line.split(" ")
+            if word == "asked":
+                continue
             sent.add((uid, digest))
             if word == "ack":
                 acks.add((uid, digest))
     return sent, acks
+
+
+def asked_ledger(path):
+    """The transactions of storage commitment that were taken on."""
+    with open(path, encoding="ascii") as f:
+        return {line.split(" ")[1] for line in f if line.startswith("asked ")}
 
 
 def pacs_ledger(path):
@@ -157,14 +168,12 @@ class Node:
             try:
                 self.integrity = db.execute(
                     "PRAGMA integrity_check").fetchone()[0]
-                for table in ("objects", "instances", "parcels", "deliveries",
-                              "manifests", "held", "uploads", "studies"):
+                for table in TABLES:
                     self.rows[table] = db.execute(
                         f"SELECT * FROM {table}").fetchall()
             except sqlite3.DatabaseError as e:
                 self.integrity = str(e)
-                for table in ("objects", "instances", "parcels", "deliveries",
-                              "manifests", "held", "uploads", "studies"):
+                for table in TABLES:
                     self.rows.setdefault(table, [])
             db.close()
 
@@ -357,6 +366,14 @@ def rule_pacs(taken, sent, acks, settled, report):
             report.no("lost", f"acknowledged {key[0]} is not at the PACS")
     report.seen["at the PACS"] += len(taken)
     report.seen["repetitions on the wire"] += sum(taken.values()) - len(taken)
+
+
+def rule_asked(node, asked, report):
+    """A transaction that was taken on is not forgotten."""
+    known = {r["uid"] for r in node.rows["commitments"]}
+    for transaction in asked - known:
+        report.no("lost", f"storage commitment {transaction}")
+    report.seen["asked"] += len(asked)
 
 
 def rule_confirmed(node, taken, report):

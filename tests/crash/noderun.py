@@ -10,6 +10,7 @@ QUIET = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 # small disks, and no waiting
 SETTINGS = (("spool", "reserve", "1 MiB"), ("spool", "reserve-percent", "0"),
             ("parcel", "size", "256 KiB"), ("parcel", "wait", "200"),
+            ("study", "quiet", "1"),
             ("retry", "min", "1"), ("retry", "max", "1"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 SET_KEY = os.path.join(os.path.dirname(HERE), "lib", "set_key.py")

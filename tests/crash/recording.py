@@ -10,6 +10,7 @@ import random
 import shutil
 import threading
 import time
+import zlib
 
 import custody
 import mounts
@@ -41,6 +42,9 @@ class Disk:
     def ack(self, uid, digest):
         self.disk.mark(f"ack {uid} {digest} 0\n")
 
+    def asked(self, transaction):
+        self.disk.mark(f"asked {transaction} - 0\n")
+
     def end(self):
         self.node.kill()
         self.disk.close()
@@ -55,22 +59,43 @@ def wait_for(condition, seconds=60):
         time.sleep(0.02)
 
 
-def load(ack, images, seed, studies=3):
-    """Two modalities side by side; a few large images among the small."""
-    def one(part):
-        rng = random.Random(f"{seed}/{part}")
-        client = sender.Sender(PORT, ack)
-        for number in range(part, images, 2):
-            study = f"{seed}-{number * studies // images}-{part}"
+class Load:
+    """Two modalities side by side; a few large images among the small, and
+    storage commitment is asked for what was sent. Answers go to `ack` and
+    `asked`, which have come when these are called."""
+
+    def __init__(self, images, seed, ack, asked=None):
+        self.images, self.seed, self.ack, self.on_asked = images, seed, ack, asked
+        self.threads = [threading.Thread(target=self.modality, args=(p,))
+                        for p in (0, 1)]
+        for t in self.threads:
+            t.start()
+
+    def modality(self, part):
+        rng = random.Random(f"{self.seed}/{part}")
+        sent = []
+        client = sender.Sender(PORT, lambda uid, digest: (
+            sent.append(uid), self.ack(uid, digest)))
+        for number in range(part, self.images, 2):
+            study = f"{self.seed}-{number * 3 // self.images}-{part}"
             client.send_surely(study, number, int(rng.random() < 0.06))
+            if self.on_asked and len(sent) == 8:
+                self.ask(f"1.2.3.{part}.{number}.{zlib.crc32(study.encode())}",
+                         [(client.templates[0].sop_class, u) for u in sent])
+                sent.clear()
             if rng.random() < 0.1:
                 time.sleep(rng.random() * 0.05)
         client.close()
 
-    threads = [threading.Thread(target=one, args=(p,)) for p in (0, 1)]
-    for t in threads:
-        t.start()
-    return threads
+    def ask(self, transaction, references):
+        asker = sender.Asker(PORT)
+        if asker.ask(transaction, references) == 0:
+            self.on_asked(transaction)
+        asker.close()
+
+    def wait(self):
+        for t in self.threads:
+            t.join()
 
 
 def send_all(node):
@@ -88,9 +113,8 @@ def clinic(work, fs, binaries, seed, images=160, env=None, restart=True):
         if part > 0:
             disk.node.kill()
             disk.node.start(env=env)
-        for t in load(disk.ack, images // (2 if restart else 1),
-                      f"{seed}-{part}"):
-            t.join()
+        Load(images // (2 if restart else 1), f"{seed}-{part}", disk.ack,
+             disk.asked).wait()
     if restart:
         send_all(disk.node)
         time.sleep(0.4)  # the parcels of the last study are being made
@@ -126,9 +150,7 @@ def pair(work, fs, binaries, seed, images=80):
         if part > 0:
             disk.node.kill()
             disk.node.start()
-        threads = load(lambda *_: None, images // 2, f"{seed}-{part}")
-        for t in threads:
-            t.join()
+        Load(images // 2, f"{seed}-{part}", lambda *_: None).wait()
         send_all(clinic_node)
         wait_for(lambda: promises() >= (part + 1) * (images // 2))
     clinic_node.kill()
