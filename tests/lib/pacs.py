@@ -26,6 +26,7 @@ for text in sys.argv[3:]:
     rules.append((ABORT if status == "abort" else int(status, 16), kind, value))
 lock = threading.Lock()
 came = 0
+COMMITMENT = b"1.2.840.10008.1.20.1"
 
 
 def status_of(uid):
@@ -67,13 +68,16 @@ def item(kind, body):
 
 
 def accept(request):
-    """Every presentation context, with the first transfer syntax of each."""
+    """Every presentation context, with the first transfer syntax of each; but
+    no storage commitment, which this one does not do."""
     out = request[:4] + request[4:68] + item(0x10, b"1.2.840.10008.3.1.1.1")
     for kind, body in items(request[68:]):
         if kind != 0x20:
             continue
         syntax = [v for k, v in items(body[4:]) if k == 0x40][0]
-        out += item(0x21, bytes([body[0], 0, 0, 0]) + item(0x40, syntax))
+        about = [v for k, v in items(body[4:]) if k == 0x30][0]
+        no = 3 if about.rstrip(b"\0") == COMMITMENT else 0
+        out += item(0x21, bytes([body[0], 0, no, 0]) + item(0x40, syntax))
     user = item(0x51, struct.pack(">I", 65536)) + item(0x52, b"1.2.3.4")
     return pdu(2, out + item(0x50, user))
 
