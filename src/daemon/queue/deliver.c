@@ -24,6 +24,7 @@ struct parcel_job {
 	int64_t delivery;
 	int64_t since_ms;
 	uint64_t bytes;
+	struct df_id object;
 };
 
 struct manifest_job {
@@ -124,6 +125,7 @@ static void parcel_done(void *ctx, struct df_reply *r)
 					       DF_DELIVERY_DENIED, 0, r->err,
 					       r->why.text, 0);
 		df_log(DF_LOG_ERROR, "parcel.refused", DF_F_ERR(&r->why));
+		object_doubt(q, &p->object, DF_E_CORRUPT);
 		break;
 	}
 	free(p);
@@ -160,7 +162,8 @@ static void send_parcel(struct queue *q, size_t i,
 	(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_START, 0,
 				       DF_OK, NULL, 0); /* it was due */
 	p = df_xmalloc(sizeof *p);
-	*p = (struct parcel_job){q, i, row->n, row->since_ms, parcel.dfenv_len};
+	*p = (struct parcel_job){
+		q, i, row->n, row->since_ms, parcel.dfenv_len, parcel.object};
 	q->peers[i].under_way++;
 	df_line_begin(&q->peers[i].line, df_clock_mono_ms());
 	df_msg_init(&m, DF_MSG_PARCEL_SEND, 0);

@@ -118,6 +118,14 @@ static bool is_rival(struct inspect *in)
 	       df_journal_instance_rival(in->q->j, &row);
 }
 
+static void doubt(struct inspect *in, enum df_err rc)
+{
+	struct df_row_instance row;
+
+	if (df_journal_instance(in->q->j, in->n, &row))
+		object_doubt(in->q, &row.object, rc);
+}
+
 static void retry(struct inspect *in)
 {
 	seen_release(&in->seen);
@@ -147,6 +155,7 @@ static void done(void *ctx, struct df_reply *r)
 		return;
 	} else {
 		quarantine(in, r->why.text);
+		doubt(in, r->err);
 	}
 	over(in);
 }

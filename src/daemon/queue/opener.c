@@ -33,6 +33,8 @@ void opened_put(struct df_msg *m, const struct opened *o)
 
 static void finish(struct opening *op, enum df_err rc, const struct df_why *why)
 {
+	if (op->id.s[0] != '\0')
+		object_doubt(op->q, &op->id, rc);
 	op->fn(op->ctx, rc, why, &op->o);
 	df_fd_close(&op->o.fd);
 	explicit_bzero(op->o.cek, sizeof op->o.cek);

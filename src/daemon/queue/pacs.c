@@ -242,6 +242,7 @@ static void fetch_end(struct fetch *f, enum df_err rc, const struct df_why *why,
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
+	object_doubt(f->q, &f->row.object, rc);
 	df_msg_init(&m, DF_MSG_FETCHED, f->tag);
 	if (rc == DF_OK && r->n_fds != 1)
 		rc = DF_E_BUG;

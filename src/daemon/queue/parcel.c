@@ -212,6 +212,7 @@ static void failed(struct pack *p, const struct df_reply *r)
 	if (df_err_fate(r->err) != DF_FATE_RETRY &&
 	    df_msg_get_u64(r->msg, DF_M_FAILED, &i) && i < p->n) {
 		give_up(p, (size_t)i, r->why.text);
+		object_doubt(p->q, &p->src[i].row.object, r->err);
 		pack_over(p, false);
 		return;
 	}

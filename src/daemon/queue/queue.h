@@ -205,6 +205,7 @@ struct queue {
 	struct {
 		int64_t next_ms; /* monotonic */
 		int64_t cursor;
+		uint64_t rounds; /* since start: all studies looked at */
 	} purge;
 	struct fetch *fetches;
 	struct destination_state *pacs; /* cfg->destinations */
@@ -258,8 +259,9 @@ void scrub_pump(struct queue *q);
 /* Reads an object as the disk gives it back; answers later. */
 void object_reread(struct queue *q, const struct df_id *id, scrubbed_fn *fn,
 		   void *ctx);
-/* Somebody could not use it: it is read, and set aside when it is damaged. */
-void object_suspect(struct queue *q, const struct df_id *id);
+/* Somebody could not use it, and rc says that its bytes may be the cause: it
+ * is read, and set aside when it is damaged. */
+void object_doubt(struct queue *q, const struct df_id *id, enum df_err rc);
 /* It is damaged: out of use, and said aloud. */
 void object_condemn(struct queue *q, const struct df_id *id,
 		    const struct df_why *what);

@@ -174,6 +174,7 @@ void object_condemn(struct queue *q, const struct df_id *id,
 }
 
 struct suspect {
+	struct suspect *next;
 	struct queue *q;
 	struct df_id id;
 };
@@ -182,18 +183,29 @@ static void suspect_read(void *ctx, enum df_err err, const struct df_why *why,
 			 uint64_t bytes)
 {
 	struct suspect *s = ctx;
+	struct suspect **at = &s->q->scrub.suspects;
 
 	(void)bytes; /* one more or less */
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 	if (err == DF_E_CORRUPT)
 		object_condemn(s->q, &s->id, why);
 	free(s);
 }
 
-void object_suspect(struct queue *q, const struct df_id *id)
+void object_doubt(struct queue *q, const struct df_id *id, enum df_err rc)
 {
-	struct suspect *s = df_xcalloc(1, sizeof *s);
+	struct suspect *s;
 
-	*s = (struct suspect){q, *id};
+	if (rc == DF_OK || rc == DF_E_NOTFOUND || df_err_fate(rc) == DF_FATE_RETRY)
+		return;
+	for (s = q->scrub.suspects; s != NULL; s = s->next)
+		if (strcmp(s->id.s, id->s) == 0)
+			return; /* many read it at the same time */
+	s = df_xcalloc(1, sizeof *s);
+	*s = (struct suspect){q->scrub.suspects, q, *id};
+	q->scrub.suspects = s;
 	object_reread(q, id, suspect_read, s);
 }
 

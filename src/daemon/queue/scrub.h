@@ -8,6 +8,7 @@ struct scrub {
 	struct df_scrub state; /* as in the journal, or a little ahead */
 	uint64_t total;	       /* objects, counted once an hour */
 	struct df_id id;       /* is being read */
+	struct suspect *suspects;
 	bool busy;
 	bool fast; /* a person asked for this round: no pauses */
 	int64_t since_ms; /* monotonic: this object, or the last one */

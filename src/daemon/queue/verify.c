@@ -47,8 +47,10 @@ static void bad(struct verify *v, const char *reason)
 	(void)df_fail(&why, DF_E_CORRUPT, "%s", reason);
 	df_log(DF_LOG_ERROR, "parcel.bad", DF_F_WORD("parcel", v->p.hex),
 	       DF_F_ERR(&why));
-	if (v->again)
-		return; /* it was good once: a person must look */
+	if (v->again) { /* it was good once */
+		object_doubt(q, &v->p.object, DF_E_CORRUPT);
+		return;
+	}
 	df_journal_parcel_state(q->j, v->p.n, DF_PARCEL_BAD);
 	df_journal_parcel_undo(q->j, v->p.n);
 	df_journal_study_epoch(q->j, v->p.study);

@@ -143,6 +143,7 @@ enum df_err df_spool_condemn(struct df_spool *sp, struct df_journal *j,
 	df_sql_run(j, "UPDATE reports SET stored = 1, verdict = 2"
 		      " WHERE object = ?",
 		   "t", id->s);
+	df_sql_run(j, "DELETE FROM mail WHERE object = ?", "t", id->s);
 	df_journal_object_drop(j, id);
 	return DF_OK;
 }
