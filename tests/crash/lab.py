@@ -20,6 +20,10 @@ LIB = SOURCE + "/tests/lib"
 FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None  # memory, not disk
 
 
+if not os.path.exists(BIN + "/df-queue"):
+    sys.exit(f"no programs in {BIN}: build first, or set DF_BIN")
+
+
 class Trouble(Exception):
     """The node did not do by itself what it must."""
 
