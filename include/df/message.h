@@ -193,7 +193,8 @@ extern "C" {
 	 * storage commitment] */                                              \
 	X(RESULT)                                                              \
 	/* queue > deliver_dimse: DESTINATION TRANSACTION (fd list): does it   \
-	 * commit to them? > JOB_DONE: result [STATUS of the N-ACTION];        \
+	 * commit to them? > JOB_DONE: result [STATUS of the N-ACTION]         \
+	 * [COMMITMENT 1: it was there, and left when it was asked];           \
 	 * UNSUPPORTED: the PACS does not offer it */                          \
 	X(COMMITMENT_ASK)                                                      \
 	/* queue > deliver_dimse (the one of no destination): CALLED (the      \

@@ -11,7 +11,7 @@
 #define HEARS_MS 30000 /* the association is kept so long for the answer */
 
 static void done(struct deliver *d, const struct df_msg *m, enum df_err err,
-		 uint16_t status, const struct df_why *why)
+		 uint16_t status, bool broke, const struct df_why *why)
 {
 	struct df_msg out;
 
@@ -19,6 +19,8 @@ static void done(struct deliver *d, const struct df_msg *m, enum df_err err,
 	df_msg_put_result(&out, err, why);
 	if (err == DF_OK)
 		df_msg_put_u64(&out, DF_M_STATUS, status);
+	if (broke)
+		df_msg_put_u64(&out, DF_M_COMMITMENT, 1);
 	/* a lost queue shows at the next wait */
 	(void)df_room_send(deliver_queue(d), &out, NULL, 0);
 }
@@ -40,6 +42,7 @@ void ask_run(struct deliver *d, const struct df_msg *m, int list)
 	struct df_why why = {0};
 	struct job job = {.tag = m->tag};
 	uint16_t status = 0;
+	bool broke = false;
 	enum df_err rc = take(m, list, &c, &why);
 
 	if (rc == DF_OK) {
@@ -50,11 +53,12 @@ void ask_run(struct deliver *d, const struct df_msg *m, int list)
 		/* it may be heard before the response is */
 		d->hears_until_ms = df_clock_mono_ms() + HEARS_MS;
 		rc = df_dimse_ask(d->open, &c, &status, &why);
-		if (rc != DF_OK && rc != DF_E_UNSUPPORTED)
+		broke = rc != DF_OK && rc != DF_E_UNSUPPORTED;
+		if (broke)
 			association_end(d, true);
 	}
 	df_commitment_release(&c);
-	done(d, m, rc, status, &why);
+	done(d, m, rc, status, broke, &why);
 }
 
 static const struct df_modality *modality_find(struct deliver *d,
@@ -118,5 +122,5 @@ void report_run(struct deliver *d, const struct df_msg *m, int list)
 	       DF_F_NUM("instances", c.refs.n), DF_F_NUM("status", status),
 	       DF_F_ERR(&why));
 	df_commitment_release(&c);
-	done(d, m, rc, status, &why);
+	done(d, m, rc, status, false, &why);
 }

@@ -14,6 +14,7 @@
 
 #define ASK_MAX 1000 /* instances of one transaction */
 #define DENIALS_MAX 3
+#define BREAKS_MAX 3
 #define SILENCES_MAX 6 /* the deadline doubles no further */
 #define STATUS_PROCESSING_FAILURE 0x0110
 #define STATUS_INVALID_ARGUMENT 0x0115
@@ -38,27 +39,52 @@ static void end(struct queue *q, const struct df_row_commitment *c,
 }
 
 /* The PACS does not do it: its Success to C-STORE is all the word there is. */
-static void no_question(struct queue *q, size_t dest)
+static void no_question(struct queue *q, size_t dest, const char *remark)
 {
 	uint64_t n = df_commitment_waive(q->j, q->pacs[dest].name);
 
+	df_str_fmt(q->pacs[dest].remark, sizeof q->pacs[dest].remark, "%s",
+		   remark);
 	if (n > 0)
 		df_log(DF_LOG_INFO, "commitment.not.offered",
 		       DF_F_NUM("destination", dest),
 		       DF_F_NUM("instances", n));
 }
 
+/* The question came to nothing. */
+static void failed(struct queue *q, size_t dest, struct df_reply *r,
+		   uint64_t status)
+{
+	struct asking *a = &q->asking[dest];
+	bool is_auto =
+		q->cfg->destinations[dest].commitment == DF_COMMIT_ASK_AUTO;
+	uint64_t broke = 0;
+
+	if (r->msg != NULL)
+		(void)df_msg_get_u64(r->msg, DF_M_COMMITMENT, &broke);
+	if (broke != 0 && a->breaks < BREAKS_MAX)
+		a->breaks++;
+	if (is_auto && r->err == DF_E_UNSUPPORTED)
+		no_question(q, dest, "");
+	else if (is_auto && (status != 0 || a->breaks == BREAKS_MAX))
+		no_question(q, dest,
+			    "it offers storage commitment and refuses our "
+			    "question: does it know our AE title and port?");
+	else if (!job_lost(r))
+		df_window_bad(&a->window, q->now, q->cfg->retry.min_s * 1000,
+			      q->cfg->retry.max_s * 1000, queue_chance());
+}
+
 static void replied(void *ctx, struct df_reply *r)
 {
 	struct question *a = ctx;
 	struct queue *q = a->q;
-	struct destination_state *d = &q->pacs[a->dest];
-	int64_t ask = q->cfg->destinations[a->dest].commitment;
+	struct asking *asking = &q->asking[a->dest];
 	struct df_row_commitment c;
 	struct df_why why = r->why;
 	uint64_t status = 0;
 
-	q->asking[a->dest].busy = false;
+	asking->busy = false;
 	if (r->msg != NULL)
 		(void)df_msg_get_u64(r->msg, DF_M_STATUS, &status); /* or 0 */
 	if (r->err == DF_OK && status != 0)
@@ -66,18 +92,17 @@ static void replied(void *ctx, struct df_reply *r)
 			      "it refuses to be asked for storage commitment "
 			      "(status %04llx)",
 			      (unsigned long long)status);
-	/* it may have answered before the response was here */
-	if ((r->err != DF_OK || status != 0) &&
-	    df_commitment(q->j, a->commitment, &c) &&
-	    c.state == DF_COMMITMENT_ASKED) {
+	if (r->err == DF_OK && status == 0) {
+		df_window_good(&asking->window);
+		asking->breaks = 0;
+		q->pacs[a->dest].remark[0] = '\0';
+	} else if (df_commitment(q->j, a->commitment, &c) &&
+		   /* it may have answered before the response was here */
+		   c.state == DF_COMMITMENT_ASKED) {
 		df_log(DF_LOG_WARN, "commitment.unasked",
 		       DF_F_UID("transaction", c.uid), DF_F_ERR(&why));
 		end(q, &c, &why);
-		if ((r->err == DF_OK || r->err == DF_E_UNSUPPORTED) &&
-		    ask == DF_COMMIT_ASK_AUTO)
-			no_question(q, a->dest);
-		else if (!job_lost(r))
-			destination_bad(q, d, &why);
+		failed(q, a->dest, r, status);
 	}
 	free(a);
 }
@@ -167,10 +192,11 @@ void asking_pump(struct queue *q)
 			continue;
 		if (d->commitment == DF_COMMIT_ASK_NO) {
 			q->asking[i].look = false; /* once it was asked */
-			no_question(q, i);
+			no_question(q, i, "");
 		} else if (link != NULL && !q->asking[i].busy &&
 			   !q->pacs[i].busy &&
-			   df_window_open(&q->pacs[i].window, q->now)) {
+			   df_window_open(&q->pacs[i].window, q->now) &&
+			   df_window_open(&q->asking[i].window, q->now)) {
 			ask(q, i, link);
 		}
 	}

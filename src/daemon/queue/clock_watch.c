@@ -8,20 +8,23 @@
  * no study closes because a year has passed.
  */
 #include "df/clock.h"
-#include "df/commitments.h"
 #include "df/log.h"
-#include "queue.h"
+#include "promising.h"
 
 #define JUMP_MS 60000
 
+static void window_shift(struct df_window *w, int64_t by_ms)
+{
+	if (w->next_ms != 0)
+		w->next_ms += by_ms;
+	if (w->down_since_ms != 0)
+		w->down_since_ms += by_ms;
+}
+
 static void windows_shift(struct destination_state *d, size_t n, int64_t by_ms)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (d[i].window.next_ms != 0)
-			d[i].window.next_ms += by_ms;
-		if (d[i].window.down_since_ms != 0)
-			d[i].window.down_since_ms += by_ms;
-	}
+	for (size_t i = 0; i < n; i++)
+		window_shift(&d[i].window, by_ms);
 }
 
 void clock_watch(struct queue *q)
@@ -38,5 +41,9 @@ void clock_watch(struct queue *q)
 	df_journal_timers_shift(q->j, by_ms);
 	df_commitments_shift(q->j, by_ms);
 	windows_shift(q->pacs, q->cfg->n_destinations, by_ms);
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		window_shift(&q->asking[i].window, by_ms);
+	for (size_t i = 0; i < q->cfg->n_modalities; i++)
+		window_shift(&q->promising->windows[i], by_ms);
 	windows_shift(q->peers, q->cfg->n_peers, by_ms);
 }

@@ -41,6 +41,8 @@ struct promising {
 struct asking { /* one a configured destination */
 	bool busy; /* an N-ACTION is under way */
 	bool look; /* something may wait to be asked for */
+	unsigned breaks; /* in a row: it left when it was asked */
+	struct df_window window;
 };
 
 /* promising.c */
