@@ -224,7 +224,8 @@ struct df_study_counts {
 	uint64_t packed;
 	uint64_t to_line;     /* delivered to every peer */
 	uint64_t receipted;   /* confirmed by every peer */
-	uint64_t in_pacs;     /* accepted by every PACS it goes to */
+	uint64_t to_pacs;     /* taken by every PACS it goes to */
+	uint64_t in_pacs;     /* confirmed by every one of them */
 	uint64_t for_pacs;    /* that go to a PACS */
 	uint64_t bytes;
 	uint64_t coded_bytes;

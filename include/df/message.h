@@ -280,7 +280,8 @@ enum df_source_kind {
  *              "study why" {study} | "study send" {study, stat?} |
  *              "queue list" | "quarantine list" | "quarantine show" {id} |
  *              "quarantine release" {id, who, reason} |
- *              "quarantine discard" {id, who, reason} | "queue hold" {ids|all|destination} |
+ *              "quarantine discard" {id, who, reason} |
+ *              "commitment list" {all} | "queue hold" {ids|all|destination} |
  *              "queue release" {ids|all|destination} | "queue retry" {id} |
  *              "report submit" {study} (fd statement)(fd cms)(fd body) |
  *              "report text" {object} > text | "report body" {object} > file |

@@ -176,6 +176,11 @@ static void dimse_print(const char *name, const cJSON *r, const cJSON *list)
 		if (is_first(list, c))
 			group_print(list, c);
 	}
+	(void)puts(cJSON_IsTrue(df_json_at(r, "commitment"))
+			   ? "  offers storage commitment 支持存储承诺: images "
+			     "are confirmed when it has committed to them"
+			   : "  no storage commitment 不支持存储承诺: images are "
+			     "confirmed when it says Success"); /* the same */
 	if (cJSON_GetArraySize(list) == 0)
 		(void)puts("  but takes no kind of image: is this node's AE "
 			   "title known there?"); /* the same */

@@ -41,6 +41,7 @@
 	X(quarantine_show)  \
 	X(quarantine_release) \
 	X(quarantine_discard) \
+	X(commitment_list)  \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \

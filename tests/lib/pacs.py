@@ -10,6 +10,12 @@ PACS that chokes on an object), and WHICH
 
 (else 0000). One line a C-STORE goes to LOG: UID, SHA-256 of the data set as it
 came, STATUS. Prints "ready" when it listens.
+
+Storage commitment is refused as a context, but with the rule commit:HOW. Then
+an N-ACTION is answered with Success, and an N-EVENT-REPORT follows on the same
+association: HOW is `good` (all), `none` (all failed), `uid=TAIL` (that one
+failed), or `never` (no report ever comes). One line a reference goes to LOG:
+"commit UID REASON" with 0000 for good.
 """
 import hashlib
 import socket
@@ -19,14 +25,18 @@ import threading
 
 port, log = int(sys.argv[1]), open(sys.argv[2], "a", buffering=1)
 ABORT = 0xABCD  # no status of the standard's
+COMMITMENT = b"1.2.840.10008.1.20.1"
 rules = []
+commit = None
 for text in sys.argv[3:]:
     status, which = text.split(":")
+    if status == "commit":
+        commit = which
+        continue
     kind, value = which.split("=")
     rules.append((ABORT if status == "abort" else int(status, 16), kind, value))
 lock = threading.Lock()
 came = 0
-COMMITMENT = b"1.2.840.10008.1.20.1"
 
 
 def status_of(uid):
@@ -75,9 +85,9 @@ def accept(request):
         if kind != 0x20:
             continue
         syntax = [v for k, v in items(body[4:]) if k == 0x40][0]
-        about = [v for k, v in items(body[4:]) if k == 0x30][0]
-        no = 3 if about.rstrip(b"\0") == COMMITMENT else 0
-        out += item(0x21, bytes([body[0], 0, no, 0]) + item(0x40, syntax))
+        uid = [v for k, v in items(body[4:]) if k == 0x30][0]
+        result = 3 if uid == COMMITMENT and commit is None else 0
+        out += item(0x21, bytes([body[0], 0, result, 0]) + item(0x40, syntax))
     user = item(0x51, struct.pack(">I", 65536)) + item(0x52, b"1.2.3.4")
     return pdu(2, out + item(0x50, user))
 
@@ -92,22 +102,65 @@ def fields(command):
 
 
 def element(number, value):
+    value += b"\0" * (len(value) % 2)
     return struct.pack("<HHI", 0, number, len(value)) + value
 
 
 def answer(context, rq, status):
     kind = struct.unpack("<H", rq[0x100])[0] | 0x8000
-    body = element(2, rq[2]) + element(0x100, struct.pack("<H", kind))
+    body = element(2, rq[2] if 2 in rq else rq[3])
+    body += element(0x100, struct.pack("<H", kind))
     body += element(0x120, rq[0x110]) + element(0x800, struct.pack("<H", 0x101))
     body += element(0x900, struct.pack("<H", status))
-    if 0x1000 in rq:
-        body += element(0x1000, rq[0x1000])
+    for number in (0x1000, 0x1001):
+        if number in rq:
+            body += element(0x1000, rq[number])
     body = element(0, struct.pack("<I", len(body))) + body
     return pdu(4, struct.pack(">IBB", len(body) + 2, context, 3) + body)
 
 
+def tagged(tag, value):
+    value += b"\0" * (len(value) % 2)
+    return struct.pack("<HHI", tag >> 16, tag & 0xffff, len(value)) + value
+
+
+def values(data):
+    """(tag, value) of a data set in implicit VR, sequences as they are."""
+    at = 0
+    while at + 8 <= len(data):
+        group, number, size = struct.unpack_from("<HHI", data, at)
+        yield group << 16 | number, data[at + 8:at + 8 + size]
+        at += 8 + size
+
+
+def report(context, data):
+    """The N-EVENT-REPORT for the data set of an N-ACTION."""
+    found = dict(values(data))
+    good, bad = b"", b""
+    for _, one in values(found[0x00081199]):
+        uid = dict(values(one))[0x00081155].rstrip(b"\0 ").decode()
+        failed = commit == "none" or (commit.startswith("uid=")
+                                      and uid.endswith(commit[4:]))
+        log.write(f"commit {uid} {'0110' if failed else '0000'}\n")
+        if failed:
+            bad += tagged(0xfffee000, one + tagged(0x00081197, b"\x10\x01"))
+        else:
+            good += tagged(0xfffee000, one)
+    body = tagged(0x00081195, found[0x00081195])
+    body += tagged(0x00081198, bad) if bad else b""
+    body += tagged(0x00081199, good) if good else b""
+    rq = element(2, COMMITMENT) + element(0x100, struct.pack("<H", 0x100))
+    rq += element(0x110, struct.pack("<H", 77)) + element(0x800, struct.pack("<H", 1))
+    rq += element(0x1000, COMMITMENT + b".1")
+    rq += element(0x1002, struct.pack("<H", 2 if bad else 1))
+    rq = element(0, struct.pack("<I", len(rq))) + rq
+    return (pdu(4, struct.pack(">IBB", len(rq) + 2, context, 3) + rq)
+            + pdu(4, struct.pack(">IBB", len(body) + 2, context, 2) + body))
+
+
 def serve(s):
     command, rq, digest = b"", None, hashlib.sha256()
+    asked = b""
     while True:
         kind, _, size = struct.unpack(">BBI", exactly(s, 6))
         body = exactly(s, size)
@@ -128,10 +181,20 @@ def serve(s):
                 if not flags & 2:
                     continue
                 rq, command, digest = fields(command), b"", hashlib.sha256()
+                if struct.unpack("<H", rq[0x100])[0] & 0x8000:
+                    continue
                 if rq[0x800] == struct.pack("<H", 0x101):
                     s.sendall(answer(context, rq, 0))
                 continue
             digest.update(value)
+            if rq[0x100] == b"\x30\x01":
+                asked += value
+                if flags & 2:
+                    s.sendall(answer(context, rq, 0))
+                    if commit != "never":
+                        s.sendall(report(context, asked))
+                    asked = b""
+                continue
             if flags & 2:
                 uid = rq[0x1000].rstrip(b"\0 ").decode()
                 status = status_of(uid)

@@ -370,6 +370,7 @@ static const struct route routes[] = {
 	{"queue hold", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue release", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"queue retry", DF_ROLE_QUEUE, QUICK_MS, NULL},
+	{"commitment list", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"destination test", DF_ROLE_QUEUE, SLOW_MS, NULL},
 	{"report list", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report get", DF_ROLE_INDEX, QUICK_MS, NULL},

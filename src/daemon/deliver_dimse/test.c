@@ -34,12 +34,17 @@ static const char *const syntaxes[] = {
 static enum df_err report(struct df_buf *json, const struct df_dimse *d,
 			  int64_t echo_ms, struct df_why *why)
 {
+	bool commits =
+		df_dimse_accepts(d, DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
 	enum df_err rc;
 	size_t c, t;
 	bool any = false;
 
-	rc = df_buf_addf(json, why, "{\"echo\":%s,\"ms\":%lld,\"accepts\":[",
-			 echo_ms >= 0 ? "true" : "false", (long long)echo_ms);
+	rc = df_buf_addf(json, why,
+			 "{\"echo\":%s,\"ms\":%lld,\"commitment\":%s,"
+			 "\"accepts\":[",
+			 echo_ms >= 0 ? "true" : "false", (long long)echo_ms,
+			 commits ? "true" : "false");
 	for (c = 0; c < CLASSES && rc == DF_OK; c++) {
 		bool first = true;
 
@@ -68,7 +73,7 @@ static enum df_err report(struct df_buf *json, const struct df_dimse *d,
 static enum df_err dial(struct deliver *d, const struct df_destination *to,
 			struct df_buf *json, struct df_why *why)
 {
-	struct df_dimse_context contexts[1 + CLASSES * SYNTAXES];
+	struct df_dimse_context contexts[2 + CLASSES * SYNTAXES];
 	struct df_dimse_target target;
 	struct df_dimse *open = NULL;
 	struct df_why echo_why = {0};
@@ -77,6 +82,8 @@ static enum df_err dial(struct deliver *d, const struct df_destination *to,
 	enum df_err rc;
 
 	contexts[n].sop_class = DF_VERIFICATION_CLASS;
+	contexts[n++].transfer_syntax = DF_TS_IMPLICIT_LE;
+	contexts[n].sop_class = DF_COMMITMENT_CLASS;
 	contexts[n++].transfer_syntax = DF_TS_IMPLICIT_LE;
 	for (c = 0; c < CLASSES; c++)
 		for (t = 0; t < SYNTAXES; t++) {

@@ -437,6 +437,7 @@ static const struct {
 	{"quarantine show", quarantine_show},
 	{"quarantine release", quarantine_release},
 	{"quarantine discard", quarantine_discard},
+	{"commitment list", commitment_list},
 	{"queue hold", queue_order},
 	{"queue release", queue_order},
 	{"queue retry", queue_order},

@@ -33,6 +33,10 @@ void quarantine_show(struct ask *a);
 void quarantine_release(struct ask *a);
 void quarantine_discard(struct ask *a);
 
+/* commitment_list.c */
+void commitment_list(struct ask *a);
+void commitment_put(struct queue *q, cJSON *status);
+
 /* scrub.c */
 void scrub_put(struct queue *q, cJSON *status);
 void spool_scrub(struct ask *a);

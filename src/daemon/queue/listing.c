@@ -14,7 +14,7 @@ void study_view(struct queue *q, const struct df_row_study *s,
 
 	df_journal_study_counts(q->j, s->n, c);
 	v->by_peer = q->cfg->n_peers > 0 && s->peer[0] == '\0';
-	v->delivered = v->by_peer ? c->to_line : c->in_pacs;
+	v->delivered = v->by_peer ? c->to_line : c->to_pacs;
 	v->confirmed = v->by_peer ? c->receipted : c->in_pacs;
 	if (c->refused > 0)
 		v->state = "refused";
@@ -127,6 +127,7 @@ void queue_status(struct ask *a)
 	put_num(o, "received", q->instances_received);
 	put_num(o, "inspecting", q->inspect.under_way);
 	put_num(o, "quarantined", df_journal_quarantined(q->j));
+	commitment_put(q, o);
 	(void)cJSON_AddBoolToObject(o, "inspected_all",
 				    df_journal_oldest_uninspected(q->j) ==
 					    INT64_MAX);

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "df/file.h"
 #include "df/log.h"
 
 #define PENDING_MAX 10000
@@ -139,77 +138,44 @@ static struct reread *reread_find(struct promising *p, const struct df_id *id)
 	return NULL;
 }
 
-static enum df_err reread_compare(struct queue *q, const struct df_id *id,
-				  const struct df_msg *m, struct df_why *why)
-{
-	struct df_envelope env = {0};
-	struct df_checksum sum;
-	uint64_t len;
-	int fd = -1;
-	enum df_err rc = df_spool_object(&q->sp, id, &fd, why);
-
-	if (rc == DF_OK)
-		rc = df_spool_envelope(fd, &env, &len, NULL, why);
-	if (rc == DF_OK && (!df_msg_get_checksum(m, &sum) ||
-			    !df_checksum_same(&sum, &env.checksum)))
-		rc = df_fail(why, DF_E_CORRUPT,
-			     "the stored bytes are not those that came");
-	df_envelope_release(&env);
-	df_fd_close(&fd);
-	return rc;
-}
-
-static void reread_done(void *ctx, struct df_reply *r)
+static void reread_done(void *ctx, enum df_err err, const struct df_why *why,
+			uint64_t bytes)
 {
 	struct rereading *job = ctx;
 	struct queue *q = job->q;
 	struct reread *k = reread_find(q->promising, &job->id);
-	struct df_why why = r->why;
-	enum df_err rc = r->err;
 
+	(void)bytes;
 	q->promising->under_way--;
-	if (rc == DF_OK)
-		rc = reread_compare(q, &job->id, r->msg, &why);
-	if (k != NULL && job_lost(r)) {
-		*k = (struct reread){0}; /* again */
-	} else if (k != NULL) {
+	q->promising->looked_ms = 0;
+	if (k != NULL && (err == DF_OK || err == DF_E_CORRUPT)) {
 		k->busy = false;
-		k->good = rc == DF_OK;
+		k->good = err == DF_OK;
+	} else if (k != NULL) {
+		*k = (struct reread){0}; /* moved, or the disk: once more */
 	}
-	if (rc != DF_OK && !job_lost(r))
-		df_log(DF_LOG_ERROR, "object.unreadable", DF_F_ID(&job->id),
-		       DF_F_ERR(&why));
+	if (err == DF_E_CORRUPT)
+		object_condemn(q, &job->id, why);
 	free(job);
 }
 
 static void reread_begin(struct queue *q, const struct df_row_instance *row)
 {
 	struct promising *p = q->promising;
-	struct reread *k = &p->kept[p->kept_next % REREADS_KEPT];
+	struct reread *k = reread_find(p, &row->object); /* too old, or none */
 	struct rereading *ctx;
-	struct df_why why = {0};
-	struct job *job;
-	int fd = -1;
 
-	if (p->under_way >= REREADS_MAX || k->busy)
+	if (p->under_way >= REREADS_MAX)
 		return;
-	p->kept_next++;
-	*k = (struct reread){.id = row->object, .at_ms = q->now};
-	if (df_spool_object(&q->sp, &row->object, &fd, &why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "object.unreadable", DF_F_ID(&row->object),
-		       DF_F_ERR(&why));
-		return; /* not good */
-	}
-	k->busy = true;
+	if (k == NULL)
+		k = &p->kept[p->kept_next++ % REREADS_KEPT];
+	if (k->busy)
+		return;
+	*k = (struct reread){.id = row->object, .at_ms = q->now, .busy = true};
 	p->under_way++;
 	ctx = df_xcalloc(1, sizeof *ctx);
-	ctx->q = q;
-	ctx->id = row->object;
-	job = job_new(q, DF_MSG_SCRUB, WORK_SCRUB, 0, ctx);
-	df_msg_put_u64(&job->m, DF_M_LENGTH, row->dfenv_len);
-	job_fd(job, fd);
-	job->done = reread_done;
-	job_submit(job);
+	*ctx = (struct rereading){q, row->object};
+	object_reread(q, &row->object, reread_done, ctx);
 }
 
 /* --- settling --------------------------------------------------------------- */

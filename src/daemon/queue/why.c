@@ -104,6 +104,17 @@ static const char *advice(const struct df_delivery_sum *d, enum df_err err)
 	return NULL;
 }
 
+/* Taken, and not yet the PACS's own word for it. */
+static void say_commitment(struct df_buf *b, const struct df_delivery_sum *d)
+{
+	if (d->kind != DF_DELIVER_INSTANCE || d->state != DF_DELIVERY_DELIVERED)
+		return;
+	say(b, "  等待 waiting:  PACS 已接收，尚未承诺保存 / the PACS took them "
+	       "and has not yet\n"
+	       "                 committed to keep them: dcm-forward "
+	       "commitment list\n");
+}
+
 static void say_delivery(struct df_buf *b, struct queue *q,
 			 const struct df_delivery_sum *d)
 {
@@ -136,6 +147,7 @@ static void say_delivery(struct df_buf *b, struct queue *q,
 		say(b, "  下次 next try: %s (%lld s)\n", when,
 		    (long long)((next_ms - q->now) / 1000));
 	}
+	say_commitment(b, d);
 	if (todo != NULL)
 		say(b, "  怎么办 do:     %s%s%s\n", todo,
 		    strstr(todo, "destination test") ? " " : "",

@@ -198,6 +198,11 @@ void df_journal_study_counts(struct df_journal *j, int64_t n,
 		" HAVING min(state = 5)) d ON d.item = i.parcel"
 		" WHERE i.study = ?1 AND i.state NOT IN (3, 5)",
 		n);
+	c->to_pacs = count_of(j,
+			      "SELECT count(*) FROM (SELECT item FROM"
+			      " deliveries WHERE study = ? AND kind = 2"
+			      " GROUP BY item HAVING min(state IN (4, 5)))",
+			      n);
 	c->in_pacs = count_of(j,
 			      "SELECT count(*) FROM (SELECT item FROM"
 			      " deliveries WHERE study = ? AND kind = 2"
