@@ -65,7 +65,9 @@ extern "C" {
 	/* receive > queue: ID LENGTH(DFENV bytes) ENVELOPE(text, as in the    \
 	 * trailer). All of the file has been written and synced. */           \
 	X(COMMIT)                                                              \
-	X(COMMITTED)    /* result ID: DF_OK = in custody */                    \
+	/* result ID: DF_OK = in custody. [OBJECT (fd rw): the next file to    \
+	 * write, as in STAGED; without, the worker asks for one] */           \
+	X(COMMITTED)                                                           \
 	/* receive > queue: ID is abandoned (no reply). result: why, when the  \
 	 * disk would not take it (IO also: a sync failed) */                  \
 	X(UNSTAGE)                                                             \
@@ -115,9 +117,9 @@ extern "C" {
 	 * fingerprint: which reports are addressed to us) */                  \
 	X(INDEX_KEY)                                                           \
 /* --- queue > prepare: jobs. Each ends with one JOB_DONE ----------------- */\
-	/* OBJECT CEK LENGTH ENVELOPE (fd ro) > [FACTS] JOB_DONE */            \
+	/* OBJECT CEK LENGTH (fd ro) > [FACTS] JOB_DONE */                     \
 	X(INSPECT)                                                             \
-	/* HEADER CEK CODING SOURCE*{KIND CEK LENGTH RECORD ENVELOPE} (fd out) \
+	/* HEADER CEK CODING SOURCE*{KIND CEK LENGTH RECORD} (fd out)          \
 	 * (fd ro)*: one a source. JOB_DONE: LENGTH CHECKSUM                   \
 	 * INSTANCE*{SOP_INSTANCE                                              \
 	 * RECORD CODING SIZE CODED_SIZE DIGEST} or [FAILED index] */          \

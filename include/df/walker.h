@@ -27,9 +27,18 @@ enum df_walk_syntax {
 	DF_WALK_OPAQUE, /* deflated: not walked, not inflated */
 };
 
+/* Makes len bytes at an offset of the buffer readable; what it fails with ends
+ * the walk. */
+typedef enum df_err df_walk_need(void *ctx, uint64_t at, uint64_t len,
+				 struct df_why *why);
+
 struct df_walk_limits {
 	unsigned depth;	   /* 1..DF_WALK_DEPTH_MAX; 0 = DF_WALK_DEPTH_MAX */
 	uint64_t elements; /* 0 = DF_WALK_ELEMENTS_MAX */
+	/* Asked before bytes are looked at; NULL = all are there. So a data set
+	 * need not be read where the walk only passes by: pixels. */
+	df_walk_need *need;
+	void *ctx;
 };
 
 enum df_walk_pixel {

@@ -7,8 +7,8 @@
 #include "df/file.h"
 #include "prepare.h"
 
-enum df_err bytes_new(struct bytes *b, uint64_t len, uint64_t limit,
-		      struct df_why *why)
+static enum df_err get(struct bytes *b, uint64_t len, uint64_t limit,
+		       bool zeros, struct df_why *why)
 {
 	*b = (struct bytes){0};
 	if (len > limit)
@@ -16,12 +16,24 @@ enum df_err bytes_new(struct bytes *b, uint64_t len, uint64_t limit,
 			why, DF_E_LIMIT,
 			"%llu bytes are more than a cell may hold (%llu)",
 			(unsigned long long)len, (unsigned long long)limit);
-	b->ptr = malloc(len ? len : 1);
+	b->ptr = zeros ? calloc(1, len ? len : 1) : malloc(len ? len : 1);
 	if (!b->ptr)
 		return df_fail(why, DF_E_NOMEM, "no memory for %llu bytes",
 			       (unsigned long long)len);
 	b->len = len;
 	return DF_OK;
+}
+
+enum df_err bytes_new(struct bytes *b, uint64_t len, uint64_t limit,
+		      struct df_why *why)
+{
+	return get(b, len, limit, false, why);
+}
+
+enum df_err bytes_zeros(struct bytes *b, uint64_t len, uint64_t limit,
+			struct df_why *why)
+{
+	return get(b, len, limit, true, why);
 }
 
 void bytes_release(struct bytes *b)

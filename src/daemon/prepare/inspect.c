@@ -8,7 +8,7 @@
 #include "df/file.h"
 #include "prepare.h"
 
-static enum df_err understand(struct job *j, const struct instance *in)
+static enum df_err understand(struct job *j, struct instance *in)
 {
 	struct df_facts facts = {0};
 	struct df_walk walk = {0};
@@ -42,7 +42,7 @@ enum df_err inspect_run(struct job *j)
 		return rc;
 	rc = source_open(&s, j->fds[0], &cek, length, DF_SEALED_REST, &j->why);
 	if (rc == DF_OK)
-		rc = source_raw(&s, &in, j->limit_bytes, &j->why);
+		rc = source_raw_lazy(&s, &in, j->limit_bytes, &j->why);
 	if (rc == DF_OK)
 		rc = understand(j, &in);
 	instance_release(&in);

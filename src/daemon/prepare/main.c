@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 	enum df_err rc;
 
 	df_proc_yield();
+	df_proc_keep_memory();
 	rc = df_object_init(&why);
 	if (rc == DF_OK)
 		rc = df_room_open(&room, argc, argv, &spec, DF_ROLE_BIT(QUEUE),

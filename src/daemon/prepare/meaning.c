@@ -22,24 +22,39 @@ static bool is_deflated(const char *ts)
 	return df_walk_syntax_of(df_text_of(ts)) == DF_WALK_OPAQUE;
 }
 
-static enum df_err readable_open(struct readable *r, const uint8_t *ptr,
-				 size_t len, const char *ts, uint64_t limit,
-				 struct df_walk *walk, struct df_why *why)
+/* whose: NULL, or the instance that these bytes are still to be read of. */
+static enum df_err readable_open_lazy(struct readable *r, const uint8_t *ptr,
+				      size_t len, const char *ts,
+				      uint64_t limit, struct instance *whose,
+				      struct df_walk *walk, struct df_why *why)
 {
-	enum df_err rc;
+	struct df_walk_limits how = {.ctx = whose};
+	enum df_err rc = DF_OK;
 
 	*r = (struct readable){.o = {ptr, len, ts}};
 	if (is_deflated(ts)) {
 		df_buf_init(&r->inflated, limit);
-		rc = df_inflate(&r->inflated, ptr, len, why);
+		if (whose != NULL)
+			rc = instance_need(whose, 0, len, why);
+		if (rc == DF_OK)
+			rc = df_inflate(&r->inflated, ptr, len, why);
 		if (rc != DF_OK)
 			return rc;
 		r->o = (struct df_object){r->inflated.ptr, r->inflated.len,
 					  DF_TS_EXPLICIT_LE};
+	} else if (whose != NULL) {
+		how.need = instance_need;
 	}
 	return df_walk(walk, r->o.ptr, r->o.len,
 		       df_walk_syntax_of(df_text_of(r->o.transfer_syntax)),
-		       NULL, why);
+		       &how, why);
+}
+
+static enum df_err readable_open(struct readable *r, const uint8_t *ptr,
+				 size_t len, const char *ts, uint64_t limit,
+				 struct df_walk *walk, struct df_why *why)
+{
+	return readable_open_lazy(r, ptr, len, ts, limit, NULL, walk, why);
 }
 
 static void readable_release(struct readable *r)
@@ -47,14 +62,24 @@ static void readable_release(struct readable *r)
 	df_buf_release(&r->inflated);
 }
 
-enum df_err meaning_of(const struct instance *in, struct df_walk *walk,
+enum df_err meaning_of(struct instance *in, struct df_walk *walk,
 		       struct df_facts *facts, uint64_t limit,
 		       struct df_why *why)
 {
 	struct readable r;
-	enum df_err rc = readable_open(&r, in->data.ptr, in->data.len,
-				       in->r.transfer_syntax, limit, walk, why);
+	enum df_err rc = readable_open_lazy(&r, in->data.ptr, in->data.len,
+					    in->r.transfer_syntax, limit,
+					    in->lazy != NULL ? in : NULL, walk,
+					    why);
 
+	if (rc != DF_OK)
+		goto out;
+	/* facts stand before the pixels */
+	if (in->lazy != NULL && walk->pixel != DF_WALK_PIXEL_NONE &&
+	    walk->syntax != DF_WALK_OPAQUE && r.inflated.ptr == NULL)
+		r.o.len = walk->pixel_header;
+	if (r.inflated.ptr == NULL)
+		rc = instance_need(in, 0, r.o.len, why);
 	if (rc != DF_OK)
 		goto out;
 	rc = df_object_facts(&r.o, facts, why);

@@ -46,6 +46,9 @@ struct bytes { /* {0} is released */
 };
 DF_MUST_CHECK enum df_err bytes_new(struct bytes *b, uint64_t len,
 				    uint64_t limit, struct df_why *why);
+/* The same, all zeros. */
+DF_MUST_CHECK enum df_err bytes_zeros(struct bytes *b, uint64_t len,
+				      uint64_t limit, struct df_why *why);
 void bytes_release(struct bytes *b);
 /* The whole file behind a descriptor. */
 DF_MUST_CHECK enum df_err bytes_of_fd(struct bytes *b, int fd, uint64_t limit,
@@ -73,6 +76,9 @@ void source_release(struct source *s);
 struct instance {
 	struct df_record_instance r;
 	struct bytes data;
+	/* NULL, or data is read where instance_need asked for it */
+	struct source *lazy; /* borrowed */
+	bool *have;	     /* by chunk of the source; owned */
 	uint64_t record; /* offset of the record; 0 for raw */
 	uint64_t next;	 /* offset behind the record */
 };
@@ -80,6 +86,12 @@ void instance_release(struct instance *in);
 /* Content 3 with its trailer; digest and size are checked. */
 DF_MUST_CHECK enum df_err source_raw(struct source *s, struct instance *in,
 				     uint64_t limit, struct df_why *why);
+/* The same, but nothing is read yet and no digest checked: what is read is
+ * authentic, chunk by chunk. s must outlive it. */
+DF_MUST_CHECK enum df_err source_raw_lazy(struct source *s, struct instance *in,
+					  uint64_t limit, struct df_why *why);
+/* Bytes of the data set that will be looked at; ctx is the instance. */
+df_walk_need instance_need;
 /* The instance record at an offset; all digests are checked. */
 DF_MUST_CHECK enum df_err source_instance(struct source *s, uint64_t at,
 					  struct instance *in, uint64_t limit,
@@ -128,7 +140,7 @@ void sink_release(struct sink *s);
 
 /* --- meaning (meaning.c) --- */
 /* The walker, then DCMTK; a deflated data set is inflated within bounds. */
-DF_MUST_CHECK enum df_err meaning_of(const struct instance *in,
+DF_MUST_CHECK enum df_err meaning_of(struct instance *in,
 				     struct df_walk *walk,
 				     struct df_facts *facts, uint64_t limit,
 				     struct df_why *why);

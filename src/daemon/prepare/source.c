@@ -5,6 +5,7 @@
  * bytes of an instance must have the digest that its record (or, at rest, its
  * envelope) says. What does not is refused as a whole.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "df/coded.h"
@@ -82,6 +83,8 @@ void source_release(struct source *s)
 void instance_release(struct instance *in)
 {
 	bytes_release(&in->data);
+	free(in->have);
+	in->have = NULL;
 }
 
 /* The trailer behind the DFENV part: what the association said. */
@@ -145,8 +148,9 @@ static void from_envelope(struct df_record_instance *r,
 	memcpy(r->calling_ae, env->calling_ae, sizeof env->calling_ae);
 }
 
-enum df_err source_raw(struct source *s, struct instance *in, uint64_t limit,
-		       struct df_why *why)
+/* What the trailer says of it, without its bytes. */
+static enum df_err raw_begin(struct source *s, struct instance *in,
+			     struct df_why *why)
 {
 	struct df_envelope env = {0};
 	enum df_err rc = read_trailer(s, &env, why);
@@ -154,27 +158,75 @@ enum df_err source_raw(struct source *s, struct instance *in, uint64_t limit,
 	*in = (struct instance){0};
 	if (rc != DF_OK)
 		return rc;
-	if (env.kind != DF_ENV_RAW) {
-		rc = df_fail(why, DF_E_FORMAT, "object is not a raw instance");
-		goto out;
-	}
 	from_envelope(&in->r, &env);
 	in->next = df_reader_size(&s->reader);
-	if (in->next != env.size_bytes) {
+	if (env.kind != DF_ENV_RAW)
+		rc = df_fail(why, DF_E_FORMAT, "object is not a raw instance");
+	else if (in->next != env.size_bytes)
 		rc = df_fail(why, DF_E_CORRUPT,
 			     "object holds %llu bytes, its envelope says %llu",
 			     (unsigned long long)in->next,
 			     (unsigned long long)env.size_bytes);
-		goto out;
-	}
-	rc = bytes_new(&in->data, in->next, limit, why);
+	df_envelope_release(&env);
+	return rc;
+}
+
+enum df_err source_raw(struct source *s, struct instance *in, uint64_t limit,
+		       struct df_why *why)
+{
+	enum df_err rc = raw_begin(s, in, why);
+
+	if (rc == DF_OK)
+		rc = bytes_new(&in->data, in->next, limit, why);
 	if (rc == DF_OK && in->data.len)
 		rc = df_reader_read(&s->reader, 0, in->data.ptr, in->data.len,
 				    why);
 	if (rc == DF_OK)
-		rc = check_digest(&in->data, &env.digest, "object", why);
-out:
-	df_envelope_release(&env);
+		rc = check_digest(&in->data, &in->r.digest, "object", why);
+	return rc;
+}
+
+enum df_err source_raw_lazy(struct source *s, struct instance *in,
+			    uint64_t limit, struct df_why *why)
+{
+	enum df_err rc = raw_begin(s, in, why);
+
+	if (rc == DF_OK)
+		rc = bytes_zeros(&in->data, in->next, limit, why);
+	if (rc != DF_OK)
+		return rc;
+	in->lazy = s;
+	in->have = df_xcalloc(in->data.len / s->reader.chunk + 1,
+			      sizeof *in->have);
+	return DF_OK;
+}
+
+enum df_err instance_need(void *ctx, uint64_t at, uint64_t len,
+			  struct df_why *why)
+{
+	struct instance *in = ctx;
+	enum df_err rc = DF_OK;
+	uint64_t chunk;
+
+	if (in->lazy == NULL || len == 0)
+		return DF_OK;
+	chunk = in->lazy->reader.chunk;
+	if (at > in->data.len || len > in->data.len - at)
+		df_bug("bytes %llu of a data set of %zu",
+		       (unsigned long long)at, in->data.len);
+	for (uint64_t i = at / chunk; i <= (at + len - 1) / chunk; i++) {
+		uint64_t from = i * chunk;
+		uint64_t n = in->data.len - from < chunk ? in->data.len - from
+							 : chunk;
+
+		if (in->have[i])
+			continue;
+		rc = df_reader_read(&in->lazy->reader, from,
+				    in->data.ptr + from, n, why);
+		if (rc != DF_OK)
+			return rc;
+		in->have[i] = true;
+	}
 	return rc;
 }
 

@@ -185,24 +185,13 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 {
 	struct inspect *in = ctx;
 	struct df_row_instance row;
-	struct df_envelope env;
-	struct df_buf text;
-	struct df_why mine = {0};
-	uint64_t len;
 	struct job *job;
 
 	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY) {
 		retry(in);
 		return;
 	}
-	df_buf_init(&text, DF_ENV_RAW_MAX);
-	if (rc == DF_OK) {
-		rc = df_spool_envelope(o->fd, &env, &len, &text, &mine);
-		df_envelope_release(&env);
-		why = &mine;
-	}
 	if (rc != DF_OK || !df_journal_instance(in->q->j, in->n, &row)) {
-		df_buf_release(&text);
 		quarantine(in, why->text);
 		over(in);
 		return;
@@ -210,8 +199,6 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	job = job_new(in->q, DF_MSG_INSPECT, WORK_INSPECT, row.study, in);
 	df_msg_put_id(&job->m, DF_M_OBJECT, &row.object);
 	opened_put(&job->m, o);
-	df_msg_put(&job->m, DF_M_ENVELOPE, text.ptr, text.len);
-	df_buf_release(&text);
 	job_fd(job, df_fd_take(&o->fd));
 	job->instance = row.n;
 	job->suspect = row.deaths > 0;

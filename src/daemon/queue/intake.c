@@ -253,12 +253,18 @@ static void answer(struct queue *q, struct df_link *to, uint32_t tag,
 		   const struct df_id *id, enum df_err rc,
 		   const struct df_why *why)
 {
+	struct df_why mine = {0};
+	struct df_id next;
 	struct df_msg out;
+	int fd = -1;
 
 	df_msg_init(&out, DF_MSG_COMMITTED, tag);
 	df_msg_put_result(&out, rc, why);
 	df_msg_put_id(&out, DF_M_ID, id);
-	queue_post(q, to, &out, NULL, 0);
+	/* saves the worker a question; if not now, it asks and hears why */
+	if (stage_for(q, to, &fd, &next, &mine) == DF_OK)
+		df_msg_put_id(&out, DF_M_OBJECT, &next);
+	queue_post(q, to, &out, &fd, fd >= 0 ? 1 : 0);
 	df_msg_release(&out);
 }
 

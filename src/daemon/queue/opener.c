@@ -3,7 +3,8 @@
  *
  * keys sees headers and no payload; cells see one data key and no header they
  * could ask with. The keys of parcels in use are kept for a while: restoring
- * the instances of one parcel asks once.
+ * the instances of one parcel asks once. So are the last keys of raw objects:
+ * all that came over one association share one, and are opened soon after.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +13,14 @@
 #include "df/sealed.h"
 #include "queue.h"
 
-#define FIRST_READ 8192
+#define FIRST_READ 4096
 
 struct opening {
 	struct queue *q;
 	struct df_id id; /* "" = a file that is not an object */
 	bool sealed;
 	struct opened o;
+	uint8_t wrapped[WRAPPED_LEN]; /* of a raw object */
 	opened_fn *fn;
 	void *ctx;
 	enum df_err rc;
@@ -67,12 +69,41 @@ static void take_fields(struct opened *o, const struct df_msg *m)
 	(void)df_msg_get_u64(m, DF_M_CREATED_MS, &o->created_ms);
 }
 
+/* Where a raw object's header has its wrapped key (docs/formats/sealed.md). */
+#define WRAPPED_AT (DF_SEALED_CORE_LEN + 4)
+
+static void keep_raw(struct queue *q, const struct opening *op)
+{
+	struct raw_cek *k = &q->raw_ceks[q->raw_next++ % RAW_CEKS_KEPT];
+
+	memcpy(k->wrapped, op->wrapped, sizeof k->wrapped);
+	memcpy(k->cek, op->o.cek, sizeof k->cek);
+}
+
+static bool raw_is_kept(struct queue *q, struct opening *op)
+{
+	static const uint8_t none[WRAPPED_LEN];
+
+	for (size_t i = 0; i < RAW_CEKS_KEPT; i++) {
+		const struct raw_cek *k = &q->raw_ceks[i];
+
+		if (memcmp(k->wrapped, op->wrapped, WRAPPED_LEN) != 0 ||
+		    memcmp(k->wrapped, none, WRAPPED_LEN) == 0)
+			continue;
+		memcpy(op->o.cek, k->cek, sizeof k->cek);
+		return true;
+	}
+	return false;
+}
+
 static void keys_said(void *ctx, struct df_reply *r)
 {
 	struct opening *op = ctx;
 
 	if (r->err == DF_OK) {
 		take_fields(&op->o, r->msg);
+		if (!op->sealed)
+			keep_raw(op->q, op);
 		if (op->sealed && op->id.s[0] != '\0')
 			keep(op->q, op);
 	}
@@ -126,7 +157,11 @@ static void ask_keys(struct opening *op, const char *sender)
 
 	df_buf_init(&head, DF_SEALED_HEAD_MAX);
 	rc = header_read(op->o.fd, op->o.dfenv_len, &head, &op->why);
-	if (rc == DF_OK) {
+	if (rc == DF_OK && !op->sealed && head.len >= WRAPPED_AT + WRAPPED_LEN)
+		memcpy(op->wrapped, head.ptr + WRAPPED_AT, WRAPPED_LEN);
+	if (rc == DF_OK && !op->sealed && raw_is_kept(op->q, op)) {
+		queue_later(op->q, 0, kept_now, op);
+	} else if (rc == DF_OK) {
 		df_msg_init(&m, op->sealed ? DF_MSG_OPEN_RQ : DF_MSG_UNWRAP_RQ,
 			    0);
 		df_msg_put(&m, DF_M_HEADER, head.ptr, head.len);

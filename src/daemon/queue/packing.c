@@ -38,7 +38,6 @@ void pack_over(struct pack *p, bool again)
 	for (size_t i = 0; i < p->n; i++) {
 		df_fd_close(&p->src[i].o.fd);
 		explicit_bzero(&p->src[i].o, sizeof p->src[i].o);
-		df_buf_release(&p->src[i].envelope);
 	}
 	df_buf_release(&p->header);
 	free(p);
@@ -123,15 +122,7 @@ static void source_opened(void *ctx, enum df_err rc, const struct df_why *why,
 			  struct opened *o)
 {
 	struct pack_source *s = ctx;
-	struct df_envelope env;
-	struct df_why mine = {0};
-	uint64_t len;
 
-	if (rc == DF_OK) {
-		rc = df_spool_envelope(o->fd, &env, &len, &s->envelope, &mine);
-		df_envelope_release(&env);
-		why = &mine;
-	}
 	if (rc == DF_OK) {
 		s->o = *o;
 		o->fd = -1;
@@ -197,7 +188,6 @@ static void start(struct queue *q, const struct df_row_study *s,
 	for (size_t i = 0; i < n; i++) {
 		p->src[i] = (struct pack_source){.pack = p, .row = rows[i]};
 		p->src[i].o.fd = -1;
-		df_buf_init(&p->src[i].envelope, DF_ENV_RAW_MAX);
 	}
 	for (size_t i = 0; i < n; i++)
 		object_open(q, &rows[i].object, false, "", source_opened,

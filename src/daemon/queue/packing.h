@@ -11,7 +11,6 @@ struct pack_source {
 	struct pack *pack;
 	struct df_row_instance row;
 	struct opened o;
-	struct df_buf envelope;
 	uint64_t record;
 	uint64_t coded;
 	char coding[16];

@@ -253,7 +253,6 @@ static void put_source(struct job *job, struct pack_source *s)
 	df_msg_put_u64(&item, DF_M_KIND, DF_SOURCE_RAW);
 	opened_put(&item, &s->o);
 	df_msg_put_u64(&item, DF_M_RECORD, 0);
-	df_msg_put(&item, DF_M_ENVELOPE, s->envelope.ptr, s->envelope.len);
 	df_msg_put_item(&job->m, DF_M_SOURCE, &item);
 	df_msg_release(&item);
 	job_fd(job, df_fd_take(&s->o.fd));

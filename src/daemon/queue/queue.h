@@ -34,6 +34,8 @@
 #define CEKS_KEPT 32
 #define PURGED_TEXT                                                            \
 	"its bytes were let go here: others hold it, by receipt (study show)"
+#define RAW_CEKS_KEPT 16 /* associations */
+#define WRAPPED_LEN 40
 
 enum source { /* kinds of work in cells, served in turn */
 	WORK_RESTORE,
@@ -162,6 +164,11 @@ struct queue {
 		struct opened o;
 	} ceks[CEKS_KEPT];
 	uint32_t cek_next;
+	struct raw_cek {
+		uint8_t wrapped[WRAPPED_LEN]; /* all zeros: none */
+		uint8_t cek[CEK_LEN];
+	} raw_ceks[RAW_CEKS_KEPT];
+	uint32_t raw_next;
 
 	struct acceptance acceptance;
 	struct scrub scrub;

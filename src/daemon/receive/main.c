@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 	enum df_err rc;
 	int fd = -1;
 
-	r.file.fd = -1;
+	r.file.fd = r.ready.fd = -1;
 	df_proc_keep_memory();
 	rc = df_proc_confine(&why);
 	if (rc == DF_OK)

@@ -12,8 +12,6 @@
 #include "df/room.h"
 #include "df/seal.h"
 
-#define STAGES 2 /* files kept ready, so that an image never waits for one */
-
 struct stage {
 	struct df_id id;
 	int fd; /* owned; -1 = none */
@@ -33,9 +31,8 @@ struct receive {
 	uint8_t wrapped[DF_WRAPPED_LEN];
 	struct df_digest self;
 	/* lent by queue */
-	struct stage ready[STAGES];
-	size_t n_ready;
-	size_t asked;	     /* STAGE_RQ without an answer yet */
+	struct stage ready;  /* the next file: it comes with COMMITTED */
+	bool asked;	     /* STAGE_RQ without an answer yet */
 	enum df_err starved; /* why the last STAGE_RQ gave nothing */
 	/* the instance that is arriving */
 	struct stage file;
@@ -53,8 +50,9 @@ struct receive {
 
 /* Asks keys for the data key; once, before the first association byte. */
 DF_MUST_CHECK enum df_err receive_key(struct receive *r, struct df_why *why);
-/* Keeps requests for STAGES files under way. */
-void receive_stock(struct receive *r);
+/* Takes a file that came with m. */
+void receive_lend(struct receive *r, const struct df_msg *m,
+		  enum df_field name, int *fd);
 /* Waits until a file is ready: NOSPACE when the spool is at its mark. */
 DF_MUST_CHECK enum df_err receive_stage(struct receive *r, struct df_why *why);
 /* Takes one message of queue; waits for it at most wait_ms. */

@@ -127,9 +127,7 @@ static enum df_err sink_begin(void *ctx, const struct df_store_rq *rq,
 		       DF_F_AE("calling", r->calling), DF_F_ERR(why));
 		return rc;
 	}
-	r->file = r->ready[--r->n_ready];
-	r->ready[r->n_ready].fd = -1;
-	receive_stock(r);
+	r->file = (struct stage){r->ready.id, df_fd_take(&r->ready.fd)};
 	r->trouble = (struct df_why){0};
 	r->written = 0;
 	r->started = 0;
@@ -191,18 +189,22 @@ static enum df_err ask_commit(struct receive *r, const struct df_buf *trailer,
 			      uint64_t dfenv_len, struct df_why *why)
 {
 	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+	int fds[DF_CHANNEL_FDS];
 	struct df_msg m, reply;
+	size_t n_fds = 0;
 	enum df_err rc;
 
 	df_msg_init(&m, DF_MSG_COMMIT, 0);
 	df_msg_put_id(&m, DF_M_ID, &r->file.id);
 	df_msg_put_u64(&m, DF_M_LENGTH, dfenv_len);
 	df_msg_put(&m, DF_M_ENVELOPE, trailer->ptr, trailer->len);
-	rc = df_room_ask(r->room, queue, &m, NULL, 0, COMMIT_MS, &reply, NULL,
-			 NULL, why);
+	rc = df_room_ask(r->room, queue, &m, NULL, 0, COMMIT_MS, &reply, fds,
+			 &n_fds, why);
 	if (rc == DF_OK && reply.type != DF_MSG_COMMITTED)
 		df_bug("queue answered COMMIT with %s",
 		       df_msg_name(reply.type));
+	if (n_fds > 0) /* the next one, unasked */
+		receive_lend(r, &reply, DF_M_OBJECT, &fds[0]);
 	return rc;
 }
 
@@ -246,10 +248,7 @@ void receive_sink(struct receive *r, struct df_store_sink *sink)
 
 void receive_release(struct receive *r)
 {
-	size_t i;
-
-	for (i = 0; i < r->n_ready; i++)
-		df_fd_close(&r->ready[i].fd);
+	df_fd_close(&r->ready.fd);
 	df_fd_close(&r->file.fd);
 	df_seal_release(&r->sealer);
 	df_sha256_release(&r->sha);

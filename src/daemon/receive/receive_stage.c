@@ -34,35 +34,39 @@ enum df_err receive_key(struct receive *r, struct df_why *why)
 	return DF_OK;
 }
 
-void receive_stock(struct receive *r)
+void receive_lend(struct receive *r, const struct df_msg *m,
+		  enum df_field name, int *fd)
 {
-	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+	if (r->ready.fd >= 0 || !df_msg_get_id(m, name, &r->ready.id))
+		df_bug("a file that was not asked for");
+	r->ready.fd = df_fd_take(fd);
+}
 
-	while (r->n_ready + r->asked < STAGES) {
-		struct df_msg m;
+static void ask_stage(struct receive *r)
+{
+	struct df_msg m;
 
-		df_msg_init(&m, DF_MSG_STAGE_RQ, 0);
-		if (df_room_request(r->room, queue, &m, NULL, 0) == 0)
-			return; /* queue is gone: the next wait says so */
-		r->asked++;
-	}
+	if (r->asked)
+		return;
+	df_msg_init(&m, DF_MSG_STAGE_RQ, 0);
+	/* when queue is gone, the wait says so */
+	r->asked = df_room_request(r->room,
+				   df_room_link(r->room, DF_ROLE_QUEUE, 0), &m,
+				   NULL, 0) != 0;
+	r->starved = DF_OK;
 }
 
 static void take_stage(struct receive *r, const struct df_msg *m, int *fds,
 		       size_t n_fds, struct df_why *why)
 {
-	if (r->asked == 0)
-		df_bug("a file that nobody asked for");
-	r->asked--;
+	if (!r->asked)
+		df_bug("an answer that nobody asked for");
+	r->asked = false;
 	r->starved = df_msg_result(m, why);
-	if (r->starved == DF_OK) {
-		struct stage *s = &r->ready[r->n_ready];
-
-		if (n_fds != 1 || !df_msg_get_id(m, DF_M_ID, &s->id))
-			df_bug("STAGED without a file");
-		s->fd = df_fd_take(&fds[0]);
-		r->n_ready++;
-	}
+	if (r->starved == DF_OK && n_fds != 1)
+		df_bug("STAGED without a file");
+	if (r->starved == DF_OK)
+		receive_lend(r, m, DF_M_ID, &fds[0]);
 }
 
 enum df_err receive_message(struct receive *r, int64_t wait_ms,
@@ -91,11 +95,12 @@ enum df_err receive_message(struct receive *r, int64_t wait_ms,
 
 enum df_err receive_stage(struct receive *r, struct df_why *why)
 {
-	receive_stock(r); /* also asks anew for what was refused before */
-	while (r->n_ready == 0) {
+	if (r->ready.fd < 0)
+		ask_stage(r); /* also anew for what was refused before */
+	while (r->ready.fd < 0) {
 		enum df_err rc;
 
-		if (r->asked == 0)
+		if (!r->asked)
 			return r->starved != DF_OK ? r->starved
 						   : df_fail(why, DF_E_PEER,
 							     "queue is gone");

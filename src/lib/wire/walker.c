@@ -39,6 +39,8 @@ struct box {
 
 struct state {
 	struct df_walk *out;
+	df_walk_need *need;
+	void *ctx;
 	const uint8_t *ptr;
 	uint64_t at;
 	uint64_t elements_max;
@@ -112,6 +114,27 @@ static bool vr_is_long(const char *vr)
 	if (vr_in(vr, "AEASATCSDADSDTFLFDISLOLTPNSHSLSSSTTMUIULUS"))
 		return false;
 	return vr[0] >= 'A' && vr[0] <= 'Z' && vr[1] >= 'A' && vr[1] <= 'Z';
+}
+
+static enum df_err need(const struct state *s, uint64_t at, uint64_t len)
+{
+	return s->need == NULL ? DF_OK : s->need(s->ctx, at, len, s->why);
+}
+
+#define HEADER_MAX 12u
+
+/* What is looked at before an element's length is known. */
+static enum df_err need_header(const struct state *s, const struct box *b)
+{
+	uint64_t left = b->limit - s->at;
+	enum df_err rc = need(s, s->at, left < HEADER_MAX ? left : HEADER_MAX);
+
+	if (rc == DF_OK && b->kind == DATA_SET) /* only_zeros */
+		rc = need(s, b->limit - 1, 1);
+	if (rc == DF_OK && b->kind == DATA_SET && s->ptr[s->at] == 0 &&
+	    s->ptr[b->limit - 1] == 0)
+		rc = need(s, s->at, left);
+	return rc;
 }
 
 static enum df_err read_header(struct state *s, const struct box *b,
@@ -282,6 +305,12 @@ static uint32_t *number_of(struct df_walk *w, uint32_t tag)
 	}
 }
 
+static bool is_pixel(uint32_t tag)
+{
+	return tag == PIXEL_DATA || tag == TAG(0x7FE0, 0x0008) ||
+	       tag == TAG(0x7FE0, 0x0009);
+}
+
 static void note(struct state *s, const struct element *e)
 {
 	struct df_walk *w = s->out;
@@ -303,7 +332,7 @@ static void note(struct state *s, const struct element *e)
 		note_frames(s, e);
 	else if (e->tag == PIXEL_DATA)
 		note_pixel(s, e, DF_WALK_PIXEL_NATIVE);
-	else if (e->tag == TAG(0x7FE0, 0x0008) || e->tag == TAG(0x7FE0, 0x0009))
+	else if (is_pixel(e->tag))
 		note_pixel(s, e, DF_WALK_PIXEL_FLOAT);
 }
 
@@ -359,6 +388,12 @@ static enum df_err step_elements(struct state *s, const struct box *b)
 	}
 	if (e.length == UNDEFINED)
 		return enter_undefined(s, b, &e);
+	if (!is_pixel(e.tag) || b->syntax == DF_WALK_IMPLICIT_LE)
+		rc = need(s, e.value, is_pixel(e.tag) && e.length > 8
+					      ? 8 /* begins_with_item */
+					      : e.length);
+	if (rc != DF_OK)
+		return rc;
 	if (b->kind == DATA_SET)
 		note(s, &e);
 	if (b->syntax != DF_WALK_IMPLICIT_LE && vr_in(e.vr, "SQ"))
@@ -432,6 +467,8 @@ static enum df_err step(struct state *s)
 {
 	const struct box *b = &s->box[s->n - 1];
 
+	enum df_err rc;
+
 	if (s->at == b->limit) {
 		if (b->open)
 			return df_fail(s->why, DF_E_FORMAT,
@@ -441,6 +478,9 @@ static enum df_err step(struct state *s)
 		pop(s);
 		return DF_OK;
 	}
+	rc = need_header(s, b);
+	if (rc != DF_OK)
+		return rc;
 	if (only_zeros(s, b)) {
 		s->out->trailing = b->limit - s->at;
 		s->at = b->limit;
@@ -470,6 +510,8 @@ enum df_err df_walk(struct df_walk *walk, const void *ptr, size_t len,
 					? limits->elements
 					: DF_WALK_ELEMENTS_MAX,
 		.why = why,
+		.need = limits ? limits->need : NULL,
+		.ctx = limits ? limits->ctx : NULL,
 	};
 
 	*walk = (struct df_walk){.syntax = syntax};

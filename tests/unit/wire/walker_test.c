@@ -90,6 +90,72 @@ static const struct {
 	{"opaque", B("anything"), DF_WALK_OPAQUE, DF_OK, 0, 0},
 };
 
+/* A data set of which only what was asked for can be seen. */
+struct veiled {
+	const char *real;
+	char *seen;
+	uint64_t bytes;
+};
+
+static enum df_err unveil(void *ctx, uint64_t at, uint64_t len,
+			  struct df_why *why)
+{
+	struct veiled *v = ctx;
+
+	(void)why;
+	memcpy(v->seen + at, v->real + at, len);
+	v->bytes += len;
+	return DF_OK;
+}
+
+static bool same_walk(const struct df_walk *a, const struct df_walk *b)
+{
+	return a->elements == b->elements && a->deepest == b->deepest &&
+	       a->end == b->end && a->trailing == b->trailing &&
+	       a->pixel == b->pixel && a->pixel_value == b->pixel_value &&
+	       a->pixel_length == b->pixel_length &&
+	       a->fragments == b->fragments && a->rows == b->rows &&
+	       a->columns == b->columns && a->frames == b->frames &&
+	       a->bad_uid == b->bad_uid &&
+	       strcmp(a->sop_instance.s, b->sop_instance.s) == 0 &&
+	       strcmp(a->study.s, b->study.s) == 0;
+}
+
+/* It looks at nothing that it did not ask for. */
+static void test_needs(void **state)
+{
+	static const char image[] = MODALITY "\xe0\x7f\x10\0OW\0\0\x80\0\0\0";
+	char *big = calloc(1, sizeof image - 1 + 128);
+	struct veiled v = {0};
+	struct df_walk_limits how = {.need = unveil, .ctx = &v};
+	struct df_walk whole, part;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t len = rows[i].len;
+		enum df_err a, b;
+
+		v = (struct veiled){rows[i].ptr, malloc(len ? len : 1), 0};
+		memset(v.seen, 0xa5, len);
+		a = df_walk(&whole, rows[i].ptr, len, rows[i].syntax, NULL,
+			    NULL);
+		b = df_walk(&part, v.seen, len, rows[i].syntax, &how, NULL);
+		if (a != b || !same_walk(&whole, &part))
+			fail_msg("%s: not the same when read by need",
+				 rows[i].name);
+		free(v.seen);
+	}
+	memcpy(big, image, sizeof image - 1); /* pixels: passed by */
+	memset(big + sizeof image - 1, 7, 128);
+	v = (struct veiled){big, calloc(1, sizeof image - 1 + 128), 0};
+	assert_int_equal(df_walk(&part, v.seen, sizeof image - 1 + 128,
+				 DF_WALK_EXPLICIT_LE, &how, NULL), DF_OK);
+	assert_int_equal(part.pixel_length, 128);
+	assert_int_equal(v.seen[sizeof image + 50], 0);
+	free(v.seen);
+	free(big);
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
@@ -259,6 +325,7 @@ static void test_syntaxes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_needs),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_depth_limits),
 		cmocka_unit_test(test_depth_defined),
