@@ -124,13 +124,12 @@ static int by_arrival(const void *x, const void *y)
 	return strcmp(a->id.s, b->id.s);
 }
 
-/* Content and name of what is adopted: durable before its row is. */
-static enum df_err sync_adopted(struct recovery *r, const struct df_id *id,
-				int fd)
+/* The name of what is adopted: durable before its row is. */
+static enum df_err sync_name(struct recovery *r, const struct df_id *id)
 {
-	enum df_err rc = df_fd_sync(fd, id->s, &r->why);
+	enum df_err rc = DF_OK;
 
-	if (rc == DF_OK && strncmp(r->synced, id->s, 2) != 0) {
+	if (strncmp(r->synced, id->s, 2) != 0) {
 		rc = df_object_dir_sync(r->sp, id, &r->why);
 		df_str_fmt(r->synced, sizeof r->synced, "%.2s", id->s);
 	}
@@ -163,24 +162,28 @@ static void adopt_one(struct recovery *r, const struct df_id *id)
 	int fd = -1;
 	enum df_err rc = df_spool_object(r->sp, id, &fd, &r->why);
 
+	/* the life that wrote it may have failed to sync it: what counts is
+	 * on the disk */
+	if (rc == DF_OK && r->change)
+		rc = df_fd_from_disk(fd, id->s, &r->why);
 	if (rc == DF_OK)
 		rc = df_fd_size(fd, &bytes, &r->why);
 	if (rc == DF_OK)
 		rc = envelope_of(id, fd, &env, &dfenv_len, &r->why);
 	if (rc == DF_OK)
 		rc = df_spool_content(fd, &env, dfenv_len, &r->why);
-	if (rc == DF_E_CORRUPT && r->fresh) {
-		adopt_damaged(r, &env, dfenv_len, bytes);
-		rc = DF_OK;
-	} else if (rc == DF_E_CORRUPT) {
-		unfinished(r, id, bytes, &r->why);
-		rc = DF_OK;
-	} else if (rc == DF_OK) {
+	if (rc == DF_OK) {
 		r->out->objects++;
 		if (r->change)
-			rc = sync_adopted(r, id, fd);
+			rc = sync_name(r, id);
 		if (rc == DF_OK)
 			df_recovery_adopt(r, &env, dfenv_len, bytes);
+	} else if (rc == DF_E_CORRUPT && r->fresh && env.id.s[0] != '\0') {
+		adopt_damaged(r, &env, dfenv_len, bytes);
+		rc = DF_OK;
+	} else if (rc != DF_E_IO) {
+		unfinished(r, id, bytes, &r->why);
+		rc = DF_OK;
 	}
 	r->rc = rc;
 	df_envelope_release(&env);
