@@ -196,7 +196,8 @@ const struct df_cmd df_cmd_quarantine_release = {
 	.args = "ID --reason TEXT [--by NAME]",
 	.help = "use it after all: an image is judged and sent like a new one, "
 		"and what stands\n      under its UID is set aside in its "
-		"place; a report goes to the clinic of its study.\n      "
+		"place; a report goes to the clinic of its study, which refuses "
+		"one of\n      another patient.\n      "
 		"A PACS that has the other one keeps or replaces it by its own "
 		"rule.\n      放行：影像按新收到的处理并发送，同一 UID "
 		"原有的影像改为隔离",

@@ -92,6 +92,11 @@ static void status_queue(const cJSON *queue)
 				counts[i].text); /* the same */
 	df_bytes_text(free_bytes, df_json_num(queue, "free_bytes"));
 	(void)printf("  %8s  free on this disk 磁盘剩余\n", free_bytes);
+	df_bytes_text(free_bytes,
+		      df_json_num(df_json_at(queue, "retention"),
+				  "releasable_bytes"));
+	(void)printf("  %8s  held by others too, may be let go 可释放\n",
+		     free_bytes); /* the same */
 }
 
 static void status_destinations(const cJSON *queue)

@@ -136,6 +136,28 @@ static void instances_print(const cJSON *o)
 	}
 }
 
+/* The receipt that it rests on stands above, by its manifest's version. */
+static void retention_print(const cJSON *o)
+{
+	char size[16];
+
+	if (df_json_text(o, "purged")[0] != '\0') {
+		df_bytes_text(size, df_json_num(o, "purged_bytes"));
+		(void)printf("released %s 已释放 on ", size); /* main checks */
+		df_print_time(df_json_text(o, "purged"));
+		(void)puts(": others hold it, by receipt 对方有回执"); /* */
+	}
+	if (df_json_text(o, "confirmed")[0] == '\0')
+		return;
+	(void)printf("held by others too, since "); /* main checks */
+	df_print_time(df_json_text(o, "confirmed"));
+	if (df_json_text(o, "until")[0] != '\0') {
+		(void)printf("; kept here until 保存至 "); /* the same */
+		df_print_time(df_json_text(o, "until"));
+	}
+	(void)putchar('\n'); /* the same */
+}
+
 static void study_print(const cJSON *o)
 {
 	const char *peer = df_json_text(o, "peer");
@@ -159,6 +181,7 @@ static void study_print(const cJSON *o)
 	df_print_time(df_json_text(o, "last"));
 	(void)putchar('\n'); /* the same */
 	deliveries_print(o);
+	retention_print(df_json_at(o, "retention"));
 	instances_print(o);
 }
 

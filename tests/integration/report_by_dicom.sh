@@ -72,6 +72,18 @@ why_says() { # STUDY TEXT
 }
 check "it stays, and why is said" wait_for 20 why_says "$chinese" "name different patients"
 check "the clinic got no more than the PDF" n_at clinic "$chinese" 1
+owner=$(dcmdump +P 0010,0020 "$TESTDATA/charset/gb18030.dcm" | sed 's/.*\[\(.*\)\].*/\1/')
+sr "$T/right.dcm" --study "$chinese" --patient-id "$owner" --name "$(
+	dcmdump +P 0010,0010 "$TESTDATA/charset/gb18030.dcm" | sed 's/.*\[\(.*\)\].*/\1/' |
+		iconv -f gb18030 -t utf-8)" --text "of the right patient"
+check "one of the right patient is stored beside it" store "$T/right.dcm"
+two_kept() { node centre quarantine list --json | json "len([q for q in j['quarantined'] if q['study_uid'] == '$chinese']) == 2" | grep -qx true; }
+check "it stays too: which is right is for a person to say" wait_for 20 two_kept
+right=$(dcmdump +P 0008,0018 "$T/right.dcm" | sed 's/.*\[\(.*\)\].*/\1/')
+id=$(node centre quarantine list --json | json "[q['id'] for q in j['quarantined'] if q['sop_instance'] == '$right'][0]")
+check "it is shown" node centre quarantine show "$id"
+check "and released" node centre quarantine release "$id" --reason "this is the patient" --by "Dr Wang"
+check "the clinic has it" wait_for 30 n_at clinic "$chinese" 2
 
 sr "$T/order.dcm" --study "$ct" --patient-id PLASTIC --accession NOT-THEIRS --text "another order"
 check "an SR with an accession number of its own is stored" store "$T/order.dcm"
@@ -105,6 +117,18 @@ sr "$T/alone.dcm" --study "$early2" --patient-id X-"$patient" --text "of another
 check "its only SR names another patient" store "$T/alone.dcm"
 check "it stays, and why is said" wait_for 20 why_says "$early2" "patient ID is not that"
 check "the clinic has none of it" n_at clinic "$early2" 0
+kept() { # STUDY: the newest report of it that is kept back
+	node centre quarantine list --json |
+		json "[q['id'] for q in j['quarantined'] if q['study_uid'] == '$1' and q['kind'] == 'report'][-1]"
+}
+id=$(kept "$early2")
+check "a person at the centre releases it" node centre quarantine release "$id" \
+	--reason "the PACS renumbers patients" --by "Dr Wang"
+rejected() {
+	reports clinic "any(r['study_uid'] == '$early2' and r['verification'] == 'rejected' and
+		r['reason'] == 'wrong-patient' for r in j['reports'])"
+}
+check "the clinic has the last word: wrong patient" wait_for 30 rejected
 
 sh "$LIB/report_pki.sh" "$T/pki"
 node clinic report trust add "$T/pki/ca.pem" >/dev/null

@@ -45,6 +45,10 @@ void spool_scrub(struct ask *a);
 void degraded_answer(struct ask *a); /* while the disk does not work */
 void degraded_put(const struct queue *q, cJSON *status);
 
+/* purging.c */
+void purge_put(struct queue *q, cJSON *status);
+void purge_put_study(struct queue *q, cJSON *study, int64_t n);
+
 /* What a study has come to, in the words of `study list`. */
 struct study_view {
 	struct df_study_counts c;

@@ -49,6 +49,7 @@ cJSON *study_json(struct queue *q, const struct df_row_study *s)
 	put_num(o, "in_pacs", v.c.in_pacs);
 	put_num(o, "quarantined", v.c.quarantined);
 	put_num(o, "refused", v.c.refused);
+	put_num(o, "purged", v.c.purged);
 	put_num(o, "held", v.c.held);
 	put_num(o, "bytes", v.c.bytes);
 	put_num(o, "packed_bytes", v.c.coded_bytes);
@@ -135,6 +136,8 @@ void queue_status(struct ask *a)
 		put_num(o, df_delivery_state_name((enum df_delivery_state)s),
 			by_state[s]);
 	scrub_put(q, o);
+	put_num(o, "index_left", q->facts.n - q->facts.at + q->n_unacked);
+	purge_put(q, o);
 	list = cJSON_AddArrayToObject(o, "destinations");
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		put_destination(q, list, &q->pacs[i], "pacs");

@@ -5,10 +5,10 @@
  * are over, or earlier when the disk is at its soft mark. Looking for what
  * became confirmed goes round slowly, some studies a step.
  */
+#include "answers.h"
 #include "df/clock.h"
 #include "df/log.h"
 #include "df/purge.h"
-#include "queue.h"
 
 #define DAY_MS 86400000ll
 #define STEP_MS 200  /* while there is more to do */
@@ -56,5 +56,40 @@ void purge_pump(struct queue *q)
 							? "space"
 							: "age"));
 	}
+	if (!more)
+		q->purge.rounds++;
 	q->purge.next_ms = now + (more ? STEP_MS : REST_MS);
+}
+
+/* --- for people -------------------------------------------------------------- */
+
+void purge_put(struct queue *q, cJSON *status)
+{
+	cJSON *o = cJSON_AddObjectToObject(status, "retention");
+	struct df_releasable r;
+
+	df_journal_releasable(q->j, &r);
+	put_num(o, "days", (uint64_t)q->cfg->retention.days);
+	(void)cJSON_AddBoolToObject(o, "early", q->cfg->retention.early);
+	put_num(o, "rounds", q->purge.rounds);
+	put_num(o, "releasable_studies", r.studies);
+	put_num(o, "releasable_bytes", r.bytes);
+	put_num(o, "purged_studies", r.purged_studies);
+	put_num(o, "purged_bytes", r.purged_bytes);
+}
+
+void purge_put_study(struct queue *q, cJSON *study, int64_t n)
+{
+	cJSON *o = cJSON_AddObjectToObject(study, "retention");
+	struct df_row_retained r;
+	int64_t keep_ms = q->cfg->retention.days * DAY_MS;
+
+	df_journal_retained(q->j, n, &r);
+	put_time(o, "confirmed", r.confirmed_ms);
+	put_num(o, "releasable_bytes", r.bytes);
+	put_time(o, "until",
+		 r.confirmed_ms > 0 && keep_ms > 0 ? r.confirmed_ms + keep_ms
+						   : 0);
+	put_time(o, "purged", r.purged_ms);
+	put_num(o, "purged_bytes", r.purged_bytes);
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "df/clock.h"
 #include "answers.h"
+#include "df/clock.h"
+#include "df/purge.h"
 
 static void say(struct df_buf *b, const char *fmt, ...) DF_PRINTF(2, 3);
 
@@ -169,6 +170,27 @@ static void say_manifest(struct df_buf *b, struct queue *q,
 		say(b, "  错误 error:    %s\n", m.why);
 }
 
+static void say_retention(struct df_buf *b, struct queue *q,
+			  const struct df_row_study *s)
+{
+	char when[DF_TIME_LEN + 1];
+	struct df_row_retained r;
+
+	df_journal_retained(q->j, s->n, &r);
+	if (r.purged_ms > 0) {
+		df_time_encode(when, r.purged_ms);
+		say(b,
+		    "已释放 released: %s, %.1f MB 本机不再保存，对方有回执 / no "
+		    "longer kept here; others hold it by receipt\n",
+		    when, (double)r.purged_bytes / 1e6);
+	}
+	if (r.confirmed_ms > 0 && q->cfg->retention.days > 0) {
+		df_time_encode(when, r.confirmed_ms +
+					     q->cfg->retention.days * 86400000);
+		say(b, "保存至 kept to:  %s\n", when);
+	}
+}
+
 static void say_quarantined(struct df_buf *b, struct queue *q,
 			    const struct df_row_study *s,
 			    const struct study_view *v)
@@ -238,6 +260,7 @@ char *why_text(struct queue *q, const struct df_row_study *s)
 	for (size_t i = 0; i < n; i++)
 		say_delivery(&b, q, &sums[i]);
 	say_manifest(&b, q, s);
+	say_retention(&b, q, s);
 	say_quarantined(&b, q, s, &v);
 	say_reports(&b, q, s);
 	free(sums);
