@@ -24,8 +24,8 @@ import time
 
 import objects
 
-PACKED, QUARANTINED = 2, 3
-CONFIRMED, REFUSED, STATES = 5, 6, 9
+QUARANTINED, PURGED = 3, 4  # states of an instance
+CONFIRMED, REFUSED, STATES = 5, 6, 9  # of a delivery
 TABLES = ("objects", "instances", "parcels", "deliveries", "manifests", "held",
           "uploads", "studies", "commitments")
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -269,10 +269,12 @@ def rule_rows(node, report):
         key = (r["sop"], bytes(r["digest"] or b"").hex())
         keys[(r["peer"], *key)] += 1
         home = node.whole.get(r["object"])
-        if not 0 <= r["state"] <= QUARANTINED:
+        if not 0 <= r["state"] <= PURGED:
             report.no("state", f"instance {r['sop']} in state {r['state']}")
         elif r["state"] == QUARANTINED:
             report.no("needs-a-hand", f"instance {r['sop']}: {r['reason']}")
+        elif r["state"] == PURGED:
+            report.seen["purged"] += 1
         elif home is None:
             report.no("row-without-bytes", f"instance {r['sop']}")
         elif key not in home.instances:
@@ -342,13 +344,22 @@ def rule_all_known(node, acks, under, report):
             report.no("lost", f"no row of {key[0]} {key[1]}")
 
 
-def rule_centre(under, centre, report):
-    """What a clinic holds a receipt for, the centre that gave it holds."""
+def rule_centre(under, centre, taken, report):
+    """What a clinic holds a receipt for, the centre that gave it holds, or the
+    PACS behind it."""
     held = centre.holders()
     for key in under:
-        if key not in held:
+        if key not in held and key not in (taken or ()):
             report.no("lost", f"receipted {key[0]} is not at the centre")
     report.seen["under receipt"] += len(under)
+
+
+def rule_purged(node, word, report):
+    """What was let go is under the word of the next holder."""
+    for r in node.rows["instances"]:
+        key = (r["sop"], bytes(r["digest"]).hex())
+        if r["state"] == PURGED and key not in word:
+            report.no("purged", f"{r['sop']} without a word for it")
 
 
 def rule_pacs(taken, sent, acks, settled, report):
@@ -387,29 +398,35 @@ def rule_confirmed(node, taken, report):
                       f" {of.get(r['item'])}")
 
 
-def check(path, ledger=None, centre=None, pacs=None, settled=False):
-    """Looks at the node in `path`, whose modality keeps `ledger`; `centre` is
-    the directory of the node that its receipts come from, `pacs` the PACS's
-    ledger. Read in the order in which each must be contained in the next."""
+def check(path=None, ledger=None, centre=None, pacs=None, settled=False):
+    """Looks at the node in `path`, whose modality keeps `ledger`, and at the
+    node in `centre` that its receipts come from (either alone will do); `pacs`
+    is the ledger of the PACS behind the centre. Read in the order in which
+    each must be contained in the next."""
     report = Report()
     acks = modality_ledger(ledger)[1] if ledger else set()
-    clinic = Node(path)
-    nodes = [clinic] + ([Node(centre)] if centre else [])
+    clinic = Node(path) if path else None
+    there = Node(centre) if centre else None
+    nodes = [node for node in (clinic, there) if node]
     taken = pacs_ledger(pacs) if pacs else None
+    under = receipted(clinic, report) if clinic else set()
     for node in nodes:
         rule_files(node, report)
         rule_rows(node, report)
-    under = receipted(clinic, report)
-    rule_custody(clinic, acks, under, report)
-    if centre:
-        rule_centre(under, nodes[1], report)
-    if settled:
-        for node in nodes:
+        if settled:
             rule_settled(node, report)
-        rule_all_known(clinic, acks, under, report)
-    if taken is not None:
-        sent = modality_ledger(ledger)[0] if ledger else set(taken)
-        rule_pacs(taken, sent, acks, settled, report)
-        for node in nodes:
+        if taken is not None:
             rule_confirmed(node, taken, report)
+    if clinic:
+        rule_custody(clinic, acks, under, report)
+        rule_purged(clinic, under, report)
+    if clinic and settled:
+        rule_all_known(clinic, acks, under, report)
+    if there:
+        rule_centre(under, there, taken, report)
+    if there and taken is not None:
+        rule_purged(there, taken, report)
+    if taken is not None and ledger:
+        sent = modality_ledger(ledger)[0]
+        rule_pacs(taken, sent, acks, settled, report)
     return report
