@@ -129,6 +129,27 @@ static void look_clock(struct doctor *d)
 	note(d, sane, "clock", sane ? now : "before 2026: set the time");
 }
 
+/* What the queue says of the disk that it writes to. */
+static void look_writing(struct doctor *d, const cJSON *queue)
+{
+	const char *trouble = df_json_text(queue, "disk_trouble");
+	char text[400];
+
+	if (cJSON_IsFalse(df_json_at(queue, "accepting"))) {
+		df_str_fmt(text, sizeof text, "images are refused (%s): %s",
+			   df_json_text(queue, "refusing"),
+			   df_json_text(queue, "refusing_text"));
+		note(d, false, "accepting", text);
+	}
+	if (trouble[0] == '\0')
+		return;
+	df_str_fmt(text, sizeof text,
+		   "failed at %s: %s; have it looked at (smartctl), replace "
+		   "it 磁盘写入曾失败，请检查或更换",
+		   df_json_text(queue, "disk_trouble_at"), trouble);
+	note(d, false, "disk", text);
+}
+
 static void look_daemon(struct doctor *d)
 {
 	struct df_why why = {0};
@@ -146,6 +167,7 @@ static void look_daemon(struct doctor *d)
 		note(d, false, "daemon", "runs, but is not ready: see status");
 	else
 		note(d, true, "daemon", "ready");
+	look_writing(d, df_json_at(all, "queue"));
 	cJSON_ArrayForEach(peer,
 			   df_json_at(df_json_at(all, "queue"), "destinations"))
 	{

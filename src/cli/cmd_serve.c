@@ -60,6 +60,40 @@ static void status_rooms(const cJSON *all)
 	}
 }
 
+/* Why images are refused, and what a person does about it. */
+static void status_refusal(const cJSON *queue)
+{
+	static const struct {
+		const char *reason, *text;
+	} words[] = {
+		{"space", "NO ROOM: make room on this disk\n  "
+			  "磁盘已满，拒收新影像；请清理磁盘"},
+		{"inodes", "NO ROOM for more files: make room on this disk\n  "
+			   "磁盘文件数已满，拒收新影像；请清理磁盘"},
+		{"read-only", "DISK IS READ-ONLY: see the system's log\n  "
+			      "磁盘只读，拒收新影像；请查看系统日志"},
+		{"unmounted", "DISK IS AWAY: mount the disk of the spool\n  "
+			      "磁盘未挂载，拒收新影像；请挂载磁盘"},
+		{"degraded", "DISK FAILS: it did not keep what was written; "
+			     "it is tried again every 5 s. Replace it\n  "
+			     "磁盘写入失败，拒收新影像；每5秒自动重试，请更换磁盘"},
+		{"draining", "ending: new images are refused\n  "
+			     "正在停止，拒收新影像"},
+	};
+	const char *reason = df_json_text(queue, "refusing");
+	const char *trouble = df_json_text(queue, "disk_trouble");
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].reason, reason) == 0)
+			(void)printf("  %s\n  A700: %s\n", words[i].text,
+				     df_json_text(queue, "refusing_text"));
+	if (trouble[0] == '\0')
+		return;
+	(void)printf("  this disk failed at 磁盘曾写入失败: ");
+	df_print_time(df_json_text(queue, "disk_trouble_at"));
+	(void)printf(" %s\n", trouble); /* main checks stdout */
+}
+
 static void status_queue(const cJSON *queue)
 {
 	static const struct {
@@ -80,10 +114,7 @@ static void status_queue(const cJSON *queue)
 	char free_bytes[16];
 
 	(void)puts("\nqueue 队列"); /* main checks stdout */
-	if (cJSON_IsFalse(df_json_at(queue, "accepting")))
-		(void)puts("  NO ROOM: new images are refused with A700; make "
-			   "room on this disk\n  "
-			   "磁盘已满，拒收新影像；请清理磁盘");
+	status_refusal(queue);
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		if (df_json_num(queue, counts[i].key) > 0)
 			(void)printf(

@@ -113,9 +113,9 @@ static void link_up(struct df_room *room, struct df_link *link)
 
 	if (link->role == DF_ROLE_SUPERVISE)
 		return; /* before start */
-	if (q->j == NULL) { /* who needs more than a refusal sees us away */
-		if (link->role != DF_ROLE_RECEIVE &&
-		    link->role != DF_ROLE_CONSOLE)
+	if (q->j == NULL) { /* who asks for more than a refusal sees us away */
+		if (link->role == DF_ROLE_GATEWAY ||
+		    link->role == DF_ROLE_DELIVER_HTTPS)
 			df_room_link_drop(link);
 		return;
 	}
