@@ -181,7 +181,9 @@ static void expire(struct queue *q)
 
 void asking_pump(struct queue *q)
 {
-	expire(q);
+	if (q->asking_look)
+		expire(q);
+	q->asking_look = false;
 	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
 		const struct df_destination *d = &q->cfg->destinations[i];
 		struct df_link *link =

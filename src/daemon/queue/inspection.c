@@ -100,7 +100,7 @@ static void understood(struct inspect *in)
 			q->j, in->n,
 			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),
 			study.n, s->row.series, report_flag(q, s), "");
-		q->pack_look = q->study_look = q->report_look = true;
+		q->pack_look = true; /* the rest may wait for the tick */
 	}
 	if (!df_journal_instance(q->j, in->n, &row))
 		return;

@@ -33,6 +33,8 @@ static void tick(void *ctx)
 	q->study_look = true;
 	q->pack_look = true;
 	q->upload_look = true;
+	q->verify_look = true;
+	q->asking_look = true;
 	q->report_look = true;
 	q->ledger_ticks++;
 	df_journal_firm(q->j); /* notes wait no longer than this */

@@ -150,7 +150,7 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 	       DF_F_NUM("sequence", p->row.sequence),
 	       DF_F_NUM("instances", p->n), DF_F_NUM("raw", raw),
 	       DF_F_BYTES(p->row.dfenv_len));
-	p->q->study_look = true;
+	p->q->study_look = p->q->verify_look = true;
 	pack_over(p, false);
 }
 

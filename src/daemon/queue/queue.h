@@ -196,6 +196,7 @@ struct queue {
 	bool pack_look;
 	int64_t verify_cursor;
 	uint32_t verifies;
+	bool verify_look;
 	bool study_look;
 	bool signing;
 	bool upload_look;
@@ -218,6 +219,7 @@ struct queue {
 	struct destination_state *pacs; /* cfg->destinations */
 	struct destination_state *peers;
 	struct promising *promising; /* promising.h */
+	bool asking_look;	     /* once a tick */
 	struct asking *asking;	     /* one a destination */
 	uint64_t instances_received; /* since start */
 };

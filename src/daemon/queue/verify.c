@@ -28,6 +28,7 @@ static void over(struct verify *v)
 		v->q->facts.under_way--;
 	else
 		v->q->verifies--;
+	v->q->verify_look = true;
 	seen_release(&v->seen);
 	free(v);
 }
@@ -235,8 +236,9 @@ void verify_pump(struct queue *q)
 	struct df_row_parcel rows[VERIFIES_MAX];
 	size_t n;
 
-	if (q->verifies >= VERIFIES_MAX)
+	if (!q->verify_look || q->verifies >= VERIFIES_MAX)
 		return;
+	q->verify_look = false;
 	n = df_journal_parcels_unverified(q->j, q->verify_cursor, rows,
 					  VERIFIES_MAX - q->verifies);
 	for (size_t i = 0; i < n; i++) {

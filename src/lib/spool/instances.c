@@ -191,16 +191,20 @@ void df_journal_extra_add(struct df_journal *j, int64_t instance,
 
 uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 {
-	struct df_row_instance r = {0};
+	sqlite3_stmt *st =
+		df_sql(j, "SELECT deaths FROM instances WHERE n = ?", "i", n);
+	bool found = df_sql_row(j, st);
+	uint32_t deaths = found ? (uint32_t)COL(st, 0) : 0;
 
-	if (!df_journal_instance(j, n, &r))
+	df_sql_done(st);
+	if (!found)
 		return 0;
 	/* the first try of what has just come need not be durable: should all
 	 * of us die of it, the next life counts from its first try */
-	(r.deaths > 0 || df_sql_is_old(j, n) ? df_sql_run : df_sql_note)(
+	(deaths > 0 || df_sql_is_old(j, n) ? df_sql_run : df_sql_note)(
 		j, "UPDATE instances SET deaths = deaths + 1 WHERE n = ?", "i",
 		n);
-	return r.deaths;
+	return deaths;
 }
 
 void df_journal_instance_blame(struct df_journal *j, int64_t n, uint32_t weight)
