@@ -31,6 +31,10 @@ struct df_journal;
 DF_MUST_CHECK enum df_err df_journal_open(struct df_journal **j,
 					  const char *path,
 					  struct df_why *why);
+/* The database of that name in dir, and its log, step aside as NAME.TIME:
+ * nothing is deleted. Durable. Who has it open must end. */
+DF_MUST_CHECK enum df_err df_journal_aside(int dir, const char *name,
+					   struct df_why *why);
 void df_journal_close(struct df_journal *j); /* what is not committed is lost */
 /*
  * Makes everything since the last commit durable; DF_OK when nothing was. A
@@ -53,6 +57,12 @@ void df_journal_object_add(struct df_journal *j, const struct df_id *id,
 			   uint64_t bytes, int64_t created_ms);
 bool df_journal_object_has(struct df_journal *j, const struct df_id *id);
 void df_journal_object_drop(struct df_journal *j, const struct df_id *id);
+/* When it was stored; 0 when it has no row. */
+int64_t df_journal_object_created(struct df_journal *j,
+				  const struct df_id *id);
+/* The index has nothing any more: all is to be told again. Returns how many
+ * instances and reports. */
+uint64_t df_journal_index_forget(struct df_journal *j);
 /* Calls each for all objects; for checks. */
 void df_journal_objects(struct df_journal *j,
 			bool (*each)(void *ctx, const struct df_id *id),
@@ -512,6 +522,10 @@ DF_MUST_CHECK enum df_err df_ledger_replay(struct df_spool *sp,
 					   struct df_journal *j,
 					   struct df_ledger_account *out,
 					   struct df_why *why);
+/* Is the file the one that the journal remembers, and not cut? */
+bool df_ledger_is_whole(const struct df_spool *sp, struct df_journal *j);
+/* It is written anew with the next flush. */
+void df_ledger_distrust(struct df_journal *j);
 /* Reads every line; no ledger is an empty one. */
 DF_MUST_CHECK enum df_err df_ledger_check(const struct df_spool *sp,
 					  struct df_ledger_account *out,

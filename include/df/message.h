@@ -264,6 +264,11 @@ enum df_field {
 		DF_M_COUNT
 };
 
+/* index > queue, but a file in the node's directory, so that it outlives both:
+ * index.db begins with nothing; queue tells it everything again and removes
+ * this. */
+#define DF_INDEX_NEW "index.new"
+
 /* KIND of a source in PACK and RESTORE. */
 enum df_source_kind {
 	DF_SOURCE_RAW,    /* content 3: the data set itself */

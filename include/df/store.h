@@ -107,6 +107,10 @@ struct df_store;
 DF_MUST_CHECK enum df_err df_store_open(struct df_store **s, const char *path,
 					const struct df_column_cipher *cipher,
 					struct df_why *why);
+/* Something that was read of it is damaged: it is to step aside. */
+bool df_store_damaged(const struct df_store *s);
+/* index.db, and its log, step aside as index.db.TIME: nothing is deleted. */
+DF_MUST_CHECK enum df_err df_store_aside(int dir, struct df_why *why);
 void df_store_close(struct df_store *s); /* NULL is fine; rolls back */
 
 /* All puts stand between begin and commit; durable after commit's DF_OK.

@@ -50,6 +50,8 @@
 	X(report_export)    \
 	X(spool_check)      \
 	X(spool_rebuild)    \
+	X(spool_scrub)      \
+	X(index_rebuild)    \
 	X(send)             \
 	X(echo)
 

@@ -199,18 +199,45 @@ static const struct df_handler HANDLERS[] = {
 /* --- the key and the database ----------------------------------------------
  */
 
-static void open_store(struct index *x)
+/* One that is made now has nothing: queue is told before it exists. */
+static enum df_err open_once(struct index *x, struct df_why *why)
 {
 	struct df_column_cipher cipher = index_cipher(x);
-	struct df_why why = {0};
 	int fd = -1;
-	enum df_err rc;
+	enum df_err rc = df_file_open(&fd, AT_FDCWD, PATH, O_RDWR, 0, why);
 
-	/* nobody else may read it; its log takes the same mode */
-	rc = df_file_open(&fd, AT_FDCWD, PATH, O_RDWR | O_CREAT, 0600, &why);
+	if (rc == DF_E_NOTFOUND) {
+		rc = df_file_write_durable(AT_FDCWD, DF_INDEX_NEW, 0600, "", 0,
+					   why);
+		/* nobody else may read it; its log takes the same mode */
+		if (rc == DF_OK)
+			rc = df_file_open(&fd, AT_FDCWD, PATH, O_RDWR | O_CREAT,
+					  0600, why);
+	}
 	df_fd_close(&fd);
-	if (rc == DF_OK)
-		rc = df_store_open(&x->store, PATH, &cipher, &why);
+	return rc == DF_OK ? df_store_open(&x->store, PATH, &cipher, why) : rc;
+}
+
+/* Damaged: another one takes its place, and is told everything again. */
+static void step_aside(struct index *x, const struct df_why *what)
+{
+	struct df_why why = {0};
+
+	(void)x; /* its descriptors stay on the file, under whatever name */
+	df_log(DF_LOG_ERROR, "index.damaged", DF_F_ERR(what));
+	if (df_store_aside(AT_FDCWD, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "index.aside", DF_F_ERR(&why));
+}
+
+static void open_store(struct index *x)
+{
+	struct df_why why = {0};
+	enum df_err rc = open_once(x, &why);
+
+	if (rc == DF_E_CORRUPT) {
+		step_aside(x, &why);
+		rc = open_once(x, &why);
+	}
 	if (rc != DF_OK) {
 		df_log(DF_LOG_ERROR, "index.open-failed", DF_F_ERR(&why));
 		df_room_stop(x->room);
@@ -279,7 +306,13 @@ static void gathered(void *ctx)
 static void turn(struct df_room *room)
 {
 	int64_t at_ms = self.flushed_ms + GATHER_MS;
+	struct df_why why = {0};
 
+	if (self.store != NULL && df_store_damaged(self.store)) {
+		(void)df_fail(&why, DF_E_CORRUPT, "a page is damaged");
+		step_aside(&self, &why);
+		exit(1); /* and the next one begins anew */
+	}
 	if (!self.begun || self.n_acks >= GATHER_MAX ||
 	    df_clock_mono_ms() >= at_ms) {
 		index_flush(&self);

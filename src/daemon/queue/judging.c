@@ -84,6 +84,15 @@ static void put_manifests(struct verdict *v, struct df_msg *m,
 		df_msg_put_digest(m, DF_M_MANIFEST, &d[i]);
 }
 
+/* Judged as on the day it came: what was good then is not bad because it is
+ * looked at again. */
+static int64_t day_of(struct verdict *v)
+{
+	int64_t ms = df_journal_object_created(v->q->j, &v->r.object);
+
+	return ms > 0 && ms < v->q->now ? ms : v->q->now;
+}
+
 static void put(struct verdict *v, const struct df_msg *said,
 		const char *reason, const char *text)
 {
@@ -96,7 +105,7 @@ static void put(struct verdict *v, const struct df_msg *said,
 	df_msg_put_id(&m, DF_M_OBJECT, &v->r.object);
 	df_msg_put_str(&m, DF_M_PEER,
 		       v->r.direction == DF_ENV_MADE ? q->self : v->r.peer);
-	df_msg_put_u64(&m, DF_M_NOW_MS, (uint64_t)q->now);
+	df_msg_put_u64(&m, DF_M_NOW_MS, (uint64_t)day_of(v));
 	if (said != NULL) {
 		df_msg_copy(&m, said, DF_M_STATEMENT);
 		df_msg_copy(&m, said, DF_M_DIGEST);
@@ -144,7 +153,7 @@ static void anchors(void *ctx, struct df_reply *r)
 	}
 	job = job_new(v->q, DF_MSG_OPEN_REPORT, WORK_REPORT, 0, v);
 	opened_put(&job->m, &v->o);
-	df_msg_put_u64(&job->m, DF_M_NOW_MS, (uint64_t)v->q->now);
+	df_msg_put_u64(&job->m, DF_M_NOW_MS, (uint64_t)day_of(v));
 	job_fd(job, df_fd_take(&v->o.fd));
 	job_fd(job, df_fd_take(&r->fds[0]));
 	job_fd(job, df_fd_take(&r->fds[1]));

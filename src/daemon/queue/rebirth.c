@@ -11,8 +11,9 @@
 #include <fcntl.h>
 
 #include "df/clock.h"
+#include "df/file.h"
 #include "df/log.h"
-#include "df/pages.h"
+#include "df/sys.h"
 #include "queue.h"
 
 #define DATABASE "state.db"
@@ -44,7 +45,7 @@ void journal_aside(struct queue *q, const struct df_why *what)
 
 	(void)q; /* its descriptors stay on the file, under whatever name */
 	df_log(DF_LOG_ERROR, "journal.damaged", DF_F_ERR(what));
-	if (df_pages_aside(AT_FDCWD, DATABASE, &why) != DF_OK)
+	if (df_journal_aside(AT_FDCWD, DATABASE, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "journal.aside", DF_F_ERR(&why));
 }
 
@@ -73,6 +74,30 @@ static void commit_all(struct queue *q)
 		df_log(DF_LOG_WARN, "journal.commit", DF_F_ERR(&why));
 }
 
+/* index began with nothing: it is told everything again. The mark goes after
+ * the commit. */
+static void index_look(struct queue *q)
+{
+	struct stat st;
+	struct df_why why = {0};
+	uint64_t n;
+
+	if (df_sys.fstatat(AT_FDCWD, DF_INDEX_NEW, &st, AT_SYMLINK_NOFOLLOW) <
+	    0)
+		return;
+	n = df_journal_index_forget(q->j);
+	df_journal_firm(q->j);
+	if (df_journal_commit(q->j, &why) != DF_OK ||
+	    df_file_remove(AT_FDCWD, DF_INDEX_NEW, &why) != DF_OK) {
+		df_log(DF_LOG_WARN, "index.new", DF_F_ERR(&why));
+		return;
+	}
+	df_log(n > 0 ? DF_LOG_WARN : DF_LOG_INFO, "index.new",
+	       DF_F_NUM("told_again", n));
+	q->facts.last_parcel = 0;
+	facts_start(q);
+}
+
 void ledger_look(struct queue *q, bool now)
 {
 	struct df_why why = {0};
@@ -82,6 +107,7 @@ void ledger_look(struct queue *q, bool now)
 	if (!df_journal_at_rest(q->j) || (q->ledger_ticks < LEDGER_TICKS && !now))
 		return;
 	q->ledger_ticks = 0;
+	index_look(q);
 	if (df_ledger_flush(&q->sp, q->j, &why) != DF_OK)
 		df_log(DF_LOG_WARN, "ledger.delayed", DF_F_ERR(&why));
 	if (now)

@@ -51,6 +51,29 @@ bool df_journal_scrub_next(struct df_journal *j, const struct df_id *after,
 	return found;
 }
 
+int64_t df_journal_object_created(struct df_journal *j, const struct df_id *id)
+{
+	sqlite3_stmt *st = df_sql(
+		j, "SELECT created FROM objects WHERE id = ?", "t", id->s);
+	int64_t ms = df_sql_row(j, st) ? COL(st, 0) : 0;
+
+	df_sql_done(st);
+	return ms;
+}
+
+uint64_t df_journal_index_forget(struct df_journal *j)
+{
+	uint64_t n;
+
+	df_sql_run(j,
+		   "UPDATE instances SET indexed = 0 WHERE indexed = 1 AND"
+		   " state IN (1, 2)",
+		   "");
+	n = df_sql_changes(j);
+	df_sql_run(j, "UPDATE reports SET stored = 0 WHERE stored = 1", "");
+	return n + df_sql_changes(j);
+}
+
 uint64_t df_journal_object_count(struct df_journal *j)
 {
 	sqlite3_stmt *st = df_sql(j, "SELECT count(*) FROM objects", "");

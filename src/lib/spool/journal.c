@@ -384,6 +384,11 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 	return DF_OK;
 }
 
+enum df_err df_journal_aside(int dir, const char *name, struct df_why *why)
+{
+	return df_pages_aside(dir, name, why);
+}
+
 void df_journal_close(struct df_journal *j)
 {
 	if (j == NULL)

@@ -57,6 +57,13 @@ static void state_put(struct df_journal *j, const struct state *s)
 		    s->id.s, (int64_t)s->bytes, (int64_t)s->base);
 }
 
+void df_ledger_distrust(struct df_journal *j)
+{
+	const struct state none = {.bytes = 0};
+
+	state_put(j, &none);
+}
+
 /* --- writing ---------------------------------------------------------------- */
 
 struct out {
@@ -376,6 +383,22 @@ enum df_err df_ledger_replay(struct df_spool *sp, struct df_journal *j,
 		*why = in.why;
 	in_close(&in);
 	return in.rc;
+}
+
+bool df_ledger_is_whole(const struct df_spool *sp, struct df_journal *j)
+{
+	struct state s;
+	struct in in;
+	bool ours = false;
+
+	state_get(j, &s);
+	in_open(&in, sp);
+	if (s.id.s[0] == '\0') /* it will be written anew */
+		ours = true;
+	else if (in.rc == DF_OK)
+		(void)begin(&in, &s, &ours); /* where from does not matter */
+	in_close(&in);
+	return ours;
 }
 
 enum df_err df_ledger_check(const struct df_spool *sp,

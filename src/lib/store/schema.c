@@ -95,9 +95,10 @@ static enum df_err check_key(struct df_store *s, struct df_why *why)
 	if (rc == DF_OK)
 		rc = s->cipher.open(s->cipher.ctx, df_text_of("meta.key-check"),
 				    df_sql_col(q, 0), &open, why);
-	if (rc == DF_E_CORRUPT || rc == DF_E_NOTFOUND ||
+	if (!s->damaged &&
+	    (rc == DF_E_CORRUPT || rc == DF_E_NOTFOUND ||
 	    (rc == DF_OK && (open.len != sizeof KEY_CHECK - 1 ||
-			     memcmp(open.ptr, KEY_CHECK, open.len) != 0)))
+			     memcmp(open.ptr, KEY_CHECK, open.len) != 0))))
 		rc = df_fail(why, DF_E_KEY,
 			     "index.db was made under another index key; "
 			     "restore keys/kek or move index.db away");
@@ -172,6 +173,16 @@ enum df_err df_store_open(struct df_store **out, const char *path,
 	}
 	*out = s;
 	return DF_OK;
+}
+
+bool df_store_damaged(const struct df_store *s)
+{
+	return s->damaged;
+}
+
+enum df_err df_store_aside(int dir, struct df_why *why)
+{
+	return df_pages_aside(dir, "index.db", why);
 }
 
 void df_store_close(struct df_store *s)

@@ -23,6 +23,7 @@ enum df_err df_sql_fail(struct df_store *s, const char *what,
 		err = DF_E_NOSPACE;
 	else if ((rc & 0xff) == SQLITE_NOMEM)
 		err = DF_E_NOMEM;
+	s->damaged = s->damaged || err == DF_E_CORRUPT;
 	/* sqlite3_errmsg may repeat bound values: only the code is told */
 	return df_fail(why, err, "index.db: cannot %s: %s", what,
 		       sqlite3_errstr(rc));

@@ -77,6 +77,7 @@ struct df_store {
 	struct df_column_cipher cipher;
 	sqlite3_stmt *statements[DF_SQL_COUNT];
 	bool begun;
+	bool damaged; /* a page did not match, or the structure is broken */
 };
 
 /* A statement ready to be bound; df_sql_done() when its rows are read. */

@@ -166,14 +166,14 @@ static int up(void **state)
 static int down(void **state)
 {
 	static const char *const NAMES[] = {"index.db", "index.db-wal",
-					    "index.db-shm"};
+					    "index.db-shm", DF_INDEX_NEW};
 	struct house *h = *state;
 	char path[128];
 	size_t i;
 
 	if (h->pid > 0 && h->supervise.fd >= 0)
 		(void)stop(h);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		df_str_fmt(path, sizeof path, "%s/%s", h->dir, NAMES[i]);
 		(void)unlink(path); /* not all are there */
 	}
