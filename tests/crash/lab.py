@@ -146,6 +146,11 @@ class Node:
         kill_all([self.process.pid] + self.pids())
         self.process.wait()
 
+    def behead(self):
+        """SIGKILL of supervise alone: the rooms end by themselves."""
+        self.process.kill()
+        self.process.wait()
+
     def stop(self):
         """In order; True when it ended well within its time."""
         self.process.terminate()
@@ -222,12 +227,14 @@ class Lab:
         until(10, "the clinic after enrolment", self.clinic.ready)
 
     def modality(self, seed, rate=40):
-        """Load: goes on until load_end."""
-        self.helper("modality", HERE + "/modality.py", self.port, self.ledger,
-                    seed, rate)
+        """Load from two modalities: goes on until load_end."""
+        for n in (1, 2):
+            self.helper(f"modality-{n}", HERE + "/modality.py", self.port,
+                        self.ledger, f"{seed}/{n}", rate / 2)
 
     def load_end(self):
-        self.end_helper("modality")
+        self.end_helper("modality-1")
+        self.end_helper("modality-2")
 
     def wait_settled(self, seconds=90):
         """Everything goes its way to the end without a hand: sent, at the

@@ -4,7 +4,8 @@
 Sends studies of small CT images, RATE a second at most, on one association
 after the other, each image until it was answered with Success. What it is
 about to send and what was answered goes to LEDGER (see custody.py) at once:
-`ack` is written after the answer has come. Ends at SIGTERM.
+`ack` is written after the answer has come. Now and then it sends again what
+was answered long ago, as people do. Ends at SIGTERM.
 """
 import hashlib
 import os
@@ -41,8 +42,17 @@ class Studies:
                 return self.data[value:value + n].rstrip(b"\0")
             at = value + n
 
+    def again(self, recent, one):
+        """Sometimes one of the last that were sent, besides this one."""
+        recent.append(one[:2] + (False,))
+        del recent[:-60]
+        if self.random.random() < 0.05:
+            yield self.random.choice(recent)
+        yield one
+
     def __iter__(self):
         """(UID, data set, the study ends with it), for ever."""
+        recent = []
         while True:
             self.number += 1
             count = self.random.randrange(3, 25)
@@ -53,7 +63,8 @@ class Studies:
                 sop = uid(self.sop, self.seed, self.number, i)
                 one = bytearray(base.replace(self.sop, sop))
                 one[-2 * (i + 1)] ^= 1 + self.number % 7
-                yield sop.decode(), bytes(one), i + 1 == count
+                yield from self.again(
+                    recent, (sop.decode(), bytes(one), i + 1 == count))
 
 
 def main(port, path, seed, rate):
