@@ -37,13 +37,13 @@ class Modality:
         noise = self.random.randbytes(64)
         return uid, data[:-64 - 2 * len(word)] + word + word + noise
 
-    def store(self, uid=None, data=None):
+    def store(self, uid=None, data=None, middle=None):
         if data is None:
             uid, data = self.another()
         try:
             if self.assoc is None:
                 self.connect()
-            status = self.assoc.store(self.cls, uid, self.syntax, data)
+            status = self.assoc.store(self.cls, uid, self.syntax, data, middle)
         except (OSError, struct.error):
             self.close()
             raise

@@ -155,7 +155,9 @@ class Association:
         pdv = struct.pack(">IBB", len(body) + 2, context, flags) + body
         self.s.sendall(struct.pack(">BBI", 4, 0, len(pdv)) + pdv)
 
-    def store(self, cls, uid, syntax, data):
+    def store(self, cls, uid, syntax, data, middle=None):
+        """The status; None when the context was not accepted. middle() is
+        called when half of the data set is on its way."""
         context = self.ids[(cls, syntax)]
         if context not in self.accepted:
             return None
@@ -169,6 +171,9 @@ class Association:
             fields += struct.pack("<HHI", 0, number, len(value)) + value
         self.send(context, 3, struct.pack("<HHII", 0, 0, 4, len(fields)) + fields)
         for at in range(0, len(data), PDV):
+            if middle is not None and at >= len(data) // 2:
+                middle, now = None, middle
+                now()
             self.send(context, 2 if at + PDV >= len(data) else 0, data[at:at + PDV])
         kind, body = self.pdu()
         if kind != 4:
