@@ -10,6 +10,7 @@ import hashlib
 import os
 import random
 import struct
+import sys
 
 import raw_scu
 
@@ -82,3 +83,35 @@ class Stranger:
 
     def go(self):
         os.unlink(self.path)
+
+    def take_until(self, left):
+        """All but so many bytes of what is free for everybody."""
+        free = os.statvfs(os.path.dirname(self.path))
+        size = free.f_bavail * free.f_frsize - left
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.posix_fallocate(fd, 0, size)
+        os.close(fd)
+
+
+def main():
+    """pressure.py store PORT FILE CALLING COUNT [ACKED]: the statuses, one a
+    line ("rejected" for an association that is not taken).
+    pressure.py full PATH | fill PATH LEFT: a stranger."""
+    if sys.argv[1] == "full":
+        Stranger(sys.argv[2]).take_all()
+    elif sys.argv[1] == "fill":
+        Stranger(sys.argv[2]).take_until(int(sys.argv[3]))
+    else:
+        m = Modality(int(sys.argv[2]), sys.argv[3], sys.argv[4])
+        for _ in range(int(sys.argv[5])):
+            try:
+                print(f"{m.store():04x}", flush=True)
+            except ConnectionError as e:
+                print("rejected" if "PDU 3" in str(e) else f"broken: {e}", flush=True)
+        m.release()
+        with open(sys.argv[6] if len(sys.argv) > 6 else os.devnull, "a") as f:
+            f.writelines(a + "\n" for a in m.acknowledged)
+
+
+if __name__ == "__main__":
+    main()

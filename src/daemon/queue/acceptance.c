@@ -8,10 +8,12 @@
  */
 #include "acceptance.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "df/clock.h"
+#include "df/file.h"
 #include "df/log.h"
 #include "df/sys.h"
 #include "queue.h"
@@ -20,6 +22,8 @@
 #define STEP_BYTES (16ull << 20)  /* of the reserve, grown or given */
 #define LOOK_TICKS 5		  /* once a second */
 #define FEED_PAUSE_MS 5000
+#define TRY_MS 1000
+#define TRIAL "trial" /* a file in the spool, for a moment */
 #define TREND_MS (10 * 60 * 1000)
 
 static const char *const REFUSALS[] = {
@@ -67,9 +71,69 @@ static enum refusal refuse_disk(struct acceptance *a, struct df_why *why)
 	return REFUSAL_SPACE;
 }
 
+/* The files could not be opened or trusted: what is it, for a person? */
+static enum refusal refuse_files(struct df_why *why)
+{
+	enum df_err err = why->err;
+
+	if (err == DF_E_NOSPACE)
+		return REFUSAL_SPACE;
+	why->err = DF_E_IO; /* the sender may come again */
+	if (why->sys == EROFS)
+		return REFUSAL_READ_ONLY;
+	return err == DF_E_NOTFOUND ? REFUSAL_UNMOUNTED : REFUSAL_DEGRADED;
+}
+
+static enum df_err try_write(struct queue *q, struct df_why *why)
+{
+	int fd = -1;
+	enum df_err rc = df_file_open(&fd, q->sp.root, TRIAL,
+				      O_RDWR | O_CREAT | O_TRUNC, 0600, why);
+
+	if (rc == DF_OK)
+		rc = df_write_all(fd, TRIAL, sizeof TRIAL, why);
+	df_fd_close(&fd);
+	if (rc == DF_OK)
+		rc = df_file_remove(q->sp.root, TRIAL, why);
+	return rc;
+}
+
+/*
+ * A file system that gave up after an error need not say that it is read-only
+ * (ext4's emergency state). A write tells; one a second.
+ */
+static enum refusal refuse_doubt(struct queue *q, struct df_why *why)
+{
+	struct acceptance *a = &q->acceptance;
+	int64_t now = df_clock_mono_ms();
+
+	if (!a->doubted)
+		return REFUSAL_NONE;
+	if (now - a->tried_ms >= TRY_MS) {
+		enum df_err rc = try_write(q, &a->doubt);
+
+		a->tried_ms = now;
+		a->doubted = rc != DF_OK && rc != DF_E_NOSPACE;
+	}
+	if (!a->doubted)
+		return REFUSAL_NONE;
+	*why = a->doubt;
+	return refuse_files(why);
+}
+
+void acceptance_doubt(struct queue *q)
+{
+	struct acceptance *a = &q->acceptance;
+
+	a->doubted = true;
+	if (a->doubt.err == DF_OK)
+		(void)df_fail(&a->doubt, DF_E_IO, "the disk took no write");
+}
+
 static enum refusal find_refusal(struct queue *q, struct df_why *why)
 {
 	struct acceptance *a = &q->acceptance;
+	enum refusal to;
 
 	if (df_room_draining(q->room)) {
 		(void)df_fail(why, DF_E_CANCELLED, "this node is ending");
@@ -77,7 +141,7 @@ static enum refusal find_refusal(struct queue *q, struct df_why *why)
 	}
 	if (a->degraded.err != DF_OK) {
 		*why = a->degraded;
-		return REFUSAL_DEGRADED;
+		return refuse_files(why);
 	}
 	if (df_spool_in_place(&q->sp, why) != DF_OK) {
 		why->err = DF_E_IO;
@@ -85,7 +149,8 @@ static enum refusal find_refusal(struct queue *q, struct df_why *why)
 	}
 	if (df_spool_disk(&q->sp, &a->disk, why) != DF_OK)
 		return REFUSAL_READ_ONLY; /* not to be written, at least */
-	return refuse_disk(a, why);
+	to = refuse_disk(a, why);
+	return to == REFUSAL_NONE ? refuse_doubt(q, why) : to;
 }
 
 static void look(struct queue *q)
@@ -162,7 +227,9 @@ enum df_err acceptance_association(struct queue *q, const char *calling,
 				   struct df_why *why)
 {
 	look(q);
-	if (q->acceptance.pressure.mark < DF_MARK_HIGH ||
+	/* at the reserve all come in, to be told A700: an echo and storage
+	 * commitment go on */
+	if (q->acceptance.pressure.mark != DF_MARK_HIGH ||
 	    is_urgent(q, calling) ||
 	    df_journal_study_in_flight(q->j, calling))
 		return DF_OK; /* each image is judged by itself */
@@ -226,6 +293,14 @@ static void grow(struct queue *q)
 		df_log(DF_LOG_WARN, "reserve.unheld", DF_F_ERR(&why));
 	}
 	/* another failure: the disk has changed since it was looked at */
+}
+
+void acceptance_open(struct queue *q)
+{
+	struct df_why why = {0};
+
+	if (acceptance_room(q, STEP_BYTES, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "reserve.gone", DF_F_ERR(&why));
 }
 
 void acceptance_feed(struct queue *q)

@@ -28,6 +28,9 @@ struct acceptance {
 	enum refusal refusal; /* as last said in the log */
 	struct df_why why;    /* of the refusal */
 	struct df_why degraded; /* err != DF_OK: we are, and this is why */
+	bool doubted;	      /* a write failed, none has worked since */
+	struct df_why doubt;
+	int64_t tried_ms;     /* monotonic: when one was last tried */
 	bool unheld;	      /* files cannot be preallocated here */
 	unsigned ticks;
 	int64_t fed_ms; /* monotonic: when databases last got of the reserve */

@@ -82,6 +82,16 @@ static void again(void *ctx)
 	queue_later(q, AGAIN_MS, again, q);
 }
 
+void degraded_wait(struct queue *q, const struct df_why *why)
+{
+	df_journal_close(q->j);
+	q->j = NULL;
+	df_spool_close(&q->sp);
+	df_log(DF_LOG_ERROR, "disk.failed", DF_F_ERR(why));
+	q->acceptance.degraded = *why;
+	queue_later(q, AGAIN_MS, again, q);
+}
+
 bool degraded_start(struct queue *q)
 {
 	struct df_why why = {0};
@@ -89,9 +99,7 @@ bool degraded_start(struct queue *q)
 	note_read(q);
 	if (df_spool_trust(AT_FDCWD, &why) == DF_OK)
 		return false;
-	df_log(DF_LOG_ERROR, "disk.failed", DF_F_ERR(&why));
-	q->acceptance.degraded = why;
-	queue_later(q, AGAIN_MS, again, q);
+	degraded_wait(q, &why);
 	return true;
 }
 
@@ -116,8 +124,9 @@ void degraded_answer(struct ask *a)
 		return;
 	}
 	o = cJSON_CreateObject();
+	(void)acceptance(a->q, 0, &(struct df_why){0}); /* for its word */
 	(void)cJSON_AddBoolToObject(o, "accepting", false); /* NULL: memory */
-	put_str(o, "refusing", "degraded");
+	put_str(o, "refusing", acceptance_word(a->q));
 	put_str(o, "refusing_text", why->text);
 	degraded_put(a->q, o);
 	answer_json(a, o);

@@ -90,6 +90,8 @@ static enum df_err stage_for(struct queue *q, struct df_link *from, int *fd,
 	rc = df_stage_new(&q->sp, &s->stage, why);
 	if (rc == DF_OK)
 		rc = df_fd_dup(fd, s->stage.fd, why);
+	if (rc == DF_E_IO)
+		acceptance_doubt(q);
 	if (rc != DF_OK) {
 		df_stage_drop(&q->sp, &s->stage);
 		free(s);

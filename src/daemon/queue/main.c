@@ -158,6 +158,8 @@ static enum df_err open_files(struct queue *q, struct df_why *why)
 	enum df_err rc = df_spool_open(&q->sp, AT_FDCWD, why);
 
 	if (rc == DF_OK)
+		acceptance_open(q);
+	if (rc == DF_OK)
 		rc = journal_start(q, why);
 	if (rc == DF_OK)
 		df_journal_timers_cap(q->j, q->now,
@@ -168,7 +170,6 @@ static enum df_err open_files(struct queue *q, struct df_why *why)
 static enum df_err start(struct df_room *room, struct df_why *why)
 {
 	struct queue *q = &self;
-	enum df_err rc;
 
 	q->room = room;
 	q->cfg = df_room_config(room);
@@ -187,9 +188,10 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	acceptance_start(q);
 	if (degraded_start(q))
 		return DF_OK;
-	rc = open_files(q, why);
-	if (rc != DF_OK)
-		return rc;
+	if (open_files(q, why) != DF_OK) {
+		degraded_wait(q, why);
+		return DF_OK;
+	}
 	df_room_ready(room);
 	df_spool_discarded_sweep(&q->sp, q->j);
 	scrub_start(q);

@@ -241,6 +241,10 @@ enum df_err acceptance_association(struct queue *q, const char *calling,
  * for it, step by step. DF_E_NOSPACE when that is used up too. */
 enum df_err acceptance_room(struct queue *q, uint64_t bytes,
 			    struct df_why *why);
+/* A write has failed: nothing is taken until one works again. */
+void acceptance_doubt(struct queue *q);
+/* Room for state.db to be opened and written, out of the reserve if need be. */
+void acceptance_open(struct queue *q);
 /* A database has no room to grow: some of the reserve, not too often. */
 void acceptance_feed(struct queue *q);
 /* "" while images are taken; else the reason of the refusal, one word; its
@@ -254,6 +258,8 @@ bool acceptance_wants_purge(const struct queue *q);
 /* At start. True: the disk does not work; nothing else is opened (q->j stays
  * NULL), images are refused, and the room ends when it works again. */
 bool degraded_start(struct queue *q);
+/* The files cannot be opened: refuses everything, and tries again. */
+void degraded_wait(struct queue *q, const struct df_why *why);
 /* Ends the room when a sync of this process failed. */
 void degraded_look(struct queue *q);
 /* Ends the room, so that the next one starts from the disk. */

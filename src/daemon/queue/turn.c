@@ -207,6 +207,8 @@ void turn_end(struct queue *q)
 		df_log(DF_LOG_ERROR, "journal.commit", DF_F_ERR(&why));
 		if (rc == DF_E_CORRUPT)
 			journal_aside(q, &why);
+		if (rc == DF_E_NOSPACE)
+			acceptance_open(q); /* for our next life */
 		exit(1);
 	}
 	for (size_t i = 0; i < q->n_removals; i++)

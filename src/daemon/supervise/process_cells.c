@@ -201,7 +201,8 @@ static void timer_set(struct cell *c, int64_t in_ms, df_loop_fn *run)
 static void pause_grow(struct cell *c)
 {
 	c->pause_ms = c->pause_ms == 0 ? PAUSE_MIN_MS : 2 * c->pause_ms;
-	if (c->role == DF_ROLE_PREPARE && c->pause_ms > PAUSE_PREPARE_MS)
+	if (c->role == DF_ROLE_PREPARE && c->crashed &&
+	    c->pause_ms > PAUSE_PREPARE_MS)
 		c->pause_ms = PAUSE_PREPARE_MS;
 	if (c->pause_ms > PAUSE_MAX_MS)
 		c->pause_ms = PAUSE_MAX_MS;
@@ -290,6 +291,7 @@ static void bury(struct cell *c, int status)
 
 	if (c->role == DF_ROLE_PREPARE && !asked && is_crash(status))
 		crash_say(c);
+	c->crashed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	df_proc_status_text(text, sizeof text, status);
 	df_log(asked && status == 0 ? DF_LOG_DEBUG : DF_LOG_WARN, "room.ended",
 	       DF_F_WORD("peer", df_role_name(c->role)),

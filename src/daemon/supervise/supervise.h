@@ -32,6 +32,7 @@ struct cell {
 	pid_t pid;   /* 0 = no process */
 	struct df_link *link;
 	uint64_t restarts;
+	bool crashed; /* its last process, by itself or by a kill */
 	int64_t started_ms;
 	int64_t pause_ms; /* before the next start */
 	uint64_t timer;	  /* start again, or kill what will not end */

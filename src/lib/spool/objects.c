@@ -71,6 +71,25 @@ enum df_err df_object_dir_sync(const struct df_spool *sp,
 	return rc;
 }
 
+/*
+ * A spool is made when there is neither it nor a journal. A journal without
+ * its spool is a disk that was not mounted: the place where it belongs must
+ * stay empty.
+ */
+static enum df_err check_mounted(const struct df_spool *sp, int node_dir,
+				 struct df_why *why)
+{
+	struct stat st;
+
+	if (df_sys.fstatat(sp->root, "FORMAT", &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno == ENOENT &&
+	    df_sys.fstatat(node_dir, "state.db", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return df_fail(why, DF_E_NOTFOUND,
+			       "spool/FORMAT is missing, and state.db knows a "
+			       "spool: is its disk mounted?");
+	return DF_OK;
+}
+
 static enum df_err check_format(struct df_spool *sp, struct df_why *why)
 {
 	struct df_buf b;
@@ -99,6 +118,14 @@ static enum df_err dir_take(int *fd, int at, const char *name,
 	return rc == DF_OK ? df_dir_open(fd, at, name, why) : rc;
 }
 
+static enum df_err reserve_take(struct df_spool *sp, struct df_why *why)
+{
+	enum df_err rc = df_file_open(&sp->reserve, sp->root, "reserve", O_RDWR,
+				      0, why);
+
+	return rc == DF_E_NOTFOUND ? DF_OK : rc;
+}
+
 enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 			  struct df_why *why)
 {
@@ -110,6 +137,8 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 				.quarantine = -1,
 				.reserve = -1};
 	rc = dir_take(&sp->root, node_dir, "spool", why);
+	if (rc == DF_OK)
+		rc = check_mounted(sp, node_dir, why);
 	if (rc == DF_OK)
 		rc = dir_take(&sp->incoming, sp->root, "incoming", why);
 	if (rc == DF_OK)
@@ -126,10 +155,7 @@ enum df_err df_spool_open(struct df_spool *sp, int node_dir,
 	if (rc == DF_OK)
 		rc = check_format(sp, why);
 	if (rc == DF_OK)
-		rc = df_file_open(&sp->reserve, sp->root, "reserve", O_RDWR, 0,
-				  why);
-	if (rc == DF_E_NOTFOUND)
-		rc = DF_OK;
+		rc = reserve_take(sp, why);
 	if (rc == DF_OK)
 		df_spool_mark_place(sp);
 	else
