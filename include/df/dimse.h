@@ -76,9 +76,9 @@ struct df_dimse_scp {
 	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
 	const struct df_commitment_sink *commitment; /* NULL: not offered */
 	void *ctx;	      /* borrowed, for admit and ending */
-	/* Asked between two commands, and in a silence there: is the
+	/* Asked between two commands, and when it is silent there: is the
 	 * association to end? Then it ends with A-ABORT. NULL: never. */
-	bool (*ending)(void *ctx);
+	bool (*ending)(void *ctx, bool silent);
 	/* Asked once, before anything is accepted. */
 	enum df_dimse_verdict (*admit)(void *ctx,
 				       const struct df_dimse_peer *peer);

@@ -37,7 +37,9 @@ extern "C" {
 	/* supervise > room: ROLE NUMBER of the peer (fd) */                   \
 	X(LINK)                                                                \
 	X(READY)        /* room > supervise */                                 \
-	X(DRAIN)        /* supervise > room: finish what is in hand and exit */\
+	/* supervise > room: finish what is in hand and exit. [PURPOSE "end"]: \
+	 * all of the node ends, so an association is not waited for */        \
+	X(DRAIN)                                                               \
 	/* console > any: VERB [JSON arguments] [(fd)*]; verbs in the table at \
 	 * the end of this file */                                             \
 	X(QUERY)                                                               \

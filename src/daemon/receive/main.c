@@ -10,9 +10,12 @@
 
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/proc.h"
+
+#define GRACE_MS 10000 /* for an association when the node ends */
 
 static void tell_queue(struct receive *r)
 {
@@ -98,8 +101,11 @@ static enum df_err take_socket(struct receive *r, int *fd, struct df_why *why)
 	return DF_OK;
 }
 
-/* Between two images: has supervise told us to end, or gone? */
-static bool is_ending(void *ctx)
+/*
+ * Between two images: does the node end? A modality that is at it has a while
+ * to come to its own end; one that is silent is told at once.
+ */
+static bool is_ending(void *ctx, bool silent)
 {
 	struct receive *r = ctx;
 	int fds[DF_CHANNEL_FDS];
@@ -107,14 +113,21 @@ static bool is_ending(void *ctx)
 	size_t n_fds = 0;
 	struct df_msg m;
 	enum df_err rc = DF_OK;
+	char purpose[8];
 
-	while (rc == DF_OK && !df_room_draining(r->room)) {
+	while (rc == DF_OK) {
 		rc = df_room_wait(r->room, DF_ROLE_BIT(SUPERVISE), 0, &from, &m,
 				  fds, &n_fds, NULL);
+		if (rc == DF_OK && m.type == DF_MSG_DRAIN &&
+		    df_msg_get_str(&m, DF_M_PURPOSE, purpose, sizeof purpose))
+			r->ends_ms = df_clock_mono_ms() + GRACE_MS;
 		for (size_t i = 0; rc == DF_OK && i < n_fds; i++)
 			df_fd_close(&fds[i]);
 	}
-	return rc != DF_E_TIMEOUT;
+	if (rc != DF_E_TIMEOUT)
+		return true; /* supervise is gone */
+	return r->ends_ms != 0 &&
+	       (silent || df_clock_mono_ms() >= r->ends_ms);
 }
 
 static enum df_err serve(struct receive *r, int fd, struct df_why *why)

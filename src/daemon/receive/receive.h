@@ -24,6 +24,7 @@ struct receive {
 	char address[64];
 	char calling[DF_AE_CAP];
 	char called[DF_AE_CAP];
+	int64_t ends_ms; /* monotonic: no image after this; 0 = no end yet */
 	uint64_t stored;
 	uint64_t refused;
 	/* lent by keys, for this association only */

@@ -233,12 +233,15 @@ void cell_start(struct cell *c)
 
 void cell_drain(struct cell *c)
 {
+	const bool end = c->s->phase == PHASE_ENDING;
 	struct df_msg m;
 
-	if (c->pid == 0 || c->state == CELL_STOPPING)
+	/* a worker that a reload left to its association hears of the end */
+	if (c->pid == 0 || (c->state == CELL_STOPPING && !(end && c->busy)))
 		return;
 	c->state = CELL_STOPPING;
 	df_msg_init(&m, DF_MSG_DRAIN, 0);
+	df_msg_put_opt(&m, DF_M_PURPOSE, end ? "end" : NULL);
 	df_room_send(c->link, &m, NULL, 0);
 }
 

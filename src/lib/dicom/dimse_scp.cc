@@ -307,7 +307,7 @@ static enum flow next_command(struct scp *s, struct command *c,
 	const struct df_dimse_scp *cfg = s->cfg;
 	enum flow f = FLOW_ENDED;
 
-	if (cfg->ending != nullptr && cfg->ending(cfg->ctx)) {
+	if (cfg->ending != nullptr && cfg->ending(cfg->ctx, false)) {
 		s->wire.ended = true;
 	} else {
 		s->wire.read_ms = cfg->idle_ms;

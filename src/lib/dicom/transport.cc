@@ -15,6 +15,7 @@
 
 static const size_t progress_bytes = 4096; /* less than this in progress_ms is
 					      a stall, not a slow line */
+static const unsigned char abort_pdu[10] = {7, 0, 0, 0, 0, 4, 0, 0, 0, 0};
 static const int ask_ms = 500; /* how often a silent wait looks up */
 
 df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
@@ -61,9 +62,13 @@ bool df_connection::wait(short events, int ms)
 		int n = poll(&p, 1, asks ? ask_ms : left > 0 ? (int)left : 0);
 
 		if (n == 0 && asks) {
-			wire_->ended = wire_->ending(wire_->ctx);
+			wire_->ended = wire_->ending(wire_->ctx, true);
 			if (!wire_->ended)
 				continue;
+			/* DCMTK closes after a read that fails: the A-ABORT
+			 * (source: service user) goes before */
+			(void)send(getSocket(), abort_pdu, sizeof abort_pdu,
+				   MSG_DONTWAIT | MSG_NOSIGNAL);
 			errno = ECANCELED;
 			return false;
 		}

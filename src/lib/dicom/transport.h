@@ -20,7 +20,7 @@ struct df_wire {
 	int fd;	     /* of the connection, for poll; -1 when it is closed */
 	int sys;     /* errno of a failed read or write */
 	/* asked in a silence between messages: are we to end? NULL = never */
-	bool (*ending)(void *ctx);
+	bool (*ending)(void *ctx, bool silent);
 	void *ctx;
 	bool ended;
 };
