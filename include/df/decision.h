@@ -61,11 +61,12 @@ DF_MUST_CHECK enum df_err df_journal_release(struct df_journal *j,
 					     enum df_release *how,
 					     struct df_why *why);
 /*
- * For ever; only what is quarantined. After the commit df_spool_discard takes
- * the file, when *file says so: bytes in a parcel stay until retention lets
- * go of the parcel.
+ * For ever; only what is quarantined. why must be given. After the commit
+ * df_spool_discard takes the file, when *file says so: bytes in a parcel stay
+ * until retention lets go of the parcel.
  */
 DF_MUST_CHECK enum df_err df_journal_discard(struct df_journal *j,
+					     struct df_spool *sp,
 					     const struct df_row_instance *r,
 					     const struct df_row_decision *d,
 					     bool *file, struct df_why *why);
@@ -82,12 +83,13 @@ size_t df_journal_decisions(struct df_journal *j, int64_t instance,
 uint64_t df_journal_extras(struct df_journal *j, int64_t instance);
 
 /*
- * Are or were these bytes here under this UID, given here (no peer)? Also when
- * they were purged, or are in quarantine as they came. Then they need not be
- * stored again.
+ * Are or were these bytes here under this UID, from this peer ("": given
+ * here)? Also when they were purged, or are in quarantine: whole, as their
+ * file is read. Then they need not be stored again.
  */
 bool df_journal_known(struct df_journal *j, const struct df_spool *sp,
-		      const char *sop_instance, const struct df_digest *digest,
+		      const char *peer, const char *sop_instance,
+		      const struct df_digest *digest,
 		      struct df_row_instance *r);
 
 #ifdef __cplusplus

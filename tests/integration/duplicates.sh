@@ -117,6 +117,18 @@ check "no name of a person is in the log" refused grep -q "Technician" "$T/clini
 check "what was discarded comes again" sends "$T/c" 1
 check "and is judged anew" wait_for 20 of_study quarantined 2
 
+# --- a damaged copy is no copy
+file=$(find "$T/clinic/spool/quarantine" -type f | head -n 1)
+printf X | dd of="$file" bs=1 seek=5000 conv=notrunc 2>/dev/null
+check "its file is damaged" refused cmp -s "$file" "$T/c/one.dcm"
+damaged=$(basename "$file")
+check "a damaged one is not released" refused node clinic quarantine release "$damaged" --reason x
+check "what stands still stands" packed
+check "the same bytes come" sends "$T/c" 1
+check "and are kept again" wait_for 20 of_study quarantined 3
+check "the damaged one is discarded" node clinic quarantine discard "$damaged" --reason damaged --yes
+check "two are left" of_study quarantined 2
+
 # --- and all of it survives
 check "the clinic ends" stop_node clinic
 check "the spool is sound" node clinic spool check

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/decision.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/sealed.h"
@@ -105,12 +106,12 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 			 int64_t parcel, uint64_t next_record)
 {
 	struct queue *q = u->q;
-	struct df_row_instance row = s->row;
+	struct df_row_instance row = s->row, old;
 
 	memcpy(row.peer, u->row.peer, sizeof row.peer);
 	/* made twice by its sender, in two parcels: one row, no second send */
-	if (df_journal_instance_find(q->j, row.peer, row.sop_instance,
-				     &row.digest, NULL))
+	if (df_journal_known(q->j, &q->sp, row.peer, row.sop_instance,
+			     &row.digest, &old))
 		return;
 	row.study = study;
 	row.parcel = parcel;

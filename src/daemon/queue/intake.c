@@ -226,8 +226,8 @@ static bool is_double(struct queue *q, const struct df_envelope *env)
 {
 	struct df_row_instance old;
 
-	if (!df_journal_known(q->j, &q->sp, env->sop_instance, &env->digest,
-			      &old))
+	if (!df_journal_known(q->j, &q->sp, "", env->sop_instance,
+			      &env->digest, &old))
 		return false;
 	df_journal_extra_add(q->j, old.n, &env->association, q->now);
 	df_log(DF_LOG_DEBUG, "instance.double",

@@ -231,7 +231,7 @@ void quarantine_discard(struct ask *a)
 
 	if (!find(a, &row) || !decision_of(a, &d))
 		return;
-	rc = df_journal_discard(q->j, &row, &d, &file, &why);
+	rc = df_journal_discard(q->j, &q->sp, &row, &d, &file, &why);
 	if (rc != DF_OK) {
 		answer_error(q, a->link, a->tag, rc, &why);
 		return;

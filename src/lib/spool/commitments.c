@@ -279,7 +279,11 @@ bool df_commitment_doubtful(struct df_journal *j, const char *sop_instance)
 {
 	return number(j, df_sql(j,
 				"SELECT count(*) FROM instances WHERE sop = ?"
-				" AND peer = '' AND state = 3",
+				" AND peer = '' AND state = 3"
+				/* unless a person has said which is right */
+				" AND (SELECT what FROM decisions WHERE"
+				"  instance = instances.n ORDER BY n DESC"
+				"  LIMIT 1) IS NOT 2",
 				"t", sop_instance)) > 0;
 }
 

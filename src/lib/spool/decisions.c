@@ -128,33 +128,48 @@ bool df_journal_standing(struct df_journal *j, const struct df_row_instance *r,
 	       standing->n != r->n;
 }
 
-static bool has_file(const struct df_spool *sp, const struct df_id *id)
+/* Its file stands and is what was put into it: a damaged one is no copy. */
+static enum df_err find_whole(const struct df_spool *sp, const struct df_id *id,
+			      struct df_why *why)
 {
+	struct df_envelope env = {0};
+	uint64_t dfenv_len;
 	int fd = -1;
-	bool there = df_spool_object(sp, id, &fd, NULL) == DF_OK;
+	enum df_err rc = df_spool_object(sp, id, &fd, why);
 
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, why);
+	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
+		rc = df_fail(why, DF_E_CORRUPT, "it bears another's name");
+	if (rc == DF_OK)
+		rc = df_spool_content(fd, &env, dfenv_len, why);
+	df_envelope_release(&env);
 	df_fd_close(&fd);
-	return there;
+	return rc;
 }
 
 bool df_journal_known(struct df_journal *j, const struct df_spool *sp,
-		      const char *sop_instance, const struct df_digest *digest,
-		      struct df_row_instance *r)
+		      const char *peer, const char *sop_instance,
+		      const struct df_digest *digest, struct df_row_instance *r)
 {
 	sqlite3_stmt *st;
-	bool found = false;
+	int64_t found[8];
+	size_t n = 0;
 
-	if (df_journal_instance_find(j, "", sop_instance, digest, r))
+	if (df_journal_instance_find(j, peer, sop_instance, digest, r))
 		return true;
 	st = df_sql(j,
-		    "SELECT n FROM instances WHERE sop = ? AND peer = ''"
+		    "SELECT n FROM instances WHERE sop = ? AND peer = ?"
 		    " AND state = 3 AND digest = ?",
-		    "td", sop_instance, digest);
-	while (!found && df_sql_row(j, st))
-		found = df_journal_instance(j, COL(st, 0), r) &&
-			has_file(sp, &r->object);
+		    "ttd", sop_instance, peer, digest);
+	while (n < 8 && df_sql_row(j, st))
+		found[n++] = COL(st, 0);
 	df_sql_done(st);
-	return found;
+	while (n > 0)
+		if (df_journal_instance(j, found[--n], r) &&
+		    find_whole(sp, &r->object, NULL) == DF_OK)
+			return true;
+	return false;
 }
 
 /* --- release
@@ -238,9 +253,13 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 	event = r->in_parcel ? DF_INSTANCE_ACCEPT : DF_INSTANCE_JUDGE;
 	if (!df_instance_may(r->state, event, &to))
 		return df_fail(why, DF_E_REFUSED, "it is not in quarantine");
-	if (!has_file(sp, &r->object))
+	rc = find_whole(sp, &r->object, why);
+	if (rc == DF_E_IO)
+		return rc;
+	if (rc != DF_OK)
 		return df_fail(why, DF_E_NOTFOUND,
-			       "its bytes are not here; send it again");
+			       "its bytes are not here, or damaged; send it "
+			       "again");
 	if (!r->in_parcel) /* found in either place until its row says so */
 		rc = df_spool_unquarantine(sp, &r->object, why);
 	if (rc == DF_OK && df_journal_standing(j, r, &standing))
@@ -259,7 +278,7 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 /* --- discard
  * ---------------------------------------------------------------------- */
 
-enum df_err df_journal_discard(struct df_journal *j,
+enum df_err df_journal_discard(struct df_journal *j, struct df_spool *sp,
 			       const struct df_row_instance *r,
 			       const struct df_row_decision *d, bool *file,
 			       struct df_why *why)
@@ -269,6 +288,9 @@ enum df_err df_journal_discard(struct df_journal *j,
 	if (!df_instance_may(r->state, DF_INSTANCE_DISCARD, &to))
 		return df_fail(why, DF_E_REFUSED,
 			       "only what is in quarantine can be discarded");
+	/* one that could not be packed still stands in objects/ */
+	if (!r->in_parcel && df_spool_quarantine(sp, &r->object, why) != DF_OK)
+		return why->err;
 	df_sql_run(j, "UPDATE instances SET state = ? WHERE n = ?", "ii",
 		   (int64_t)to, r->n);
 	cancel_deliveries(j, r->n);

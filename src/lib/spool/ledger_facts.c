@@ -38,7 +38,11 @@
 #define INSTANCE \
 	"(SELECT n FROM instances WHERE " SAME_INSTANCE \
 	" ORDER BY object = ifnull(" F("object") ", '') DESC," \
-	" state = 3, n LIMIT 1)"
+	" state = 5, state = 3, n LIMIT 1)"
+/* what a person discarded is none of those that came again after it */
+#define ITSELF \
+	SAME_INSTANCE " AND (object = " F("object") " OR (state <> 5 AND " \
+	F("state") " <> 5))"
 #define PARCEL "(SELECT n FROM parcels WHERE hex = " F("parcel") ")"
 
 /* clang-format off */
@@ -131,13 +135,17 @@ const struct df_fact_kind df_fact_kinds[] = {
 	 F("assoc") ", " F("calling") ", " F("received") ", " F("state") ", "
 	 F("object") ", " F("in_parcel") ", " F("record") ", " F("coding")
 	 ", " F("coded") ", " F("indexed") ", 0, 0, 0, ''"
-	 " WHERE NOT EXISTS (SELECT 1 FROM instances WHERE " SAME_INSTANCE ")",
-	 "UPDATE instances SET state = iif(" F("state") " >= 3 OR state >= 3,"
-	 " " F("state") ", state), study = iif(study = 0, ifnull(" STUDY
+	 " WHERE NOT EXISTS (SELECT 1 FROM instances WHERE " ITSELF ")",
+	 /* what came out of quarantine is as its home shows it */
+	 "UPDATE instances SET state = CASE WHEN " F("state") " >= 3 THEN "
+	 F("state") " WHEN state >= 3 THEN iif(in_parcel, 2, 0) ELSE state"
+	 " END, study = iif(study = 0, ifnull(" STUDY
 	 ", 0), study), series = iif(series = '', " F("series")
 	 ", series), parcel = iif(parcel = 0 AND in_parcel, ifnull(" PARCEL
 	 ", 0), parcel), report = " F("report") ", reason = " F("reason")
-	 " WHERE n = " INSTANCE, NULL},
+	 " WHERE n = (SELECT n FROM instances WHERE " ITSELF
+	 " ORDER BY object = " F("object") " DESC, state = 3, n LIMIT 1)",
+	 NULL},
 	.first = true,
 	},
 	{
