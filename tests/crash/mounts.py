@@ -162,7 +162,8 @@ class Recorder:
         self.fail = image + ".fail"  # while it exists, the disk fails
         os.makedirs(self.fuse, exist_ok=True)
         self.process = subprocess.Popen(
-            [program, image, record, self.fuse, self.fail])
+            [program, image, record, self.fuse, self.fail],
+            preexec_fn=lambda: libc.prctl(1, 9, 0, 0, 0))  # dies with us
         end = time.monotonic() + 10
         while not os.path.exists(self.fuse + "/mark"):
             if self.process.poll() is not None or time.monotonic() > end:

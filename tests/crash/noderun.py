@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 
-SUBREAPER = 36
+DEATH_SIGNAL, SUBREAPER = 1, 36
 QUIET = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 # small disks, and no waiting
 SETTINGS = (("spool", "reserve", "1 MiB"), ("spool", "reserve-percent", "0"),
@@ -14,6 +14,11 @@ SETTINGS = (("spool", "reserve", "1 MiB"), ("spool", "reserve-percent", "0"),
             ("retry", "min", "1"), ("retry", "max", "1"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 SET_KEY = os.path.join(os.path.dirname(HERE), "lib", "set_key.py")
+
+
+def die_with_parent():
+    """In a child, before it runs its program: nothing outlives a test."""
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def adopt_orphans():
@@ -36,11 +41,11 @@ class Node:
             [os.path.join(self.bin, "dcm-forward"), "-C", self.path, *words],
             check=True, text=True, capture_output=True, **kw).stdout
 
-    def make(self, role, title, port, https=None):
+    def make(self, role, title, port, https=None, settings=()):
         self.command("init", "--role", role, "--name", "replay", "--ae-title",
                      title, "--listen-dicom", f"127.0.0.1:{port}",
                      *(["--listen-https", f"127.0.0.1:{https}"] if https else []))
-        for key in SETTINGS:
+        for key in SETTINGS + tuple(settings):
             subprocess.run([SET_KEY, self.path + "/config.ini", *key],
                            check=True)
         if role == "clinic":
@@ -53,6 +58,7 @@ class Node:
             [*wrap, os.path.join(self.bin, "df-supervise"), "-C", self.path],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, start_new_session=True, text=True,
+            preexec_fn=die_with_parent,
             env={**os.environ, **(env or {})})
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

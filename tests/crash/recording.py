@@ -1,17 +1,17 @@
 """Records a node at work: its disk's writes and what it promised meanwhile.
 
-Two scenes. "clinic": modalities send, studies are packed, everything is killed
-once and started again. "pair": the same and a centre takes the parcels and
-gives receipts; the disk that is recorded is the centre's, and its promises are
-the instances that the clinic holds a receipt for.
+Scenes: "clinic": modalities send and ask for storage commitment, studies are
+packed, everything is killed once. "again": the same after a power cut. "pair":
+a centre takes parcels and gives receipts. "sending": the clinic that sends them
+and lets go what is under receipts.
 """
 import os
 import random
-import shutil
 import threading
 import time
 import zlib
 
+import crashstates
 import custody
 import mounts
 import noderun
@@ -23,17 +23,21 @@ PORT, CENTRE_PORT, HTTPS = 11112, 11113, 8443
 class Disk:
     """A node on a recording disk."""
 
-    def __init__(self, work, name, fs, binaries):
+    def __init__(self, work, name, fs, binaries, image=None):
         self.top, self.fs, self.bin = os.path.join(work, name), fs, binaries
         self.image, self.base = self.top + ".img", self.top + ".base"
         self.record, self.at = self.top + ".record", self.top
         self.node = noderun.Node(binaries, self.at + "/node")
-        mounts.mkfs(self.image, fs)
-        mounts.mount(self.image, self.at, fs)
+        if image:
+            os.rename(image, self.image)
+        else:
+            mounts.mkfs(self.image, fs)
+            mounts.mount(self.image, self.at, fs)
 
     def begin(self):
         """What is there now is the beginning; from now on it is recorded."""
-        mounts.unmount(self.at)
+        if os.path.ismount(self.at):
+            mounts.unmount(self.at)
         with open(self.image, "rb") as a, open(self.base, "wb+") as b:
             mounts.copy_sparse(a.fileno(), b.fileno())
         self.disk = mounts.Recorder(self.bin + "/blkrec", self.image,
@@ -104,7 +108,7 @@ def send_all(node):
 
 
 def clinic(work, fs, binaries, seed, images=160, env=None, restart=True):
-    """The Disk of a clinic that took `images`."""
+    """A clinic that takes images; its rooms are killed once."""
     disk = Disk(work, "clinic", fs, binaries)
     disk.node.make("clinic", "CLINIC", PORT)
     disk.begin()
@@ -122,38 +126,95 @@ def clinic(work, fs, binaries, seed, images=160, env=None, restart=True):
     return disk
 
 
-def pair(work, fs, binaries, seed, images=80):
-    """The Disk of the centre that such a clinic sends to."""
-    disk = Disk(work, "centre", fs, binaries)
-    disk.node.make("centre", "CENTRE", CENTRE_PORT, HTTPS)
-    clinic_node = noderun.Node(binaries, work + "/sending")
-    clinic_node.make("clinic", "CLINIC", PORT)
-    disk.node.start()
-    clinic_node.start()
-    code = disk.node.command("peer", "invite", "clinic").strip()
-    clinic_node.command("peer", "join", f"https://127.0.0.1:{HTTPS}",
-                        "--code", code)
-    disk.node.kill()
+def again(work, fs, binaries, seed, images=160):
+    """A clinic that comes back from a power cut: the disk that a cut of the
+    first scene left, from the mount that mends it onwards."""
+    first = clinic(work, fs, binaries, seed, images // 2)
+    record = crashstates.Record(first.record)
+    states = crashstates.sample(record, 100, seed)[0]
+    state = max(states, key=lambda s: (len(s.pieces) > 0, s.marks * len(s.pieces)))
+    crashstates.Builder(record, first.base, work).build(state, work + "/left.img")
+    disk = Disk(work, "clinic", fs, binaries, work + "/left.img")
     disk.begin()
+    for line in record.marks[:state.marks]:
+        disk.disk.mark(line)
     disk.node.start()
+    Load(images // 2, f"{seed}-again", disk.ack, disk.asked).wait()
+    send_all(disk.node)
+    time.sleep(0.4)
+    disk.end()
+    return disk
+
+
+class Pair:
+    """A clinic and a centre, one of them on a recording disk."""
+
+    def __init__(self, work, fs, binaries, recorded, settings=()):
+        self.disk = Disk(work, recorded, fs, binaries)
+        other = noderun.Node(binaries, work + "/other")
+        self.clinic, self.centre = (
+            (self.disk.node, other) if recorded == "clinic"
+            else (other, self.disk.node))
+        self.centre.make("centre", "CENTRE", CENTRE_PORT, HTTPS)
+        self.clinic.make("clinic", "CLINIC", PORT, settings=settings)
+        self.centre.start()
+        self.clinic.start()
+        code = self.centre.command("peer", "invite", "clinic").strip()
+        self.clinic.command("peer", "join", f"https://127.0.0.1:{HTTPS}",
+                            "--code", code)
+        self.disk.node.kill()
+        self.disk.begin()
+        self.disk.node.start()
+
+    def receipted(self):
+        return custody.receipted(custody.Node(self.clinic.path),
+                                 custody.Report())
+
+    def end(self):
+        self.clinic.kill()
+        self.centre.kill()
+        self.disk.end()
+        return self.disk
+
+
+def pair(work, fs, binaries, seed, images=80):
+    """The centre that such a clinic sends to. Its promises are its receipts."""
+    p = Pair(work, fs, binaries, "centre")
     promised = set()
 
     def promises():
-        under = custody.receipted(custody.Node(clinic_node.path),
-                                  custody.Report())
+        under = p.receipted()
         for uid, digest in sorted(under - promised):
-            disk.ack(uid, digest)
+            p.disk.ack(uid, digest)
         promised.update(under)
         return len(promised)
 
     for part in range(2):
         if part > 0:
-            disk.node.kill()
-            disk.node.start()
+            p.centre.kill()
+            p.centre.start()
         Load(images // 2, f"{seed}-{part}", lambda *_: None).wait()
-        send_all(clinic_node)
+        send_all(p.clinic)
         wait_for(lambda: promises() >= (part + 1) * (images // 2))
-    clinic_node.kill()
-    disk.end()
-    shutil.rmtree(clinic_node.path)
-    return disk
+    return p.end()
+
+
+def sending(work, fs, binaries, seed, images=80):
+    """The clinic of such a pair. Its disk is always nearly full, so that it
+    lets go at once what is under receipts."""
+    p = Pair(work, fs, binaries, "clinic", (("spool", "soft", "1"),))
+    acknowledged = []
+
+    def ack(uid, digest):
+        acknowledged.append(uid)
+        p.disk.ack(uid, digest)
+
+    for part in range(2):
+        if part > 0:
+            p.clinic.kill()
+            p.clinic.start()
+        Load(images // 2, f"{seed}-{part}", ack).wait()
+        send_all(p.clinic)
+        wait_for(lambda: len(p.receipted()) >= len(acknowledged))
+    wait_for(lambda: not custody.Node(p.clinic.path).whole)
+    return p.end()
