@@ -18,6 +18,7 @@ import noderun
 import sender
 
 PORT, CENTRE_PORT, HTTPS = 11112, 11113, 8443
+MODALITIES = 4
 
 
 class Disk:
@@ -64,14 +65,14 @@ def wait_for(condition, seconds=60):
 
 
 class Load:
-    """Two modalities side by side; a few large images among the small, and
+    """Some modalities side by side; a few large images among the small, and
     storage commitment is asked for what was sent. Answers go to `ack` and
     `asked`, which have come when these are called."""
 
     def __init__(self, images, seed, ack, asked=None):
         self.images, self.seed, self.ack, self.on_asked = images, seed, ack, asked
         self.threads = [threading.Thread(target=self.modality, args=(p,))
-                        for p in (0, 1)]
+                        for p in range(MODALITIES)]
         for t in self.threads:
             t.start()
 
@@ -80,10 +81,10 @@ class Load:
         sent = []
         client = sender.Sender(PORT, lambda uid, digest: (
             sent.append(uid), self.ack(uid, digest)))
-        for number in range(part, self.images, 2):
+        for number in range(part, self.images, MODALITIES):
             study = f"{self.seed}-{number * 3 // self.images}-{part}"
             client.send_surely(study, number, int(rng.random() < 0.06))
-            if self.on_asked and len(sent) == 8:
+            if self.on_asked and len(sent) >= 6:
                 self.ask(f"1.2.3.{part}.{number}.{zlib.crc32(study.encode())}",
                          [(client.templates[0].sop_class, u) for u in sent])
                 sent.clear()
