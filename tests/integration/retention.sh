@@ -142,4 +142,38 @@ check "a new image goes there" send "$DICOM_alone" "$T/late2"
 lan_has() { [ "$(find "$T/lan" -type f | wc -l)" -ge "$1" ]; }
 check "and arrives" wait_for 40 lan_has 1
 check "its study still holds what nobody has" files alone 4
+
+# --- by age
+if ! command -v faketime >/dev/null; then
+	echo "# by age: skipped, no faketime"
+	done_testing
+	exit
+fi
+check "space is no reason any more" restart_with alone no
+check "another study comes" send "$DICOM_alone" "$TESTDATA/mr/t1.dcm"
+check "and is in the PACS" wait_for 40 lan_has 2
+mr=$(dcmdump -q +P 0020,000d "$TESTDATA/mr/t1.dcm" | sed 's/.*\[\(.*\)\].*/\1/')
+check "it is complete" node alone study send "$mr"
+may_go() { truth alone 'j["queue"]["retention"]["releasable_bytes"] > 0' status; }
+check "it may go, in thirty days" wait_for 20 may_go
+# days_later N: the node starts then
+days_later() {
+	stop_node alone
+	faketime -f "+$1d" "$DF_BIN/dcm-forward" -C "$T/alone" serve \
+		>>"$T/alone.log" 2>&1 &
+	faked=$!
+	PIDS="$PIDS $faked"
+	wait_for 20 is_ready alone
+	PID_alone=$(pgrep -P "$faked") # faketime stays, and waits for it
+}
+check "twenty days later" days_later 20
+rounds() { truth alone 'j["queue"]["retention"]["rounds"] > 1' status; }
+check "it looks for what may go" wait_for 20 rounds
+check "it stays" files alone 5
+check "thirty-one days later" days_later 31
+check "it goes" wait_for 20 files alone 4
+check "it looks again" wait_for 20 rounds
+check "what nobody else has stays, for ever" files alone 4
+stop_node alone
+check "the spool is sound" sound alone
 done_testing
