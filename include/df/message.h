@@ -81,8 +81,11 @@ extern "C" {
 	X(COMMITMENT_WORD)                                                     \
 	X(COMMITMENT_STATUS) /* STATUS of the response; 0 = durable */         \
 	/* queue > receive: while the association rests, report over it.       \
-	 * TRANSACTION (fd list). > JOB_DONE: result [STATUS] */               \
+	 * TRANSACTION (fd list) */                                            \
 	X(COMMITMENT_TELL)                                                     \
+	/* receive > queue, also another one than asked: CALLING TRANSACTION   \
+	 * result [STATUS: the modality's answer to the report] */             \
+	X(COMMITMENT_TOLD)                                                     \
 /* --- queue > keys -------------------------------------------------------*/ \
 	X(UNWRAP_RQ)    /* HEADER of an object at rest */                      \
 	X(UNWRAPPED)    /* result CEK */                                       \

@@ -78,7 +78,7 @@ static const struct df_modality *modality_find(struct deliver *d,
 
 static enum df_err report(struct deliver *d, const struct df_modality *to,
 			  const struct df_commitment *c, uint16_t *status,
-			  struct df_why *why)
+			  struct df_dimse **open, struct df_why *why)
 {
 	static const struct df_dimse_context context = {DF_COMMITMENT_CLASS,
 							DF_TS_IMPLICIT_LE};
@@ -91,22 +91,15 @@ static enum df_err report(struct deliver *d, const struct df_modality *to,
 		.connect_ms = (int)(cfg->dimse.connect_s * 1000),
 		.progress_ms = (int)(cfg->dimse.timeout_s * 1000),
 		.reports = true};
-	struct df_dimse *open = NULL;
-	enum df_err rc = df_dimse_open(&open, &target, &context, 1, why);
+	enum df_err rc = df_dimse_open(open, &target, &context, 1, why);
 
-	if (rc != DF_OK)
-		return rc;
-	rc = df_dimse_tell(open, c, status, why);
-	if (rc == DF_OK || rc == DF_E_UNSUPPORTED)
-		df_dimse_close(open);
-	else
-		df_dimse_abort(open);
-	return rc;
+	return rc == DF_OK ? df_dimse_tell(*open, c, status, why) : rc;
 }
 
 void report_run(struct deliver *d, const struct df_msg *m, int list)
 {
 	const struct df_modality *to = modality_find(d, m);
+	struct df_dimse *open = NULL;
 	struct df_commitment c;
 	struct df_why why = {0};
 	uint16_t status = 0;
@@ -116,11 +109,17 @@ void report_run(struct deliver *d, const struct df_msg *m, int list)
 		rc = df_fail(&why, DF_E_CONFIG,
 			     "the modality has no 'reports' address");
 	if (rc == DF_OK)
-		rc = report(d, to, &c, &status, &why);
+		rc = report(d, to, &c, &status, &open, &why);
+	/* before the release, which takes a while: what the modality has
+	 * answered is to be recorded, or it gets it twice */
+	done(d, m, rc, status, false, &why);
+	if (rc == DF_OK || rc == DF_E_UNSUPPORTED)
+		df_dimse_close(open);
+	else
+		df_dimse_abort(open);
 	df_log(rc == DF_OK && status == 0 ? DF_LOG_INFO : DF_LOG_WARN,
 	       "commitment.report", DF_F_UID("transaction", c.transaction),
 	       DF_F_NUM("instances", c.refs.n), DF_F_NUM("status", status),
 	       DF_F_ERR(&why));
 	df_commitment_release(&c);
-	done(d, m, rc, status, false, &why);
 }

@@ -208,6 +208,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_COMMIT, DF_ROLE_RECEIVE, on_commit},
 	{DF_MSG_UNSTAGE, DF_ROLE_RECEIVE, on_unstage},
 	{DF_MSG_COMMITMENT_RQ, DF_ROLE_RECEIVE, on_commitment_rq},
+	{DF_MSG_COMMITMENT_TOLD, DF_ROLE_RECEIVE, on_commitment_told},
 	{DF_MSG_COMMITMENT_WORD, DF_ROLE_RECEIVE, on_commitment_word},
 	{DF_MSG_COMMITMENT_WORD, DF_ROLE_DELIVER_DIMSE, on_commitment_word},
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_DIMSE, on_fetch},

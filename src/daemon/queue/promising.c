@@ -113,9 +113,8 @@ void promising_link_down(struct queue *q, struct df_link *link)
 	while (at != NULL && *at != NULL) {
 		struct asker *a = *at;
 
-		if (a->link != link || a->telling) {
-			at = &a->next; /* a reply to what it tells is on its
-					* way and frees it */
+		if (a->link != link) {
+			at = &a->next;
 			continue;
 		}
 		*at = a->next;

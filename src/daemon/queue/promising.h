@@ -53,8 +53,7 @@ void promising_link_down(struct queue *q, struct df_link *link);
 
 /* telling.c: reports that are due */
 void telling_pump(struct queue *q);
-/* The time to sleep on a report that cannot be given now. */
-#define TELLING_LATER_MS 60000
+QUEUE_HANDLER(commitment_told);
 
 /* asking.c */
 void asking_start(struct queue *q);

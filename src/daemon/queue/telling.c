@@ -14,11 +14,10 @@
 #define REFUSALS_MAX 3
 #define DUE_MAX 16
 
-struct tell {
+struct tell { /* over an association of our own */
 	struct queue *q;
 	int64_t commitment;
-	size_t modality;     /* of its own association */
-	struct asker *asker; /* of the one that asked; NULL otherwise */
+	size_t modality;
 };
 
 static void done(struct queue *q, const struct df_row_commitment *c)
@@ -47,87 +46,78 @@ static void refused(struct queue *q, const struct df_row_commitment *c,
 	       DF_F_NUM("status", status));
 }
 
-static void asker_free(struct queue *q, struct asker *a)
+/* What the modality answered to a report that is due. */
+static void answered(struct queue *q, const struct df_row_commitment *c,
+		     uint64_t status)
 {
-	struct asker **at = &q->promising->askers;
-
-	while (*at != a)
-		at = &(*at)->next;
-	*at = a->next;
-	free(a);
-}
-
-static void own_failed(struct queue *q, const struct tell *t,
-		       const struct df_row_commitment *c,
-		       const struct df_why *why)
-{
-	struct df_window *w = &q->promising->windows[t->modality];
-
-	df_window_bad(w, q->now, q->cfg->retry.min_s * 1000,
-		      q->cfg->retry.max_s * 1000, queue_chance());
-	df_commitment_move(q->j, c->n, DF_COMMITMENT_READY, w->next_ms, false,
-			   why);
-}
-
-static void replied(void *ctx, struct df_reply *r)
-{
-	struct tell *t = ctx;
-	struct queue *q = t->q;
-	struct df_row_commitment c;
-	uint64_t status = 0;
-
-	if (r->msg != NULL)
-		(void)df_msg_get_u64(r->msg, DF_M_STATUS, &status); /* or 0 */
-	if (t->asker != NULL)
-		asker_free(q, t->asker);
+	if (status == 0)
+		done(q, c);
 	else
-		q->promising->reporting = 0;
-	if (r->err == DF_OK && t->asker == NULL)
-		df_window_good(&q->promising->windows[t->modality]);
-	q->promising->looked_ms = 0;
-	if (df_commitment(q->j, t->commitment, &c) &&
-	    c.state == DF_COMMITMENT_READY) {
-		if (r->err == DF_OK && status == 0)
-			done(q, &c);
-		else if (r->err == DF_OK)
-			refused(q, &c, status);
-		else if (t->asker == NULL && !job_lost(r))
-			own_failed(q, t, &c, &r->why);
-		/* else over an association of our own, or at once again */
-	}
-	free(t);
+		refused(q, c, status);
 }
 
-static void tell(struct queue *q, const struct df_row_commitment *c,
-		 struct df_link *link, struct asker *asker, size_t modality)
+static bool message_of(struct queue *q, struct df_msg *m, enum df_msg_type type,
+		       const struct df_row_commitment *c, int *fd)
 {
-	struct tell *t;
 	struct df_references refs;
 	struct df_why why = {0};
+	enum df_err rc;
+
+	df_commitment_references(q->j, c->n, &refs);
+	rc = df_room_list_fd(fd, &refs, &why);
+	df_references_release(&refs);
+	if (rc != DF_OK) {
+		df_log(DF_LOG_ERROR, "commitment.report", DF_F_ERR(&why));
+		return false; /* looked at again */
+	}
+	df_msg_init(m, type, 0);
+	df_msg_put_str(m, DF_M_TRANSACTION, c->uid);
+	return true;
+}
+
+/* --- over the association that asked ------------------------------------------ */
+
+QUEUE_HANDLER(commitment_told)
+{
+	struct queue *q = queue_of(room);
+	struct asker **at;
+	struct df_row_commitment c;
+	char uid[65], who[DF_AE_LEN + 1];
+	uint64_t status = 0;
+
+	(void)fds, (void)n_fds;
+	if (q->j == NULL ||
+	    !df_msg_get_str(m, DF_M_TRANSACTION, uid, sizeof uid) ||
+	    !df_msg_get_str(m, DF_M_CALLING, who, sizeof who) ||
+	    !df_commitment_find(q->j, DF_COMMITMENT_OF_US, uid, &c) ||
+	    strcmp(c.who, who) != 0)
+		return;
+	(void)df_msg_get_u64(m, DF_M_STATUS, &status); /* absent: 0 */
+	for (at = &q->promising->askers; *at != NULL; at = &(*at)->next) {
+		struct asker *a = *at;
+
+		if (a->link == from && a->commitment == c.n && a->telling) {
+			*at = a->next;
+			free(a);
+			break;
+		}
+	}
+	if (c.state == DF_COMMITMENT_READY &&
+	    df_msg_result(m, NULL) == DF_OK)
+		answered(q, &c, status);
+	q->promising->looked_ms = 0; /* else over one of our own, now */
+}
+
+static void tell_asker(struct queue *q, struct asker *a,
+		       const struct df_row_commitment *c)
+{
 	struct df_msg m;
 	int fd = -1;
 
-	df_commitment_references(q->j, c->n, &refs);
-	if (df_room_list_fd(&fd, &refs, &why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "commitment.report", DF_F_ERR(&why));
-		df_references_release(&refs);
-		return; /* looked at again */
-	}
-	df_references_release(&refs);
-	t = df_xcalloc(1, sizeof *t);
-	*t = (struct tell){q, c->n, modality, asker};
-	if (asker != NULL)
-		asker->telling = true;
-	else
-		q->promising->reporting = c->n;
-	df_msg_init(&m,
-		    asker != NULL ? DF_MSG_COMMITMENT_TELL
-				  : DF_MSG_COMMITMENT_REPORT,
-		    0);
-	if (asker == NULL)
-		df_msg_put_str(&m, DF_M_CALLED, c->who);
-	df_msg_put_str(&m, DF_M_TRANSACTION, c->uid);
-	queue_call(q, link, &m, &fd, 1, DF_MSG_JOB_DONE, 0, replied, t);
+	if (!message_of(q, &m, DF_MSG_COMMITMENT_TELL, c, &fd))
+		return;
+	a->telling = true;
+	queue_post(q, a->link, &m, &fd, 1);
 }
 
 static bool link_tells(const struct promising *p, const struct df_link *link)
@@ -157,7 +147,59 @@ static void tell_askers(struct queue *q)
 		    !link_tells(p, a->link) &&
 		    df_commitment(q->j, a->commitment, &c) &&
 		    c.state == DF_COMMITMENT_READY)
-			tell(q, &c, a->link, a, 0);
+			tell_asker(q, a, &c);
+}
+
+/* --- over an association of our own ------------------------------------------- */
+
+static void failed(struct queue *q, const struct tell *t,
+		   const struct df_row_commitment *c, const struct df_why *why)
+{
+	struct df_window *w = &q->promising->windows[t->modality];
+
+	df_window_bad(w, q->now, q->cfg->retry.min_s * 1000,
+		      q->cfg->retry.max_s * 1000, queue_chance());
+	df_commitment_move(q->j, c->n, DF_COMMITMENT_READY, w->next_ms, false,
+			   why);
+}
+
+static void replied(void *ctx, struct df_reply *r)
+{
+	struct tell *t = ctx;
+	struct queue *q = t->q;
+	struct df_row_commitment c;
+	uint64_t status = 0;
+
+	q->promising->reporting = 0;
+	q->promising->looked_ms = 0;
+	if (r->msg != NULL)
+		(void)df_msg_get_u64(r->msg, DF_M_STATUS, &status); /* or 0 */
+	if (r->err == DF_OK)
+		df_window_good(&q->promising->windows[t->modality]);
+	if (df_commitment(q->j, t->commitment, &c) &&
+	    c.state == DF_COMMITMENT_READY) {
+		if (r->err == DF_OK)
+			answered(q, &c, status);
+		else if (!job_lost(r)) /* else at once again */
+			failed(q, t, &c, &r->why);
+	}
+	free(t);
+}
+
+static void tell(struct queue *q, const struct df_row_commitment *c,
+		 struct df_link *link, size_t modality)
+{
+	struct tell *t;
+	struct df_msg m;
+	int fd = -1;
+
+	if (!message_of(q, &m, DF_MSG_COMMITMENT_REPORT, c, &fd))
+		return;
+	t = df_xcalloc(1, sizeof *t);
+	*t = (struct tell){q, c->n, modality};
+	q->promising->reporting = c->n;
+	df_msg_put_str(&m, DF_M_CALLED, c->who);
+	queue_call(q, link, &m, &fd, 1, DF_MSG_JOB_DONE, 0, replied, t);
 }
 
 static void tell_modality(struct queue *q, size_t i, struct df_link *link)
@@ -171,7 +213,7 @@ static void tell_modality(struct queue *q, size_t i, struct df_link *link)
 
 	for (size_t k = 0; k < n; k++)
 		if (!has_asker(p, due[k].n)) {
-			tell(q, &due[k], link, NULL, i);
+			tell(q, &due[k], link, i);
 			return;
 		}
 }

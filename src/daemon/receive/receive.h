@@ -46,7 +46,7 @@ struct receive {
 	uint64_t started; /* of them handed to the disk already */
 	/* the report that is to go over this association */
 	struct df_commitment report; /* transaction "" = none */
-	uint32_t report_tag;
+	char reporting[DF_UID_CAP];  /* transaction that is being reported */
 };
 
 /* Asks keys for the data key; once, before the first association byte. */

@@ -55,11 +55,15 @@ static uint16_t answered(void *ctx, const struct df_commitment *c)
 	return ask_queue(ctx, DF_MSG_COMMITMENT_WORD, c);
 }
 
-static void settle(struct receive *r, enum df_err err, uint16_t status)
+/* It says which: queue may have started again since it gave the report. */
+static void settle(struct receive *r, const char *transaction, enum df_err err,
+		   uint16_t status)
 {
 	struct df_msg m;
 
-	df_msg_init(&m, DF_MSG_JOB_DONE, r->report_tag);
+	df_msg_init(&m, DF_MSG_COMMITMENT_TOLD, 0);
+	df_msg_put_str(&m, DF_M_CALLING, r->calling);
+	df_msg_put_str(&m, DF_M_TRANSACTION, transaction);
 	df_msg_put_result(&m, err, NULL);
 	df_msg_put_u64(&m, DF_M_STATUS, status);
 	/* a lost queue gives the report again */
@@ -72,12 +76,12 @@ void receive_report_keep(struct receive *r, const struct df_msg *m, int fd)
 	struct df_why why = {0};
 
 	df_commitment_release(&r->report);
-	r->report_tag = m->tag;
 	if (!df_msg_get_str(m, DF_M_TRANSACTION, r->report.transaction,
-			    sizeof r->report.transaction) ||
-	    df_room_list_read(&r->report.refs, fd, &why) != DF_OK) {
+			    sizeof r->report.transaction))
+		df_bug("a report without its transaction");
+	if (df_room_list_read(&r->report.refs, fd, &why) != DF_OK) {
+		settle(r, r->report.transaction, why.err, 0);
 		df_commitment_release(&r->report);
-		settle(r, DF_E_FORMAT, 0);
 	}
 }
 
@@ -90,7 +94,8 @@ static enum df_dimse_pause pause_step(struct receive *r, int fd,
 	enum df_err rc;
 
 	*again = false;
-	rc = df_room_wait_fd(r->room, has_report ? 0 : DF_ROLE_BIT(QUEUE), fd,
+	/* a queue that is lost gives the report anew: this one is not said */
+	rc = df_room_wait_fd(r->room, DF_ROLE_BIT(QUEUE), fd,
 			     has_report ? REST_MS : left_ms, &readable, &why);
 	if (readable)
 		return DF_DIMSE_READ;
@@ -117,6 +122,8 @@ static enum df_dimse_pause pause_over(void *ctx, int fd, int timeout_ms,
 		over = pause_step(r, fd, left > 0 ? left : 0, &again);
 	} while (again);
 	if (over == DF_DIMSE_REPORT) {
+		df_str_fmt(r->reporting, sizeof r->reporting, "%s",
+			   r->report.transaction);
 		*report = r->report;
 		r->report = (struct df_commitment){0};
 	}
@@ -125,7 +132,9 @@ static enum df_dimse_pause pause_over(void *ctx, int fd, int timeout_ms,
 
 static void told(void *ctx, enum df_err err, uint16_t status)
 {
-	settle(ctx, err, status);
+	struct receive *r = ctx;
+
+	settle(r, r->reporting, err, status);
 }
 
 void receive_commitment(struct receive *r, struct df_commitment_sink *sink)
