@@ -9,11 +9,13 @@
 #include <string.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "cli.h"
 #include "df/clock.h"
 #include "df/file.h"
 #include "df/keyring.h"
+#include "df/watermark.h"
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
@@ -45,25 +47,65 @@ static void look_config(struct doctor *d)
 	note(d, rc == DF_OK, "config", rc == DF_OK ? "good" : why.text);
 }
 
+/* The disk under the spool, as the queue judges it. DF_E_NOTFOUND: no spool. */
+static enum df_err disk_of(const struct doctor *d, struct df_disk *disk,
+			   struct df_why *why)
+{
+	struct statvfs fs;
+	struct stat st;
+	enum df_err rc;
+	int fd = -1;
+
+	*disk = (struct df_disk){0};
+	rc = df_dir_open(&fd, d->cli->dir, "spool", why);
+	if (rc == DF_E_NOTFOUND) /* before the first start */
+		rc = df_fd_dup(&fd, d->cli->dir, why);
+	if (rc == DF_OK && fstatvfs(fd, &fs) < 0)
+		rc = df_fail_sys(why, DF_E_IO, "cannot see free space");
+	if (rc == DF_OK) {
+		disk->total_bytes = (fs.f_blocks - fs.f_bfree + fs.f_bavail) *
+				    fs.f_frsize;
+		disk->free_bytes = fs.f_bavail * fs.f_frsize;
+		disk->total_inodes = fs.f_files;
+		disk->free_inodes = fs.f_ffree;
+		disk->read_only = (fs.f_flag & ST_RDONLY) != 0;
+		if (fstatat(fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0)
+			disk->held_bytes = (uint64_t)st.st_blocks * 512;
+	}
+	df_fd_close(&fd);
+	return rc;
+}
+
 static void look_disk(struct doctor *d)
 {
-	uint64_t left = 0, total = 1;
-	char text[120], a[16], b[16];
+	const struct df_config *cfg = &d->cli->cfg;
+	const struct df_marks marks = {
+		.reserve_bytes = (uint64_t)cfg->spool.reserve_bytes,
+		.reserve_percent = (uint64_t)cfg->spool.reserve_percent,
+		.soft_percent = (uint64_t)cfg->spool.soft_percent,
+		.high_percent = (uint64_t)cfg->spool.high_percent,
+	};
+	struct df_pressure p;
+	struct df_disk disk;
 	struct df_why why = {0};
-	uint64_t want = (uint64_t)d->cli->cfg.spool.reserve_bytes;
+	char text[240], a[16], b[16];
 
-	if (df_disk_space(d->cli->dir, &left, &total, &why) != DF_OK) {
+	if (disk_of(d, &disk, &why) != DF_OK) {
 		note(d, false, "disk", why.text);
 		return;
 	}
-	if (total / 100 * (uint64_t)d->cli->cfg.spool.reserve_percent > want)
-		want = total / 100 *
-		       (uint64_t)d->cli->cfg.spool.reserve_percent;
-	df_bytes_text(a, (int64_t)left);
-	df_bytes_text(b, (int64_t)want);
-	df_str_fmt(text, sizeof text, "%s free, images are refused below %s%s",
-		   a, b, left > want ? "" : ": make room");
-	note(d, left > want, "disk", text);
+	p = df_watermark(&disk, &marks, DF_MARK_NONE);
+	df_bytes_text(a, (int64_t)(disk.free_bytes + disk.held_bytes));
+	df_bytes_text(b, (int64_t)df_reserve_bytes(&disk, &marks));
+	df_str_fmt(text, sizeof text,
+		   "%s left, of them %s kept back for sending; filled to "
+		   "%" PRIu64 " %%%s%s",
+		   a, b, df_watermark_filled(&disk, &marks) / 10,
+		   p.inodes && p.mark > DF_MARK_NONE ? "; few inodes left" : "",
+		   disk.read_only	      ? ": READ-ONLY 磁盘只读"
+		   : p.mark > DF_MARK_NONE ? ": make room 请清理磁盘"
+					      : "");
+	note(d, p.mark == DF_MARK_NONE && !disk.read_only, "disk", text);
 }
 
 static void look_modes(struct doctor *d)

@@ -94,6 +94,26 @@ static void status_refusal(const cJSON *queue)
 	(void)printf(" %s\n", trouble); /* main checks stdout */
 }
 
+/* The disk fills, and images are still taken. */
+static void status_marks(const cJSON *disk)
+{
+	const char *mark = df_json_text(disk, "mark");
+	const cJSON *days = df_json_at(disk, "days_left");
+
+	if (strcmp(mark, "soft") == 0)
+		(void)printf("  ALARM 警告: disk filled to %lld %%, make room "
+			     "磁盘将满，请清理\n",
+			     (long long)df_json_num(disk, "filled_percent"));
+	else if (strcmp(mark, "high") == 0)
+		(void)printf("  ALARM 警告: disk filled to %lld %%; only urgent "
+			     "modalities and studies in flight are taken "
+			     "磁盘将满，仅接收急诊影像\n",
+			     (long long)df_json_num(disk, "filled_percent"));
+	if (cJSON_IsNumber(days))
+		(void)printf("  %8lld  days until it is full 预计可用天数\n",
+			     (long long)df_json_num(disk, "days_left"));
+}
+
 static void status_queue(const cJSON *queue)
 {
 	static const struct {
@@ -123,6 +143,7 @@ static void status_queue(const cJSON *queue)
 				counts[i].text); /* the same */
 	df_bytes_text(free_bytes, df_json_num(queue, "free_bytes"));
 	(void)printf("  %8s  free on this disk 磁盘剩余\n", free_bytes);
+	status_marks(df_json_at(queue, "disk"));
 	df_bytes_text(free_bytes,
 		      df_json_num(df_json_at(queue, "retention"),
 				  "releasable_bytes"));
