@@ -28,7 +28,6 @@ static void tick(void *ctx)
 	(void)df_loop_timer(df_room_loop(q->room),
 			    df_clock_mono_ms() + TICK_MS, tick,
 			    q); /* runs as long as the room */
-	clock_watch(q);
 	acceptance_tick(q);
 	q->study_look = true;
 	q->pack_look = true;
@@ -42,6 +41,7 @@ static void tick(void *ctx)
 
 static void pump(struct queue *q)
 {
+	clock_watch(q); /* before anything is judged by the time */
 	q->now = df_clock_wall_ms();
 	if (q->stopping)
 		return;
