@@ -61,7 +61,7 @@ void purge_pump(struct queue *q)
 	q->purge.next_ms = now + (more ? STEP_MS : REST_MS);
 }
 
-/* --- for people -------------------------------------------------------------- */
+/* --- for people --- */
 
 void purge_put(struct queue *q, cJSON *status)
 {

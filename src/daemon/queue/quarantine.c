@@ -72,8 +72,7 @@ void quarantine_list(struct ask *a)
 	answer_json(a, all);
 }
 
-/* --- one
- * ---------------------------------------------------------------------- */
+/* --- one --- */
 
 static void fail(struct ask *a, enum df_err err, const char *text)
 {

@@ -60,8 +60,7 @@ uint64_t df_journal_extras(struct df_journal *j, int64_t instance)
 	return n;
 }
 
-/* --- finding ----------------------------------------------------------------
- */
+/* --- finding --- */
 
 static size_t rows_of(struct df_journal *j, sqlite3_stmt *st,
 		      struct df_row_instance *rows, size_t max)
@@ -172,8 +171,7 @@ bool df_journal_known(struct df_journal *j, const struct df_spool *sp,
 	return false;
 }
 
-/* --- release
- * --------------------------------------------------------------------- */
+/* --- release --- */
 
 /* What is not on its way yet need not go. */
 static void cancel_deliveries(struct df_journal *j, int64_t instance)
@@ -275,8 +273,7 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 	return DF_OK;
 }
 
-/* --- discard
- * ---------------------------------------------------------------------- */
+/* --- discard --- */
 
 enum df_err df_journal_discard(struct df_journal *j, struct df_spool *sp,
 			       const struct df_row_instance *r,

@@ -15,123 +15,113 @@
 #include "df/route.h"
 #include "purge_facts.h"
 
-/* --- words: what receipts name ----------------------------------------------
- */
+/* --- words: what receipts name --- */
 
-struct word { /* this digest is held under this UID by dest */
-	char sop[DF_UID_CAP];
-	struct df_digest digest;
-	int32_t dest; /* of cfg->peers; OURS = we gave the receipt */
-};
-#define OURS (-1)
-
+/* Which rows a word of whom names, with their digest. */
 struct words {
-	struct word *v; /* owned, sorted */
-	size_t n, cap;
+	bool *named;  /* owned; [row][dest] */
+	size_t dests; /* OURS, and each configured peer */
 };
+#define OURS 0 /* we gave the receipt; the others are 1 + their place */
 
-static int word_order(const void *a, const void *b)
+static bool *word_of(const struct words *w, size_t row, size_t dest)
 {
-	const struct word *x = a, *y = b;
-	int c = strcmp(x->sop, y->sop);
-
-	if (c == 0)
-		c = memcmp(x->digest.b, y->digest.b, sizeof x->digest.b);
-	if (c == 0)
-		c = x->dest < y->dest ? -1 : x->dest > y->dest;
-	return c;
+	return &w->named[row * w->dests + dest];
 }
 
-static void words_add(struct words *w, const struct df_manifest *m,
-		      int32_t dest)
+/* Returns how many rows no word of dest has named so far. */
+static size_t words_add(const struct words *w, const struct purge_study *ps,
+			const struct df_manifest *m, size_t dest)
 {
-	if (w->n + m->instance_count > w->cap) {
-		w->cap = 2 * (w->n + m->instance_count);
-		w->v = df_xrealloc(w->v, w->cap * sizeof *w->v);
+	size_t left = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		bool *named = word_of(w, i, dest);
+		const struct df_manifest_instance *in =
+			*named ? NULL : df_manifest_find(m, ps->v[i].sop);
+
+		if (in != NULL && df_digest_same(&in->digest, &ps->v[i].digest))
+			*named = true;
+		left += !*named;
 	}
-	for (size_t i = 0; i < m->instance_count; i++) {
-		struct word *to = &w->v[w->n++];
-
-		*to = (struct word){.digest = m->instances[i].digest,
-				    .dest = dest};
-		memcpy(to->sop, m->instances[i].sop_instance, sizeof to->sop);
-	}
+	return left;
 }
 
-static bool words_have(const struct words *w, const struct purge_row *r,
-		       int32_t dest)
+/* Is this a receipt of exactly this manifest? node NULL = given by us. */
+static bool is_word(struct df_text text, struct df_text receipt,
+		    const struct df_digest *said, const char *node,
+		    struct df_manifest *m)
 {
-	struct word key = {.digest = r->digest, .dest = dest};
-
-	memcpy(key.sop, r->sop, sizeof key.sop);
-	return w->n > 0 && bsearch(&key, w->v, w->n, sizeof key, word_order);
-}
-
-/* st: digest, text, receipt of one manifest. */
-static void words_read(sqlite3_stmt *st, struct words *w, const char *node,
-		       int32_t dest)
-{
-	struct df_manifest m = {0};
 	struct df_receipt r = {0};
-	struct df_digest said, is;
-	struct df_buf text, receipt;
+	struct df_digest is;
 
-	df_buf_init(&text, DF_MANIFEST_BYTES_MAX);
-	df_buf_init(&receipt, DF_RECEIPT_BYTES_MAX);
-	df_col_digest(st, 0, &said);
-	if (df_col_blob(st, 1, &text) && df_col_blob(st, 2, &receipt)) {
-		struct df_text t = {(const char *)text.ptr, text.len};
-		struct df_text rt = {(const char *)receipt.ptr, receipt.len};
+	df_hash_bytes(&is, text.ptr, text.len);
+	return df_digest_same(said, &is) &&
+	       df_manifest_decode(text, m, NULL) == DF_OK &&
+	       df_receipt_decode(receipt, &r, NULL) == DF_OK &&
+	       df_receipt_match(&r, m, said, NULL) == DF_OK &&
+	       (node == NULL || strcmp(r.centre_node.s, node) == 0);
+}
 
-		df_hash_bytes(&is, text.ptr, text.len);
-		if (df_digest_same(&said, &is) &&
-		    df_manifest_decode(t, &m, NULL) == DF_OK &&
-		    df_receipt_decode(rt, &r, NULL) == DF_OK &&
-		    df_receipt_match(&r, &m, &said, NULL) == DF_OK &&
-		    (node == NULL || strcmp(r.centre_node.s, node) == 0))
-			words_add(w, &m, dest);
+/* st: digest, text, receipt of manifests, newest first: as a rule the newest
+ * names all that those before it did. */
+static void words_read(struct df_journal *j, sqlite3_stmt *st,
+		       const struct words *w, const struct purge_study *ps,
+		       const char *node, size_t dest)
+{
+	size_t left = ps->n;
+
+	while (left > 0 && df_sql_row(j, st)) {
+		struct df_manifest m = {0};
+		struct df_digest said;
+		struct df_buf text, receipt;
+
+		df_buf_init(&text, DF_MANIFEST_BYTES_MAX);
+		df_buf_init(&receipt, DF_RECEIPT_BYTES_MAX);
+		df_col_digest(st, 0, &said);
+		if (df_col_blob(st, 1, &text) && df_col_blob(st, 2, &receipt) &&
+		    is_word((struct df_text){(const char *)text.ptr, text.len},
+			    (struct df_text){(const char *)receipt.ptr,
+					     receipt.len},
+			    &said, node, &m))
+			left = words_add(w, ps, &m, dest);
+		df_manifest_release(&m);
+		df_buf_release(&text);
+		df_buf_release(&receipt);
 	}
-	df_manifest_release(&m);
-	df_buf_release(&text);
-	df_buf_release(&receipt);
+	df_sql_done(st);
 }
 
 static void words_of(struct df_journal *j, const struct df_purge *p,
-		     const struct df_row_study *s, struct words *w)
+		     const struct purge_study *ps, struct words *w)
 {
-	sqlite3_stmt *st;
-
-	if (s->peer[0] != '\0') {
-		st = df_sql(j,
-			    "SELECT digest, text, receipt FROM held"
-			    " WHERE study = ?",
-			    "i", s->n);
-		while (df_sql_row(j, st))
-			words_read(st, w, NULL, OURS);
-		df_sql_done(st);
-	}
-	for (size_t i = 0; i < p->cfg->n_peers; i++) {
-		st = df_sql(j,
-			    "SELECT digest, text, receipt FROM manifests"
-			    " WHERE study = ? AND dest = ? AND state = 1",
-			    "it", s->n, p->cfg->peers[i].name);
-		while (df_sql_row(j, st))
-			words_read(st, w, p->cfg->peers[i].fingerprint,
-				   (int32_t)i);
-		df_sql_done(st);
-	}
-	if (w->n > 0)
-		qsort(w->v, w->n, sizeof *w->v, word_order);
+	w->dests = 1 + p->cfg->n_peers;
+	w->named = df_xcalloc(ps->n * w->dests + 1, sizeof *w->named);
+	if (ps->study.peer[0] != '\0')
+		words_read(j,
+			   df_sql(j,
+				  "SELECT digest, text, receipt FROM held"
+				  " WHERE study = ? ORDER BY version DESC",
+				  "i", ps->study.n),
+			   w, ps, NULL, OURS);
+	for (size_t i = 0; i < p->cfg->n_peers; i++)
+		words_read(j,
+			   df_sql(j,
+				  "SELECT digest, text, receipt FROM manifests"
+				  " WHERE study = ? AND dest = ? AND state = 1"
+				  " ORDER BY version DESC",
+				  "it", ps->study.n, p->cfg->peers[i].name),
+			   w, ps, p->cfg->peers[i].fingerprint, 1 + i);
 }
 
-/* --- one instance
- * ------------------------------------------------------------- */
+/* --- one instance --- */
 
-static int32_t peer_of(const struct df_config *cfg, const char *name)
+/* Its place among the words; OURS = no such peer is configured. */
+static size_t peer_of(const struct df_config *cfg, const char *name)
 {
 	for (size_t i = 0; i < cfg->n_peers; i++)
 		if (strcmp(cfg->peers[i].name, name) == 0)
-			return (int32_t)i;
+			return 1 + i;
 	return OURS;
 }
 
@@ -144,7 +134,8 @@ static bool counts(const struct df_config *cfg, int64_t kind, const char *dest)
 
 /* Every destination that it was routed to and that is still configured. */
 static void weigh_deliveries(struct df_journal *j, const struct df_purge *p,
-			     const struct words *w, struct purge_row *r)
+			     const struct words *w, size_t row,
+			     struct purge_row *r)
 {
 	sqlite3_stmt *st = df_sql(j,
 				  "SELECT kind, dest, state FROM deliveries"
@@ -163,7 +154,7 @@ static void weigh_deliveries(struct df_journal *j, const struct df_purge *p,
 		if (COL(st, 2) != DF_DELIVERY_CONFIRMED)
 			r->unsent = true;
 		else if (COL(st, 0) == DF_DELIVER_PARCEL &&
-			 !words_have(w, r, peer_of(p->cfg, dest)))
+			 !*word_of(w, row, peer_of(p->cfg, dest)))
 			r->unreceipted = true;
 		else
 			held = true;
@@ -174,22 +165,21 @@ static void weigh_deliveries(struct df_journal *j, const struct df_purge *p,
 
 static void weigh(struct df_journal *j, const struct df_purge *p,
 		  const struct df_row_study *s, const struct words *w,
-		  struct purge_row *r)
+		  size_t row, struct purge_row *r)
 {
 	if (r->state != DF_INSTANCE_INSPECTED && r->state != DF_INSTANCE_PACKED)
 		return;
-	weigh_deliveries(j, p, w, r);
+	weigh_deliveries(j, p, w, row, r);
 	/* a word to a modality that rests on these bytes */
 	r->promised = s->peer[0] == '\0' && df_commitment_promised(j, r->sop);
-	if (s->peer[0] != '\0' && !words_have(w, r, OURS))
+	if (s->peer[0] != '\0' && !*word_of(w, row, OURS))
 		r->unreceipted = true;
 	/* still to be packed for a peer */
 	if (df_route_peers(p->cfg, s->peer) && !r->in_parcel)
 		r->unsent = true;
 }
 
-/* --- the study
- * ------------------------------------------------------------------ */
+/* --- the study --- */
 
 static void read_rows(struct df_journal *j, struct purge_study *ps)
 {
@@ -232,14 +222,14 @@ bool df_purge_load(struct df_journal *j, const struct df_purge *p,
 		return false;
 	df_journal_retained(j, study, &ps->retained);
 	read_rows(j, ps);
-	words_of(j, p, &ps->study, &w);
+	words_of(j, p, ps, &w);
 	for (size_t i = 0; i < ps->n; i++) {
 		struct purge_row *r = &ps->v[i];
 
-		weigh(j, p, &ps->study, &w, r);
+		weigh(j, p, &ps->study, &w, i, r);
 		ps->waiting += r->unsent || r->unreceipted || r->unheld;
 	}
-	free(w.v);
+	free(w.named);
 	return true;
 }
 

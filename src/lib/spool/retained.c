@@ -44,8 +44,7 @@ static uint64_t bytes_of(struct df_journal *j, const struct df_id *object)
 	return bytes;
 }
 
-/* --- since when
- * --------------------------------------------------------------- */
+/* --- since when --- */
 
 /* Quick: somebody who is configured has not confirmed something. */
 static bool is_waiting(struct df_journal *j, const struct df_purge *p,
@@ -114,6 +113,8 @@ bool df_journal_releasable_scan(struct df_journal *j, const struct df_purge *p,
 		    "SELECT n FROM studies s WHERE n > ? AND state = 1 AND"
 		    " NOT EXISTS (SELECT 1 FROM retained WHERE study = s.n"
 		    "  AND confirmed > 0) AND"
+		    " EXISTS (SELECT 1 FROM deliveries WHERE study = s.n"
+		    "  AND state = 5) AND"
 		    " EXISTS (SELECT 1 FROM instances WHERE study = s.n"
 		    "  AND state IN (1, 2)) ORDER BY n LIMIT ?",
 		    "ii", *cursor, (int64_t)max);
@@ -143,8 +144,7 @@ void df_journal_releasable(struct df_journal *j, struct df_releasable *r)
 	df_sql_done(st);
 }
 
-/* --- letting go
- * ------------------------------------------------------------------ */
+/* --- letting go --- */
 
 static int64_t longest(struct df_journal *j, const struct df_purge *p)
 {

@@ -86,8 +86,7 @@ static bool mostly(void)
 	return chance(30) != 0;
 }
 
-/* --- the oracle ------------------------------------------------------------
- */
+/* --- the oracle --- */
 
 static bool is_held(const struct world *w, const struct study *s,
 		    const struct object *o, const struct truth *t)
@@ -143,8 +142,7 @@ static bool may_go(const struct world *w, const struct study *s,
 		(s->since_ms > 0 && w->now - s->since_ms >= 30 * DAY));
 }
 
-/* --- drawing the truth -------------------------------------------------------
- */
+/* --- drawing the truth --- */
 
 static void digest_draw(struct df_digest *d)
 {
@@ -178,8 +176,7 @@ static void draw_object(const struct world *w, struct study *s, size_t at)
 	}
 }
 
-/* --- from truth to rows ------------------------------------------------------
- */
+/* --- from truth to rows --- */
 
 static void delivery(struct world *w, struct study *s,
 		     enum df_delivery_kind kind, int64_t item, const char *dest,
@@ -451,8 +448,7 @@ static void put_study(struct world *w, size_t at)
 		df_journal_study_close(w->j, s->n, "quiet", w->now);
 }
 
-/* --- time passes
- * ---------------------------------------------------------------- */
+/* --- time passes --- */
 
 static void gone(void *ctx, const struct df_id *id)
 {
