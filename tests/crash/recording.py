@@ -108,8 +108,10 @@ def send_all(node):
         node.command("study", "send", study["uid"])
 
 
-def clinic(work, fs, binaries, seed, images=160, env=None, restart=True):
-    """A clinic that takes images; its rooms are killed once."""
+def clinic(work, fs, binaries, seed, images=160, env=None):
+    """A clinic that takes images; its rooms are killed once (a mutant lives
+    on: its disk is not worth a second life)."""
+    restart = env is None
     disk = Disk(work, "clinic", fs, binaries)
     disk.node.make("clinic", "CLINIC", PORT)
     disk.begin()
@@ -127,7 +129,7 @@ def clinic(work, fs, binaries, seed, images=160, env=None, restart=True):
     return disk
 
 
-def again(work, fs, binaries, seed, images=160):
+def again(work, fs, binaries, seed, images=160, env=None):
     """A clinic that comes back from a power cut: the disk that a cut of the
     first scene left, from the mount that mends it onwards."""
     first = clinic(work, fs, binaries, seed, images // 2)
@@ -139,7 +141,7 @@ def again(work, fs, binaries, seed, images=160):
     disk.begin()
     for line in record.marks[:state.marks]:
         disk.disk.mark(line)
-    disk.node.start()
+    disk.node.start(env=env)
     Load(images // 2, f"{seed}-again", disk.ack, disk.asked).wait()
     send_all(disk.node)
     time.sleep(0.4)
@@ -150,7 +152,8 @@ def again(work, fs, binaries, seed, images=160):
 class Pair:
     """A clinic and a centre, one of them on a recording disk."""
 
-    def __init__(self, work, fs, binaries, recorded, settings=()):
+    def __init__(self, work, fs, binaries, recorded, env, settings=()):
+        self.env = env
         self.disk = Disk(work, recorded, fs, binaries)
         other = noderun.Node(binaries, work + "/other")
         self.clinic, self.centre = (
@@ -165,7 +168,11 @@ class Pair:
                             "--code", code)
         self.disk.node.kill()
         self.disk.begin()
-        self.disk.node.start()
+        self.disk.node.start(env=env)
+
+    def restart(self):
+        self.disk.node.kill()
+        self.disk.node.start(env=self.env)
 
     def receipted(self):
         return custody.receipted(custody.Node(self.clinic.path),
@@ -178,9 +185,9 @@ class Pair:
         return self.disk
 
 
-def pair(work, fs, binaries, seed, images=80):
+def pair(work, fs, binaries, seed, images=80, env=None):
     """The centre that such a clinic sends to. Its promises are its receipts."""
-    p = Pair(work, fs, binaries, "centre")
+    p = Pair(work, fs, binaries, "centre", env)
     promised = set()
 
     def promises():
@@ -192,18 +199,18 @@ def pair(work, fs, binaries, seed, images=80):
 
     for part in range(2):
         if part > 0:
-            p.centre.kill()
-            p.centre.start()
+            p.restart()
         Load(images // 2, f"{seed}-{part}", lambda *_: None).wait()
         send_all(p.clinic)
         wait_for(lambda: promises() >= (part + 1) * (images // 2))
     return p.end()
 
 
-def sending(work, fs, binaries, seed, images=80):
+def sending(work, fs, binaries, seed, images=80, env=None):
     """The clinic of such a pair. Its disk is always nearly full, so that it
     lets go at once what is under receipts."""
-    p = Pair(work, fs, binaries, "clinic", (("spool", "soft", "1"),))
+    p = Pair(work, fs, binaries, "clinic", env,
+             (("spool", "soft", "1"),))
     acknowledged = []
 
     def ack(uid, digest):
@@ -212,8 +219,7 @@ def sending(work, fs, binaries, seed, images=80):
 
     for part in range(2):
         if part > 0:
-            p.clinic.kill()
-            p.clinic.start()
+            p.restart()
         Load(images // 2, f"{seed}-{part}", ack).wait()
         send_all(p.clinic)
         wait_for(lambda: len(p.receipted()) >= len(acknowledged))
