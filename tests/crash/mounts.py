@@ -38,15 +38,23 @@ def call(result):
         raise OSError(e, os.strerror(e))
 
 
+def usable(device):
+    try:
+        os.close(os.open(device, os.O_RDWR))
+        return True
+    except OSError:
+        return False
+
+
 def missing(recorder=None, fs="ext4"):
-    """Why no disk can be had here, or None."""
+    """Why no such disk (fs None: no namespace) can be had here, or None."""
     if os.geteuid() != 0:
         return "needs root"
-    if not os.path.exists("/dev/loop-control"):
+    if fs is not None and not usable("/dev/loop-control"):
         return "needs loop devices"
-    if shutil.which(MKFS[fs][0]) is None:
+    if fs is not None and shutil.which(MKFS[fs][0]) is None:
         return f"{MKFS[fs][0]} is not installed"
-    if recorder is not None and not os.path.exists("/dev/fuse"):
+    if recorder is not None and not usable("/dev/fuse"):
         return "needs /dev/fuse"
     if recorder is not None and not os.path.exists(recorder):
         return "the recorder was not built (libfuse3)"
