@@ -83,7 +83,7 @@ static void envelope_of(const struct pack *p, struct df_envelope *env,
 	*env = (struct df_envelope){
 		.kind = DF_ENV_PARCEL,
 		.id = p->stage.id,
-		.received_ms = p->q->now,
+		.received_ms = p->row.created_ms,
 		.checksum = *sum,
 		.direction = DF_ENV_MADE,
 		.epoch = p->row.epoch,
@@ -131,7 +131,8 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 		return;
 	}
 	df_journal_object_add(j, &p->row.object, DF_ENV_PARCEL,
-			      p->row.dfenv_len, p->file_bytes, p->q->now);
+			      p->row.dfenv_len, p->file_bytes,
+			      p->row.created_ms);
 	n = df_journal_parcel_add(j, &p->row);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct pack_source *s = &p->src[i];
@@ -234,6 +235,7 @@ static void done(void *ctx, struct df_reply *r)
 		failed(p, r);
 		return;
 	}
+	p->row.created_ms = p->q->now;
 	if (finish_file(p, r->msg, &why) != DF_OK) {
 		df_log(DF_LOG_ERROR, "parcel.unfinished", DF_F_ERR(&why));
 		undispatch(p);
@@ -241,7 +243,6 @@ static void done(void *ctx, struct df_reply *r)
 		return;
 	}
 	p->row.object = p->stage.id;
-	p->row.created_ms = p->q->now;
 	queue_publish(p->q, &p->stage, published, p);
 }
 

@@ -26,6 +26,7 @@ struct bundle {
 	struct df_stage stage;
 	struct df_id object;
 	uint64_t dfenv_len, bytes;
+	int64_t made_ms;
 	bundled_fn *done;
 	void *ctx;
 };
@@ -52,7 +53,7 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 		memcpy(r.hex, b->hex, sizeof r.hex);
 		memcpy(r.peer, b->peer, sizeof r.peer);
 		df_journal_object_add(q->j, &b->object, DF_ENV_REPORT,
-				      b->dfenv_len, b->bytes, q->now);
+				      b->dfenv_len, b->bytes, b->made_ms);
 		df_journal_report_add(q->j, &r);
 		(void)df_journal_mail_add(q->j, b->peer, b->hex, &b->object,
 					  b->dfenv_len); /* the cursor */
@@ -70,7 +71,7 @@ static enum df_err add_envelope(struct bundle *b, const struct df_msg *m,
 {
 	struct df_envelope env = {.kind = DF_ENV_REPORT,
 				  .id = b->stage.id,
-				  .received_ms = b->q->now,
+				  .received_ms = b->made_ms,
 				  .direction = DF_ENV_MADE,
 				  .epoch = b->epoch,
 				  .sequence = 1,
@@ -105,6 +106,7 @@ static void sealed_by_cell(void *ctx, struct df_reply *r)
 	struct df_why why = r->why;
 	enum df_err rc = r->err;
 
+	b->made_ms = b->q->now;
 	if (rc == DF_OK)
 		rc = add_envelope(b, r->msg, &why);
 	if (rc != DF_OK) {
