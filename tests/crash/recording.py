@@ -78,12 +78,15 @@ class Load:
 
     def modality(self, part):
         rng = random.Random(f"{self.seed}/{part}")
-        sent = []
+        sent = set()
         client = sender.Sender(PORT, lambda uid, digest: (
-            sent.append(uid), self.ack(uid, digest)))
+            sent.add(uid), self.ack(uid, digest)))
         for number in range(part, self.images, MODALITIES):
             study = f"{self.seed}-{number * 3 // self.images}-{part}"
-            client.send_surely(study, number, int(rng.random() < 0.06))
+            kind = int(rng.random() < 0.06)
+            client.send_surely(study, number, kind)
+            if rng.random() < 0.2:  # the same again, as modalities do
+                client.send_surely(study, number, kind)
             if self.on_asked and len(sent) >= 6:
                 self.ask(f"1.2.3.{part}.{number}.{zlib.crc32(study.encode())}",
                          [(client.templates[0].sop_class, u) for u in sent])
@@ -211,10 +214,10 @@ def sending(work, fs, binaries, seed, images=80, env=None):
     lets go at once what is under receipts."""
     p = Pair(work, fs, binaries, "clinic", env,
              (("spool", "soft", "1"),))
-    acknowledged = []
+    acknowledged = set()
 
     def ack(uid, digest):
-        acknowledged.append(uid)
+        acknowledged.add(uid)
         p.disk.ack(uid, digest)
 
     for part in range(2):

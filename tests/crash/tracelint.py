@@ -3,7 +3,8 @@ and asks at every acknowledgement whether what it rests on had been synced.
 
 What rests on what (docs/invariants.md):
   C-STORE-RSP 0000     each file that this worker wrote since its last answer:
-                       content and name, with the directories above
+                       content and name, with the directories above; and the
+                       object that holds this instance, which may be another's
   an upload's offset   the upload's file, its name, and the row: the journal's
                        log was written and synced since the request came
   a receipt            every object that came from a peer, and the row
@@ -26,6 +27,7 @@ CALLS = ("execve,clone,clone3,vfork,fork,openat,write,pwrite64,writev,pwritev,"
 WRITES = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "ftruncate",
           "fallocate")
 C_STORE_RSP = b"\0\0\0\x01\x02\0\0\0\x01\x80"
+AFFECTED = b"\0\0\0\x10"  # (0000,1000)
 STATUS_OK = b"\0\0\0\x09\x02\0\0\0\0\0"
 # the queue's answers that rest on a row, and the requests that they answer
 ANSWERS = {"PART_DURABLE": ("PART_DONE",),
@@ -41,7 +43,7 @@ FD = re.compile(r"(\d+|AT_FDCWD)<((?:\\x[0-9a-f]{2})+)>")
 
 def command(folder_of_trace):
     """The words that put a program under the trace."""
-    return ["strace", "-f", "-yy", "-xx", "-s", "512", "-qq", "-e",
+    return ["strace", "-f", "-yy", "-xx", "-s", "1024", "-qq", "-e",
             "signal=none", "-e", "trace=" + CALLS, "-o", folder_of_trace]
 
 
@@ -102,6 +104,7 @@ class Lint:
         self.wrong = []
         self.commits = 0  # syncs of the journal's log
         self.acknowledged = []
+        self.homes = collections.defaultdict(list)  # instance -> objects
         self.asked, self.parcels, self.uploads = {}, {}, {}
         self.line = 0
 
@@ -237,7 +240,21 @@ class Lint:
         if not files:
             self.no("C-STORE-RSP", "nothing: no file was written for it")
         self.rests("C-STORE-RSP", files)
-        self.acknowledged += files
+        at = data.find(AFFECTED)
+        size = int.from_bytes(data[at + 4:at + 8], "little")
+        uid = data[at + 8:at + 8 + size].rstrip(b"\0").decode()
+        self.is_held(uid)
+        self.acknowledged += [f for f in files if not f.gone]
+
+    def is_held(self, uid):
+        """Of a repeated instance the first object stands: or it was let go,
+        by the rules of an unlink, after it had been acknowledged."""
+        homes = self.homes.get(uid, [])
+        if any(self.unsynced(f) is None and (not f.gone or f in self.acknowledged)
+               for f in homes):
+            self.said["instance held"] += 1
+        else:
+            self.no("C-STORE-RSP", f"objects: {len(homes)} of instance {uid}")
 
     def message(self, args):
         payload = re.search(r'iov_base="((?:\\x[0-9a-f]{2})*)"', args)
@@ -251,6 +268,13 @@ class Lint:
         kind, tag, fields = self.message(args)
         if kind in REQUESTS:
             self.asked[(channel, tag)] = self.commits
+        if kind == "COMMIT":
+            lines = dict(line.split(": ", 1) for line in fields.get(
+                "ENVELOPE", b"").decode("utf-8", "replace").splitlines()
+                if ": " in line)
+            path = "{0}/spool/objects/{1:.2}/{1}".format(
+                self.node, lines.get("id", ""))
+            self.homes[lines.get("sop-instance")].append(self.file(path))
         if kind in ("PART_RQ", "PART_DONE"):
             self.parcels[(channel, tag)] = fields.get("PARCEL")
 
