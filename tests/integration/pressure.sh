@@ -148,6 +148,26 @@ check "full again: A700" store clinic MODALITY 1 a700
 rm "$T/clinic/stranger" "$T/clinic/stranger2"
 check "taken again" store clinic MODALITY 1 0000
 check "the reserve is whole again" wait_for 10 state clinic "q['disk']['held_bytes'] >= 16 << 20"
+
+# --- and without a reserve it waits ------------------------------------------------
 stop_node clinic
-check "the spool is sound" node clinic spool check
+set_key clinic spool reserve 0
+rm -f "$T/clinic/spool/reserve"
+start_node clinic
+stop_node centre
+check "images are taken" store clinic MODALITY 20 0000
+full "$T/clinic/stranger"
+check "full, and nothing held back: A700" store clinic MODALITY 1 a700
+send_studies clinic >/dev/null
+start_node centre
+alive() { truth clinic "j['ready']" status; }
+check "the node lives" wait_for 10 alive
+rm "$T/clinic/stranger"
+check "there is room: taken again" wait_for 10 store clinic MODALITY 1 0000
+send_studies clinic >/dev/null
+check "all is sent and receipted" wait_for 60 sh -c "[ \"\$(wc -l <'$T/acked-clinic')\" -le \
+	\"\$('$DF_BIN/dcm-forward' -C '$T/clinic' study list --json |
+	python3 -c 'import json,sys; print(sum(s[\"confirmed\"] for s in json.load(sys.stdin)[\"studies\"]))')\" ]"
+stop_node clinic
+check "the spool is sound" node clinic spool check --read-data
 done_testing
