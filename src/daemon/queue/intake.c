@@ -235,22 +235,6 @@ static bool is_double(struct queue *q, const struct df_envelope *env)
 	return true;
 }
 
-static void take(struct queue *q, const struct arrival *a, struct df_stage *st)
-{
-	struct df_row_instance row;
-
-	/* other bytes under a known UID are judged when they are looked into */
-	if (is_double(q, &a->env)) {
-		df_stage_drop(&q->sp, st);
-		return;
-	}
-	row_of(&row, &a->env);
-	df_journal_arrival_note(q->j, &row, a->dfenv_len, a->bytes);
-	df_fd_close(&st->fd);
-	q->inspect.more = true;
-	q->instances_received++;
-}
-
 static void answer(struct queue *q, struct df_link *to, uint32_t tag,
 		   const struct df_id *id, enum df_err rc,
 		   const struct df_why *why)
@@ -266,10 +250,29 @@ static void answer(struct queue *q, struct df_link *to, uint32_t tag,
 	/* saves the worker a question; if not now, it asks and hears why */
 	if (stage_for(q, to, &fd, &next, &mine) == DF_OK)
 		df_msg_put_id(&out, DF_M_OBJECT, &next);
-	queue_post(q, to, &out, &fd, fd >= 0 ? 1 : 0);
-	df_msg_release(&out);
+	/* rests on the object, which is durable: no commit to wait for */
+	(void)df_room_send(to, &out, &fd, fd >= 0 ? 1 : 0); /* link_down */
 }
 
+/* twin: another object holds the same bytes. */
+static void settle(struct queue *q, const struct arrival *a, bool twin,
+		   struct df_stage *st)
+{
+	struct df_row_instance row;
+
+	if (twin) {
+		df_stage_drop(&q->sp, st);
+		return;
+	}
+	row_of(&row, &a->env);
+	/* other bytes under a known UID are judged when they are looked into */
+	df_journal_arrival_note(q->j, &row, a->dfenv_len, a->bytes);
+	df_fd_close(&st->fd);
+	q->inspect.more = true;
+	q->instances_received++;
+}
+
+/* The answer goes first: the modality waits for it, the row does not. */
 QUEUE_HANDLER(commit)
 {
 	struct queue *q = queue_of(room);
@@ -278,21 +281,23 @@ QUEUE_HANDLER(commit)
 	struct df_why why = {0};
 	struct df_id id = {""};
 	struct arrival a = {0};
+	bool twin = false;
 	enum df_err rc;
 
 	(void)fds, (void)n_fds;
 	if (!df_msg_get_id(m, DF_M_ID, &id) ||
 	    !df_msg_get_u64(m, DF_M_LENGTH, &a.dfenv_len) ||
 	    !df_msg_get(m, DF_M_ENVELOPE, &text) ||
-	    !staged_take(q, from, &id, &st)) {
+	    !staged_take(q, from, &id, &st))
 		rc = df_fail(&why, DF_E_FORMAT, "commit of what is not staged");
-	} else {
+	else
 		rc = check_file(&a, &st, text, &why);
-		if (rc == DF_OK)
-			take(q, &a, &st);
-		else
-			df_stage_drop(&q->sp, &st);
-	}
+	if (rc == DF_OK)
+		twin = is_double(q, &a.env);
 	answer(q, from, m->tag, &id, rc, &why);
+	if (rc == DF_OK)
+		settle(q, &a, twin, &st);
+	else
+		df_stage_drop(&q->sp, &st);
 	df_envelope_release(&a.env);
 }

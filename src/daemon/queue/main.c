@@ -33,6 +33,7 @@ static void tick(void *ctx)
 	q->pack_look = true;
 	q->upload_look = true;
 	q->verify_look = true;
+	q->stock_failed = false;
 	q->asking_look = true;
 	q->report_look = true;
 	q->ledger_ticks++;
@@ -81,6 +82,7 @@ static void turn(struct df_room *room)
 		ledger_look(q, false);
 		cells_pump(q);
 	}
+	turn_stock(q);
 }
 
 static void drain(struct df_room *room)

@@ -145,6 +145,7 @@ struct queue {
 	struct df_room *room;
 	const struct df_config *cfg;
 	struct df_spool sp;
+	bool stock_failed; /* names could not be made ahead */
 	struct df_journal *j;
 	char self[DF_HEX_LEN + 1]; /* our fingerprint, "" until keys said it */
 	int64_t now; /* wall ms, once a turn */

@@ -1,6 +1,5 @@
 /*
- * turn.c - the end of a turn: publish, commit, remove, send. In this order;
- * then names are made for what will come.
+ * turn.c - the end of a turn: publish, commit, remove, send. In this order.
  */
 #include "turn.h"
 
@@ -215,9 +214,16 @@ void turn_end(struct queue *q)
 		df_spool_remove(&q->sp, &q->removals[i]);
 	q->n_removals = 0;
 	send_all(q);
-	/* now that nobody waits for an answer */
-	if (df_stage_stock(&q->sp, &why) != DF_OK)
-		df_log(DF_LOG_WARN, "spool.stock", DF_F_ERR(&why));
+}
+
+void turn_stock(struct queue *q)
+{
+	struct df_why why;
+
+	if (q->stock_failed || df_stage_stock(&q->sp, &why) == DF_OK)
+		return;
+	q->stock_failed = true; /* until the next tick */
+	df_log(DF_LOG_WARN, "spool.stock", DF_F_ERR(&why));
 }
 
 void turn_link_down(struct queue *q, struct df_link *link)
