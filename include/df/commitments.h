@@ -103,9 +103,10 @@ bool df_commitment_promised(struct df_journal *j, const char *sop_instance);
 bool df_commitment_doubtful(struct df_journal *j, const char *sop_instance);
 
 /* --- by us ------------------------------------------------------------------ */
-/* Deliveries to dest that were taken and that no transaction under way names:
- * refs and their deliveries (room for max). Returns how many. */
-size_t df_commitment_wanted(struct df_journal *j, const char *dest, size_t max,
+/* Deliveries to dest, n > after, that were taken and that no transaction under
+ * way names: refs and their deliveries (room for max). Returns how many. */
+size_t df_commitment_wanted(struct df_journal *j, const char *dest,
+			    int64_t after, size_t max,
 			    struct df_references *refs, int64_t *deliveries);
 /* What dest took is confirmed by that alone: it does not commit. Returns how
  * many deliveries. */

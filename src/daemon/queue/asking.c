@@ -16,6 +16,7 @@
 #define DENIALS_MAX 3
 #define BREAKS_MAX 3
 #define SILENCES_MAX 6 /* the deadline doubles no further */
+#define WHOLE_MS 60000 /* between two looks at all that was taken */
 #define STATUS_PROCESSING_FAILURE 0x0110
 #define STATUS_INVALID_ARGUMENT 0x0115
 
@@ -35,7 +36,7 @@ static void end(struct queue *q, const struct df_row_commitment *c,
 	df_commitment_move(q->j, c->n, DF_COMMITMENT_ENDED, q->now, true, why);
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		if (strcmp(q->cfg->destinations[i].name, c->who) == 0)
-			q->asking[i].look = true;
+			q->asking[i].whole_ms = 0;
 }
 
 /* The PACS does not do it: its Success to C-STORE is all the word there is. */
@@ -129,6 +130,23 @@ static int64_t answer_ms(struct queue *q, const char *dest)
 	return q->cfg->commitment.answer_s * 1000 * ((int64_t)1 << silences);
 }
 
+/*
+ * What was taken and is not asked for. A PACS may owe answers for very many:
+ * they are not passed over each time.
+ */
+static size_t wanted(struct queue *q, size_t i, struct df_references *refs,
+		     int64_t *deliveries)
+{
+	struct asking *a = &q->asking[i];
+	size_t n = df_commitment_wanted(q->j, q->pacs[i].name, a->after,
+					ASK_MAX, refs, deliveries);
+
+	a->look = n == ASK_MAX;
+	if (n > 0)
+		a->after = deliveries[n - 1];
+	return n;
+}
+
 static void ask(struct queue *q, size_t i, struct df_link *link)
 {
 	static int64_t deliveries[ASK_MAX]; /* one thread */
@@ -140,9 +158,8 @@ static void ask(struct queue *q, size_t i, struct df_link *link)
 	struct df_msg m;
 	int fd = -1;
 
-	q->asking[i].look = df_commitment_wanted(q->j, q->pacs[i].name, ASK_MAX,
-						 &refs, deliveries) == ASK_MAX;
-	if (refs.n == 0 || df_room_list_fd(&fd, &refs, NULL) != DF_OK) {
+	if (wanted(q, i, &refs, deliveries) == 0 ||
+	    df_room_list_fd(&fd, &refs, NULL) != DF_OK) {
 		df_references_release(&refs);
 		return;
 	}
@@ -179,6 +196,24 @@ static void expire(struct queue *q)
 	}
 }
 
+void asking_taken(struct queue *q, size_t dest, int64_t delivery)
+{
+	struct asking *a = &q->asking[dest];
+
+	a->look = true;
+	if (a->after >= delivery)
+		a->after = delivery - 1; /* it was sent again */
+}
+
+static void look_anywhere(struct queue *q, struct asking *a)
+{
+	if (q->now - a->whole_ms < WHOLE_MS && q->now >= a->whole_ms)
+		return;
+	a->whole_ms = q->now;
+	a->after = 0;
+	a->look = true;
+}
+
 void asking_pump(struct queue *q)
 {
 	if (q->asking_look)
@@ -190,7 +225,10 @@ void asking_pump(struct queue *q)
 			df_room_link(q->room, DF_ROLE_DELIVER_DIMSE,
 				     (uint32_t)i);
 
-		if (d->dicom.host[0] == '\0' || !q->asking[i].look)
+		if (d->dicom.host[0] == '\0')
+			continue;
+		look_anywhere(q, &q->asking[i]);
+		if (!q->asking[i].look)
 			continue;
 		if (d->commitment == DF_COMMIT_ASK_NO) {
 			q->asking[i].look = false; /* once it was asked */
@@ -209,8 +247,6 @@ void asking_start(struct queue *q)
 	size_t n = q->cfg->n_destinations;
 
 	q->asking = n > 0 ? df_xcalloc(n, sizeof *q->asking) : NULL;
-	for (size_t i = 0; i < n; i++)
-		q->asking[i].look = true;
 }
 
 /* --- the answer -------------------------------------------------------------- */
@@ -293,8 +329,6 @@ static uint16_t take_word(struct queue *q, const struct df_msg *m,
 		return STATUS_INVALID_ARGUMENT;
 	if (c.state == DF_COMMITMENT_ASKED) /* else it was said before */
 		apply(q, &c, refs);
-	for (size_t i = 0; i < q->cfg->n_destinations; i++)
-		q->asking[i].look = true;
 	return 0;
 }
 

@@ -66,7 +66,8 @@ static void settle(struct send *s, size_t i, enum df_err err,
 	s->settled[i] = true;
 	if (err == DF_OK) {
 		s->good++;
-		s->q->asking[s->dest].look |= asked;
+		if (asked)
+			asking_taken(s->q, s->dest, n);
 	} else if (err == DF_E_AGAIN) { /* it could not take this one now */
 		event = DF_DELIVERY_FAILED;
 		next = object_again(s->q, s->since_ms[i]);

@@ -18,7 +18,7 @@
 
 #define PENDING_MAX 10000
 #define LOOK_MS 200
-#define LOOKS 1000 /* instances looked at in one turn */
+#define LOOKS 300 /* instances looked at in that time */
 #define BATCH 100
 #define REREADS_MAX 2 /* at the same time */
 #define FORGET_MS (30LL * 86400 * 1000)
@@ -278,7 +278,7 @@ static size_t settle(struct queue *q, const struct df_row_commitment *c)
 	return seen + 1;
 }
 
-/* Some of the open ones, the others in a later turn. */
+/* Some of the open ones, the others a little later: images go first. */
 static void settle_some(struct queue *q)
 {
 	struct promising *p = q->promising;
@@ -295,7 +295,6 @@ static void settle_some(struct queue *q)
 		p->after = c.n;
 		seen += settle(q, &c);
 	}
-	p->looked_ms = 0; /* at once again */
 }
 
 void promising_pump(struct queue *q)

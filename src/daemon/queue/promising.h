@@ -40,7 +40,9 @@ struct promising {
 
 struct asking { /* one a configured destination */
 	bool busy; /* an N-ACTION is under way */
-	bool look; /* something may wait to be asked for */
+	bool look; /* something may wait to be asked for, ... */
+	int64_t after;	  /* ... behind this delivery, or anywhere ... */
+	int64_t whole_ms; /* ... when this was long ago */
 	unsigned breaks; /* in a row: it left when it was asked */
 	struct df_window window;
 };
@@ -57,6 +59,8 @@ QUEUE_HANDLER(commitment_told);
 
 /* asking.c */
 void asking_start(struct queue *q);
+/* A destination that commits took what this delivery brings. */
+void asking_taken(struct queue *q, size_t dest, int64_t delivery);
 QUEUE_HANDLER(commitment_word);
 void asking_pump(struct queue *q);
 

@@ -289,7 +289,8 @@ bool df_commitment_doubtful(struct df_journal *j, const char *sop_instance)
 
 /* --- by us ------------------------------------------------------------------ */
 
-size_t df_commitment_wanted(struct df_journal *j, const char *dest, size_t max,
+size_t df_commitment_wanted(struct df_journal *j, const char *dest,
+			    int64_t after, size_t max,
 			    struct df_references *refs, int64_t *deliveries)
 {
 	sqlite3_stmt *st = df_sql(
@@ -297,10 +298,10 @@ size_t df_commitment_wanted(struct df_journal *j, const char *dest, size_t max,
 		"SELECT d.n, i.class, i.sop FROM deliveries d"
 		" JOIN instances i ON i.n = d.item"
 		" WHERE d.dest = ? AND d.state = 4 AND d.kind = 2 AND"
-		" NOT EXISTS (SELECT 1 FROM commitment_items w"
+		" d.n > ? AND NOT EXISTS (SELECT 1 FROM commitment_items w"
 		" WHERE w.delivery = d.n AND w.delivery > 0 AND w.reason < 0)"
 		" ORDER BY d.n LIMIT ?",
-		"ti", dest, (int64_t)max);
+		"tii", dest, after, (int64_t)max);
 
 	*refs = (struct df_references){0};
 	while (refs->n < max && df_sql_row(j, st)) {

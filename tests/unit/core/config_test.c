@@ -181,6 +181,9 @@ static void admission(void **state)
 		{"CENTRE", "CENTRE", "10.0.0.1", DF_ADMIT_CALLING_UNKNOWN},
 		{"CENTRE", "V6", "2001:db8:0:7f::1", DF_ADMIT_OK},
 		{"CENTRE", "V6", "2001:db8:0:80::1", DF_ADMIT_CALLING_UNKNOWN},
+		/* PACS that are asked for storage commitment call back */
+		{"CENTRE", "PACS", "10.9.9.9", DF_ADMIT_REPORTS},
+		{"CENTRE", "QUIET", "10.9.9.9", DF_ADMIT_CALLING_UNKNOWN},
 	};
 	struct df_config c;
 	struct df_why why;
@@ -188,7 +191,10 @@ static void admission(void **state)
 	(void)state;
 	assert_int_equal(parse(NODE "[modality \"CT1\"]\nfrom = 10.0.0.0/8\n"
 				    "[modality \"ANY\"]\n"
-				    "[modality \"V6\"]\nfrom = 2001:db8::/57\n",
+				    "[modality \"V6\"]\nfrom = 2001:db8::/57\n"
+				    "[destination \"a\"]\ndicom = PACS@h:104\n"
+				    "[destination \"b\"]\ndicom = QUIET@h:104\n"
+				    "commitment = no\n",
 			       &c, &why),
 			 DF_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -197,6 +203,32 @@ static void admission(void **state)
 						 df_text_of(rows[i].addr)),
 				 rows[i].want);
 	df_config_release(&c);
+}
+
+static void storage_commitment(void **state)
+{
+	struct df_config c;
+	struct df_why why;
+
+	(void)state;
+	assert_int_equal(parse(NODE "[commitment]\nlevel = local\ndeadline = 7\n"
+				    "[modality \"CT1\"]\nreports = CT2@10.0.0.9:11104\n"
+				    "[modality \"CT3\"]\n",
+			       &c, &why),
+			 DF_OK);
+	assert_int_equal(c.commitment.level, DF_COMMIT_LOCAL);
+	assert_int_equal(c.commitment.deadline_s, 7);
+	assert_int_equal(c.commitment.missing_s, 60);
+	assert_string_equal(c.modalities[0].reports_ae, "CT2");
+	assert_string_equal(c.modalities[0].reports.host, "10.0.0.9");
+	assert_int_equal(c.modalities[0].reports.port, 11104);
+	assert_string_equal(c.modalities[1].reports.host, "");
+	df_config_release(&c);
+	assert_int_equal(parse(NODE "[modality \"CT1\"]\nreports = nowhere\n", &c,
+			       &why),
+			 DF_E_CONFIG);
+	assert_int_equal(parse(NODE "[commitment]\nlevel = soon\n", &c, &why),
+			 DF_E_CONFIG);
 }
 
 static void appending(void **state)
@@ -304,6 +336,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(admission),
+		cmocka_unit_test(storage_commitment),
 		cmocka_unit_test(appending),
 		cmocka_unit_test(sample),
 	};
