@@ -11,6 +11,14 @@
 
 #include "df/err.h"
 
+/*
+ * Some of DCMTK takes an element for which there is no memory for one that is
+ * not there, or for one that is broken. What was read while memory was short
+ * counts for nothing: watch, read, and let `held` have the last word.
+ */
+void memory_watch();
+enum df_err memory_held(enum df_err err, struct df_why *why);
+
 #define DF_GUARD(why)                                                      \
 	catch (const std::bad_alloc &)                                     \
 	{                                                                  \

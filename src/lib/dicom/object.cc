@@ -218,6 +218,7 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 extern "C" enum df_err df_object_facts(const struct df_object *o,
 				       struct df_facts *f, struct df_why *why)
 try {
-	return facts(o, f, why);
+	memory_watch();
+	return memory_held(facts(o, f, why), why);
 }
 DF_GUARD(why)

@@ -218,7 +218,8 @@ extern "C" enum df_err df_object_report(const struct df_object *o,
 					struct df_report_view *view,
 					struct df_why *why)
 try {
-	return report(o, max_bytes, view, why);
+	memory_watch();
+	return memory_held(report(o, max_bytes, view, why), why);
 }
 DF_GUARD(why)
 

@@ -155,6 +155,7 @@ extern "C" enum df_err df_object_transcode(const struct df_object *o,
 					   struct df_buf *out,
 					   struct df_why *why)
 try {
-	return transcode(o, transfer_syntax, out, why);
+	memory_watch();
+	return memory_held(transcode(o, transfer_syntax, out, why), why);
 }
 DF_GUARD(why)

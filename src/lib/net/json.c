@@ -34,12 +34,27 @@ static bool too_deep(struct df_text json)
 	return false;
 }
 
+static void *take(size_t len)
+{
+	return df_xmalloc(len);
+}
+
+/* cJSON says the same of bad JSON and of memory that is gone; a peer must not
+ * be refused for what we lack. Bounded: max bytes of text. */
+static void memory_or_death(void)
+{
+	cJSON_Hooks hooks = {take, free};
+
+	cJSON_InitHooks(&hooks);
+}
+
 enum df_err df_json_parse(struct df_text json, size_t max, cJSON **root,
 			  struct df_why *why)
 {
 	const char *end = NULL;
 
 	*root = NULL;
+	memory_or_death();
 	if (json.len > max || too_deep(json))
 		return df_fail(why, DF_E_LIMIT, "JSON is too large or deep");
 	*root = cJSON_ParseWithLengthOpts(json.ptr != NULL ? json.ptr : "",

@@ -122,10 +122,14 @@ static const char retention_schema[] =
 static void fail(struct df_journal *j, const char *what)
 {
 	int code = sqlite3_extended_errcode(j->db);
-	enum df_err err = (code & 0xff) == SQLITE_FULL ? DF_E_NOSPACE : DF_E_IO;
+	enum df_err err = DF_E_IO;
 
 	if (df_pages_is_damage(code))
 		err = DF_E_CORRUPT;
+	else if ((code & 0xff) == SQLITE_FULL)
+		err = DF_E_NOSPACE;
+	else if ((code & 0xff) == SQLITE_NOMEM)
+		err = DF_E_NOMEM; /* the disk is not to blame */
 	if (j->failed == DF_OK)
 		j->failed = df_fail(&j->why, err, "cannot %s state.db: %s",
 				    what, sqlite3_errmsg(j->db));
