@@ -129,11 +129,11 @@ static void judged(void *ctx, struct df_reply *r)
 {
 	struct verdict *v = ctx;
 
-	if (job_lost(r) && ++v->deaths < DEATHS_MAX)
+	if (job_lost(r) && ++v->deaths < DEATHS_MAX * CRASH_WEIGHT)
 		retry(v);
 	else if (job_lost(r))
 		put(v, NULL, "unreadable-content",
-		    "three cells died while they read it");
+		    "each process that read it died");
 	else if (r->err == DF_OK)
 		put(v, r->msg, NULL, NULL);
 	else if (df_err_fate(r->err) == DF_FATE_RETRY)
@@ -157,6 +157,7 @@ static void anchors(void *ctx, struct df_reply *r)
 	job_fd(job, df_fd_take(&v->o.fd));
 	job_fd(job, df_fd_take(&r->fds[0]));
 	job_fd(job, df_fd_take(&r->fds[1]));
+	job->suspect = v->deaths > 0;
 	job->done = judged;
 	job_submit(job);
 }

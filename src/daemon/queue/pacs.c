@@ -12,7 +12,7 @@
 #include "promising.h"
 
 #define SEND_MAX 100
-#define FETCH_TRIES 3
+#define FETCH_TRIES (DEATHS_MAX * CRASH_WEIGHT) /* nobody says how it died */
 
 struct send {
 	struct queue *q;
@@ -276,7 +276,7 @@ static void restored(void *ctx, struct df_reply *r)
 	}
 	fetch_end(f,
 		  df_fail(&why, DF_E_CORRUPT,
-			  "three cells died while they restored it"),
+			  "each process that restored it died"),
 		  &why, r);
 }
 
@@ -299,6 +299,7 @@ static void fetch_opened(void *ctx, enum df_err rc, const struct df_why *why,
 	df_msg_put_str(&job->m, DF_M_FORM, f->form);
 	job_fd(job, df_fd_take(&o->fd));
 	job->priority += 1; /* somebody waits with an open association */
+	job->suspect = f->tries > 0;
 	job->done = restored;
 	job_submit(job);
 }
