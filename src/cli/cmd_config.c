@@ -97,7 +97,7 @@ const struct df_cmd df_cmd_config_sample = {
 
 static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
 {
-	const char *pairs[2 * DF_CIDRS + 4];
+	const char *pairs[2 * DF_CIDRS + 6];
 	const char *reports = df_cli_option(cli, "reports");
 	size_t n = 0;
 	const char *from;
@@ -113,17 +113,23 @@ static enum df_err modality_add(struct df_cli *cli, struct df_why *why)
 		pairs[2 * n + 1] = reports;
 		n++;
 	}
+	if (df_cli_option(cli, "stat") != NULL) {
+		pairs[2 * n] = "stat";
+		pairs[2 * n + 1] = "yes";
+		n++;
+	}
 	return df_node_add_section(cli, "modality", cli->args[0], pairs, n,
 				   why);
 }
 
 const struct df_cmd df_cmd_modality_add = {
 	.path = "modality add",
-	.args = "AET [--from CIDR]... [--reports AET@HOST:PORT]",
+	.args = "AET [--from CIDR]... [--reports AET@HOST:PORT] [--stat]",
 	.help = "allow a calling AE title, from anywhere or from these "
 		"addresses; --reports: where it takes storage commitment "
-		"reports",
-	.options = "from= reports=",
+		"reports; --stat: urgent, its studies go first and are "
+		"taken while the disk is nearly full",
+	.options = "from= reports= stat",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = 1,
@@ -144,13 +150,16 @@ static enum df_err modality_list(struct df_cli *cli, struct df_why *why)
 					      (double)m->n_from); /* memory */
 		(void)cJSON_AddBoolToObject(o, "reports",
 					    m->reports.host[0] != '\0');
+		(void)cJSON_AddBoolToObject(o, "stat", m->stat);
 		(void)cJSON_AddItemToArray(list, o);
 		if (!cli->json)
-			(void)printf("%-16s %s%s\n", m->ae,
+			(void)printf("%-16s %s%s%s\n", m->ae,
 				     m->n_from ? "from listed addresses"
 					       : "from anywhere",
 				     m->reports.host[0] != '\0'
 					     ? ", takes reports"
+					     : "",
+				     m->stat ? ", urgent 急诊优先"
 					     : ""); /* main */
 	}
 	if (cli->json)

@@ -12,8 +12,7 @@ IMAGE="$TESTDATA/mr/t1.dcm"
 new_centre centre && new_clinic clinic || exit 1
 set_key clinic retry max 2 && set_key clinic retry min 1
 set_key clinic parcel size "1 MiB"
-node clinic modality add URGENT >/dev/null
-sed -i '/^\[modality "URGENT"\]/a stat = yes' "$T/clinic/config.ini"
+node clinic modality add URGENT --stat >/dev/null
 line=$(free_port)
 python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 125000 --slow >"$T/relay.log" 2>&1 &
 PIDS="$PIDS $!"

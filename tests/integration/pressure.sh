@@ -43,8 +43,7 @@ all_here() {
 # --- marks: 240 MiB, 16 of them kept back -----------------------------------------
 new_clinic marks || exit 1
 disk marks 256 "$T/marks/spool" || skip_all "cannot mount a disk image"
-for ae in OTHER URGENT; do node marks modality add $ae >/dev/null; done
-sed -i '/^\[modality "URGENT"\]/a stat = yes' "$T/marks/config.ini"
+node marks modality add OTHER >/dev/null && node marks modality add URGENT --stat >/dev/null
 start_node marks || exit 1
 check "the reserve is held" wait_for 10 state marks "q['disk']['held_bytes'] >= 16 << 20"
 check "images are taken" store marks MODALITY 1 0000

@@ -19,6 +19,8 @@ static const char named[] =
 	"# [modality \"CT1\"]\n"
 	"# from = 192.168.1.0/24\n"
 	"# reports = CT1@192.168.1.20:104   (storage commitment)\n"
+	"# stat = yes   (urgent: goes first, is taken while the disk is nearly "
+	"full)\n"
 	"\n# Where images go: a PACS by C-STORE, or a DICOMweb server.\n"
 	"#\n"
 	"# [destination \"pacs\"]\n"
