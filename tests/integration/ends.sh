@@ -51,6 +51,20 @@ check "the node starts again" start_node clinic
 check "and still has all" wait_for 20 truth clinic \
 	"[s['instances'] for s in j['studies']] == [80]" study list
 
+# --- the same, and whoever has the doors is slow to go: a service manager
+# starts the node again at once
+front=$(room_pids clinic front)
+kill -STOP "$front"
+kill -KILL "$PID_clinic"
+wait "$PID_clinic" 2>/dev/null
+"$DF_BIN/dcm-forward" -C "$T/clinic" serve >>"$T/clinic.log" 2>&1 &
+PID_clinic=$!
+PIDS="$PIDS $PID_clinic"
+waits() { ! timeout 2 tail --pid="$PID_clinic" -f /dev/null; }
+check "a start waits for the doors of the last life" waits
+kill -CONT "$front"
+check "and has them then" wait_for 20 is_ready clinic
+
 # --- SIGTERM with nothing to do, SIGTERM twice
 began=$(date +%s)
 check "it ends" stop_node clinic

@@ -22,7 +22,7 @@
 #include "df/log.h"
 #include "df/proc.h"
 
-#define LOCK_MS 3000
+#define LOCK_MS 5000
 
 static void ready(struct df_room *room, struct df_link *from,
 		  const struct df_msg *m, int *fds, size_t n_fds)

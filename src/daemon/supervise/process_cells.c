@@ -25,8 +25,11 @@
 #define DEAF_MS 5000 /* a process that closed its link has this to end */
 #define PREPARE_CELLS 2
 /* These also hold the directory's lock (descriptor 4): should supervise be
- * killed, the next one waits until they have let go of their databases. */
-#define HOLDERS (DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(INDEX) | DF_ROLE_BIT(KEYS))
+ * killed, the next one waits until they have let go of their databases and of
+ * the doors. */
+#define HOLDERS                                                              \
+	(DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(INDEX) | DF_ROLE_BIT(KEYS) |       \
+	 DF_ROLE_BIT(FRONT))
 
 /* --- finding -------------------------------------------------------------- */
 
