@@ -15,7 +15,7 @@ fi
 ROUNDS=${DF_ROUNDS:-3}
 
 truncate -s 256M "$T/disk" && mkfs.ext4 -q -m 0 "$T/disk" &&
-	mkdir "$T/clinic" && mount -o loop "$T/disk" "$T/clinic" ||
+	mkdir "$T/clinic" && wait_for 60 mount -o loop "$T/disk" "$T/clinic" ||
 	skip_all "cannot mount a disk image"
 off() {
 	code=$?

@@ -22,7 +22,8 @@ IMAGE="$TESTDATA/mr/t1.dcm"
 # disk NAME MIB WHERE: a file system of its own there
 disk() {
 	mkdir -p "$3" && truncate -s "$2M" "$T/$1.disk" &&
-		mkfs.ext4 -q -m 0 "$T/$1.disk" && mount -o loop "$T/$1.disk" "$3" &&
+		mkfs.ext4 -q -m 0 "$T/$1.disk" &&
+		wait_for 60 mount -o loop "$T/$1.disk" "$3" && # others use loops too
 		rmdir "$3/lost+found"
 }
 # store NODE CALLING COUNT STATUS: that many images, all answered so
