@@ -109,35 +109,39 @@ static void take_home(struct verify *v, const struct seen *s)
 		facts_put(q, row.n, &s->facts, &row);
 }
 
-static void good(struct verify *v, const struct df_msg *m)
+/* Has each instance come back as it went in? A file that cannot be read now
+ * is no answer. */
+static enum df_err came_back(struct verify *v, const struct df_msg *m,
+			     struct df_why *why)
 {
 	struct df_envelope env = {0};
 	struct df_checksum sum = {{0}};
-	struct df_why why = {0};
 	uint64_t len;
 	int fd = -1;
 	size_t i;
-	enum df_err rc = df_spool_object(&v->q->sp, &v->p.object, &fd, &why);
+	enum df_err rc = df_spool_object(&v->q->sp, &v->p.object, &fd, why);
 
 	if (rc == DF_OK)
-		rc = df_spool_envelope(fd, &env, &len, NULL, &why);
+		rc = df_spool_envelope(fd, &env, &len, NULL, why);
 	df_fd_close(&fd);
 	if (rc == DF_OK && (!df_msg_get_checksum(m, &sum) ||
 			    !df_checksum_same(&sum, &env.checksum)))
-		rc = df_fail(&why, DF_E_CORRUPT,
+		rc = df_fail(why, DF_E_CORRUPT,
 			     "a parcel does not match its checksum");
 	for (i = 0; rc == DF_OK && i < env.n_instances; i++)
 		if (seen_of(v, &env.instances[i]) == NULL)
 			break;
-	if (rc != DF_OK || i < env.n_instances || v->seen.n != i) {
-		bad(v, rc != DF_OK ? why.text
-				   : "an instance did not come back from its "
-				     "parcel as it went in");
-		df_envelope_release(&env);
-		return;
-	}
+	if (rc == DF_OK && (i < env.n_instances || v->seen.n != i))
+		rc = df_fail(why, DF_E_CORRUPT,
+			     "an instance did not come back from its parcel as "
+			     "it went in");
 	df_envelope_release(&env);
-	for (i = 0; i < v->seen.n; i++)
+	return rc;
+}
+
+static void good(struct verify *v)
+{
+	for (size_t i = 0; i < v->seen.n; i++)
 		take_home(v, &v->seen.v[i]);
 	if (v->again)
 		return;
@@ -149,15 +153,19 @@ static void good(struct verify *v, const struct df_msg *m)
 static void done(void *ctx, struct df_reply *r)
 {
 	struct verify *v = ctx;
+	struct df_why why = r->why;
+	enum df_err rc = r->err;
 
-	if (job_lost(r) || df_err_fate(r->err) == DF_FATE_RETRY) {
+	if (!job_lost(r) && rc == DF_OK)
+		rc = came_back(v, r->msg, &why);
+	if (job_lost(r) || df_err_fate(rc) == DF_FATE_RETRY) {
 		retry(v);
 		return;
 	}
-	if (r->err == DF_OK)
-		good(v, r->msg);
+	if (rc == DF_OK)
+		good(v);
 	else
-		bad(v, r->why.text);
+		bad(v, why.text);
 	over(v);
 }
 

@@ -104,6 +104,9 @@ enum df_err df_room_send(struct df_link *link, struct df_msg *m, int *fds,
 		err = df_msg_encode(m, out, &why);
 		if (err == DF_OK)
 			err = put(l, fds, n_fds);
+		else if (err == DF_E_NOMEM) /* somebody waits for it */
+			df_bug("out of memory for message %s",
+			       df_msg_name(m->type));
 		else
 			df_log(DF_LOG_ERROR, "message.unsendable",
 			       DF_F_WORD("type", df_msg_name(m->type)),
