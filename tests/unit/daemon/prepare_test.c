@@ -79,6 +79,23 @@ struct packed {
 	uint64_t record[N_FILES];
 };
 
+/* The checksum that a job said is that of the file's first length bytes. */
+static void check_sum(const struct df_msg *m, int fd, uint64_t length)
+{
+	struct df_summer s = {0};
+	struct df_checksum said, is;
+	uint8_t *b = df_xmalloc(length);
+
+	assert_true(df_msg_get_checksum(m, &said));
+	assert_int_equal(df_pread_all(fd, b, length, 0, NULL), DF_OK);
+	df_summer_init(&s);
+	df_summer_update(&s, b, length);
+	df_summer_sum(&s, &is);
+	df_summer_release(&s);
+	free(b);
+	assert_true(df_checksum_same(&said, &is));
+}
+
 static struct packed pack(const struct object *o, size_t n)
 {
 	struct packed p = {0};
@@ -110,6 +127,7 @@ static struct packed pack(const struct object *o, size_t n)
 	if (why.err != DF_OK)
 		fail_msg("%s", why.text);
 	assert_true(df_msg_get_u64(&m, DF_M_LENGTH, &p.length));
+	check_sum(&m, out, p.length);
 	for (size_t i = 0; i < n; i++) {
 		char coding[16];
 
@@ -129,13 +147,17 @@ static unsigned verify(const struct packed *p, const struct df_cek *cek,
 		       uint64_t length, struct df_why *why)
 {
 	struct df_msg m;
+	unsigned n;
 	int fd, got;
 
 	assert_int_equal(df_fd_dup(&fd, p->fd, NULL), DF_OK);
 	df_msg_init(&m, DF_MSG_VERIFY, 7);
 	df_msg_put(&m, DF_M_CEK, cek->b, DF_CEK_LEN);
 	df_msg_put_u64(&m, DF_M_LENGTH, length);
-	return ask(&m, &fd, 1, &m, &got, why);
+	n = ask(&m, &fd, 1, &m, &got, why);
+	if (why->err == DF_OK)
+		check_sum(&m, p->fd, length);
+	return n;
 }
 
 /* The bytes of record i, or NULL with *why. */
