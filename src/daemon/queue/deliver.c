@@ -119,6 +119,7 @@ static void parcel_done(void *ctx, struct df_reply *r)
 		(void)df_journal_delivery_move(
 			q->j, p->delivery, DF_DELIVERY_FAILED,
 			object_again(q, p->since_ms), r->err, r->why.text, 0);
+		object_doubt(q, &p->object, r->err); /* the line, or us? */
 		break;
 	case DF_BLAME_OBJECT:
 		(void)df_journal_delivery_move(q->j, p->delivery,
