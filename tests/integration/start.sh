@@ -3,7 +3,7 @@
 # is accepted and an image taken, and the first parcel is on the line.
 #
 # Prints the times; they fail the test only when they are out of all proportion.
-# DF_PARCELS=10000 is the full measure.
+# DF_PARCELS=10000 is the full measure; DF_EACH images a parcel (10).
 . "$(dirname "$0")/../lib/node.sh"
 need echoscu dcmsend python3
 parcels=${DF_PARCELS:-1000}
@@ -13,7 +13,7 @@ start_node centre && start_node clinic && join clinic centre >/dev/null || exit 
 stop_node clinic
 peer=$(sed -n 's/^\[peer "\(.*\)"\]/\1/p' "$T/clinic/config.ini" | head -n 1)
 check "a queue of $parcels parcels is there" \
-	"$DF_BIN/make-queue" "$T/clinic" "$parcels" "$peer" 10
+	"$DF_BIN/make-queue" "$T/clinic" "$parcels" "$peer" "${DF_EACH:-10}"
 
 ms() { date +%s%3N; }
 # until LIMIT_MS COMMAND...: prints the ms since $begun when it first succeeds
