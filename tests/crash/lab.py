@@ -62,6 +62,15 @@ def children(pid):
         return []
 
 
+def is_dead(pid):
+    """Killed, and not yet buried by its parent."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 def room_of(pid):
     try:
         with open(f"/proc/{pid}/cmdline", encoding="ascii") as f:
