@@ -211,7 +211,8 @@ static void sync_file(struct node *n, int fd, bool failed)
 		}
 	}
 	/* failed: clean in the cache all the same, and never written */
-	memset(n->dirty, 0, n->pages);
+	if (n->pages > 0)
+		memset(n->dirty, 0, n->pages);
 	close(copy);
 }
 
@@ -379,8 +380,9 @@ static int d_fadvise(int fd, off_t at, off_t len, int advice)
 			continue;
 		want = want > PAGE ? PAGE : want;
 		has = has > want ? want : has;
-		must(pwrite(again, n->kept + from, has, (off_t)from) ==
-				     (ssize_t)has &&
+		must((has == 0 ||
+		      pwrite(again, n->kept + from, has, (off_t)from) ==
+			      (ssize_t)has) &&
 			     pwrite(again, zeros, want - has,
 				    (off_t)(from + has)) ==
 				     (ssize_t)(want - has),
@@ -516,7 +518,7 @@ static void build(int dir, const struct node *v, size_t n,
 			build(fd, v, n, c);
 		} else {
 			fd = openat(dir, e->name, O_WRONLY | O_CREAT, 0600);
-			must(fd >= 0 && (c == NULL ||
+			must(fd >= 0 && (c == NULL || c->len == 0 ||
 					 write(fd, c->kept, c->len) ==
 						 (ssize_t)c->len),
 			     "build a file");

@@ -1,7 +1,7 @@
 /*
  * spool_faults.c - every call of custody fails in turn.
  *
- *   spool-faults            every 97th case
+ *   spool-faults            every 193rd case
  *   spool-faults --full     every 5th
  *   spool-faults CALL...    every case of these kinds of calls
  *
@@ -120,7 +120,7 @@ static void sweep(enum disk_op op, uint64_t calls, unsigned step)
 static unsigned step_of(enum disk_op op, int argc, char **argv)
 {
 	if (argc < 2)
-		return 97;
+		return 193;
 	if (strcmp(argv[1], "--full") == 0)
 		return 5;
 	for (int i = 1; i < argc; i++)
