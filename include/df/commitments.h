@@ -102,7 +102,7 @@ bool df_commitment_promised(struct df_journal *j, const char *sop_instance);
 /* Does an instance that a modality sent under this UID lie in quarantine? */
 bool df_commitment_doubtful(struct df_journal *j, const char *sop_instance);
 
-/* --- by us ------------------------------------------------------------------ */
+/* --- by us ---------------------------------------------------------------- */
 /* Deliveries to dest, n > after, that were taken and that no transaction under
  * way names: refs and their deliveries (room for max). Returns how many. */
 size_t df_commitment_wanted(struct df_journal *j, const char *dest,

@@ -10,9 +10,9 @@
  * it in their first message. No room changes its configuration: a reload is a
  * new text for restarted rooms.
  *
- * Sections: [node] [receive] [study] [parcel] [spool] [retention] [line] [retry] [dimse]
- * [commitment] [prepare] once each; [modality "AET"] [destination "NAME"] [peer "NAME"] as
- * often as wanted, each name once per kind.
+ * Sections: [node] [receive] [study] [parcel] [spool] [retention] [line]
+ * [retry] [dimse] [commitment] [prepare] once each; [modality "AET"]
+ * [destination "NAME"] [peer "NAME"] as often as wanted, each name once per kind.
  */
 #ifndef DF_CONFIG_H
 #define DF_CONFIG_H
@@ -70,7 +70,7 @@ struct df_destination {
 	char stow[DF_URL_LEN + 1];	/* base URL, "" = not STOW-RS */
 	char stow_ca[DF_URL_LEN + 1];	/* PEM file under DIR, "" = system's */
 	char calling_ae[DF_AE_LEN + 1]; /* "" = the node's own */
-	int64_t commitment; /* enum df_commit_ask: is it asked to commit? */
+	int64_t commitment; /* enum df_commit_ask */
 };
 
 /* The node that we dial (the centre, seen from a clinic). */

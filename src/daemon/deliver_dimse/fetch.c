@@ -71,10 +71,10 @@ enum df_err deliver_wait(struct deliver *d, int64_t timeout_ms,
 
 	if (d->n_waiting > 0)
 		return DF_OK;
-	return df_room_wait_fd(
-		d->room, DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE),
-		d->open != NULL ? df_dimse_fd(d->open) : -1, timeout_ms,
-		&readable, why);
+	return df_room_wait_fd(d->room,
+			       DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(SUPERVISE),
+			       d->open != NULL ? df_dimse_fd(d->open) : -1,
+			       timeout_ms, &readable, why);
 }
 
 void fetch_ask(struct deliver *d, const struct job *job, size_t item,

@@ -26,7 +26,8 @@ struct question {
 	int64_t commitment;
 };
 
-/* --- the end of a question -------------------------------------------------- */
+/* --- the end of a question --------------------------------------------------
+ */
 
 /* Nothing comes of it; what it names is asked for anew. */
 static void end(struct queue *q, const struct df_row_commitment *c,
@@ -48,8 +49,7 @@ static void no_question(struct queue *q, size_t dest, const char *remark)
 		   remark);
 	if (n > 0)
 		df_log(DF_LOG_INFO, "commitment.not.offered",
-		       DF_F_NUM("destination", dest),
-		       DF_F_NUM("instances", n));
+		       DF_F_NUM("destination", dest), DF_F_NUM("instances", n));
 }
 
 /* The question came to nothing. */
@@ -108,7 +108,8 @@ static void replied(void *ctx, struct df_reply *r)
 	free(a);
 }
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------
+ */
 
 /* 2.25 and a number below 2^128 (PS3.5 B.2). */
 static void uid_new(char to[65])
@@ -221,9 +222,8 @@ void asking_pump(struct queue *q)
 	q->asking_look = false;
 	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
 		const struct df_destination *d = &q->cfg->destinations[i];
-		struct df_link *link =
-			df_room_link(q->room, DF_ROLE_DELIVER_DIMSE,
-				     (uint32_t)i);
+		struct df_link *link = df_room_link(
+			q->room, DF_ROLE_DELIVER_DIMSE, (uint32_t)i);
 
 		if (d->dicom.host[0] == '\0')
 			continue;
@@ -249,7 +249,8 @@ void asking_start(struct queue *q)
 	q->asking = n > 0 ? df_xcalloc(n, sizeof *q->asking) : NULL;
 }
 
-/* --- the answer -------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------
+ */
 
 /* The name of the destination whose word it is, "" when it has none to give. */
 static const char *whose(struct queue *q, const struct df_msg *m,
@@ -290,8 +291,8 @@ static void apply(struct queue *q, const struct df_row_commitment *c,
 
 	for (size_t i = 0; i < refs->n; i++) {
 		const struct df_reference *r = &refs->v[i];
-		int64_t delivery = df_commitment_delivery(
-			q->j, c->n, r->sop_instance, &k);
+		int64_t delivery =
+			df_commitment_delivery(q->j, c->n, r->sop_instance, &k);
 
 		if (delivery == 0)
 			continue; /* it was not asked for */

@@ -41,8 +41,8 @@ void commitment_list(struct ask *a)
 	struct df_row_commitment *rows = df_xcalloc(PAGE, sizeof *rows);
 	cJSON *all = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(all, "commitments");
-	bool every = cJSON_IsTrue(
-		cJSON_GetObjectItemCaseSensitive(a->args, "all"));
+	bool every =
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a->args, "all"));
 	size_t n = PAGE, listed = 0;
 	uint64_t over = 0;
 	int64_t after = 0;

@@ -29,7 +29,8 @@
 #define STATUS_DUPLICATE 0x0131
 #define STATUS_RESOURCES 0x0213
 
-/* --- requests --------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------
+ */
 
 static void asker_add(struct queue *q, struct df_link *link, int64_t n)
 {
@@ -122,7 +123,8 @@ void promising_link_down(struct queue *q, struct df_link *link)
 	}
 }
 
-/* --- reading again ---------------------------------------------------------- */
+/* --- reading again ----------------------------------------------------------
+ */
 
 struct rereading {
 	struct queue *q;
@@ -177,7 +179,8 @@ static void reread_begin(struct queue *q, const struct df_row_instance *row)
 	object_reread(q, &row->object, reread_done, ctx);
 }
 
-/* --- settling --------------------------------------------------------------- */
+/* --- settling ---------------------------------------------------------------
+ */
 
 enum { UNSETTLED = 0xffff };
 
@@ -253,7 +256,8 @@ static unsigned judge(struct queue *q, const struct df_row_commitment *c,
 static size_t settle(struct queue *q, const struct df_row_commitment *c)
 {
 	static struct df_row_commitment_item items[BATCH]; /* one thread */
-	bool late = q->now - c->asked_ms >= q->cfg->commitment.deadline_s * 1000;
+	bool late =
+		q->now - c->asked_ms >= q->cfg->commitment.deadline_s * 1000;
 	size_t seen = 0, open = 0, n;
 	int64_t k = -1;
 
@@ -310,11 +314,11 @@ void promising_pump(struct queue *q)
 	if (q->now - p->swept_ms < SWEEP_MS && q->now >= p->swept_ms)
 		return;
 	p->swept_ms = q->now;
-	df_commitments_sweep(
-		q->j,
-		q->now - (cfg->commitment.deadline_s + cfg->commitment.report_s) *
-				 1000,
-		q->now - FORGET_MS);
+	df_commitments_sweep(q->j,
+			     q->now - (cfg->commitment.deadline_s +
+				       cfg->commitment.report_s) *
+					      1000,
+			     q->now - FORGET_MS);
 }
 
 void promising_start(struct queue *q)

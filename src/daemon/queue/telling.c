@@ -75,7 +75,8 @@ static bool message_of(struct queue *q, struct df_msg *m, enum df_msg_type type,
 	return true;
 }
 
-/* --- over the association that asked ------------------------------------------ */
+/* --- over the association that asked
+ * ------------------------------------------ */
 
 QUEUE_HANDLER(commitment_told)
 {
@@ -102,8 +103,7 @@ QUEUE_HANDLER(commitment_told)
 			break;
 		}
 	}
-	if (c.state == DF_COMMITMENT_READY &&
-	    df_msg_result(m, NULL) == DF_OK)
+	if (c.state == DF_COMMITMENT_READY && df_msg_result(m, NULL) == DF_OK)
 		answered(q, &c, status);
 	q->promising->looked_ms = 0; /* else over one of our own, now */
 }
@@ -150,7 +150,8 @@ static void tell_askers(struct queue *q)
 			tell_asker(q, a, &c);
 }
 
-/* --- over an association of our own ------------------------------------------- */
+/* --- over an association of our own
+ * ------------------------------------------- */
 
 static void failed(struct queue *q, const struct tell *t,
 		   const struct df_row_commitment *c, const struct df_why *why)
@@ -206,10 +207,9 @@ static void tell_modality(struct queue *q, size_t i, struct df_link *link)
 {
 	static struct df_row_commitment due[DUE_MAX]; /* one thread */
 	struct promising *p = q->promising;
-	size_t n = df_commitments_due(q->j, DF_COMMITMENT_OF_US,
-				      DF_COMMITMENT_READY,
-				      q->cfg->modalities[i].ae, 0, q->now, due,
-				      DUE_MAX);
+	size_t n = df_commitments_due(
+		q->j, DF_COMMITMENT_OF_US, DF_COMMITMENT_READY,
+		q->cfg->modalities[i].ae, 0, q->now, due, DUE_MAX);
 
 	for (size_t k = 0; k < n; k++)
 		if (!has_asker(p, due[k].n)) {

@@ -146,8 +146,7 @@ static void take_item(struct reader *r, const struct part *item, bool failed,
 			take_uid(r, &p, ref.sop_instance);
 		} else {
 			if (p.tag == FAILURE_REASON && p.length == 2)
-				ref.reason =
-					(uint16_t)le(r->ptr + p.value, 2);
+				ref.reason = (uint16_t)le(r->ptr + p.value, 2);
 			skip(r, &p);
 		}
 	}
@@ -211,7 +210,8 @@ enum df_err df_commitment_decode(struct df_commitment *c, const uint8_t *ptr,
 	return r.rc;
 }
 
-/* --- encoding -------------------------------------------------------------- */
+/* --- encoding --------------------------------------------------------------
+ */
 
 struct writer {
 	struct df_buf *to;

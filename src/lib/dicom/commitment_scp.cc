@@ -18,8 +18,8 @@ static bool is_explicit(const struct scp *s, uint8_t context)
 }
 
 /* The status for a data set that is there. */
-static uint16_t hand_on(struct scp *s, const struct command *c,
-			uint8_t context, const struct df_buf *data)
+static uint16_t hand_on(struct scp *s, const struct command *c, uint8_t context,
+			const struct df_buf *data)
 {
 	const struct df_commitment_sink *sink = s->cfg->commitment;
 	bool action = c->field == COMMAND_N_ACTION_RQ;

@@ -199,7 +199,7 @@ void df_commitments_shift(struct df_journal *j, int64_t by_ms)
 		   "i", by_ms);
 }
 
-/* --- what they name --------------------------------------------------------- */
+/* --- what they name ------------------------------------------------------- */
 
 static void ref_read(sqlite3_stmt *st, int col, struct df_reference *r)
 {
@@ -287,7 +287,7 @@ bool df_commitment_doubtful(struct df_journal *j, const char *sop_instance)
 				"t", sop_instance)) > 0;
 }
 
-/* --- by us ------------------------------------------------------------------ */
+/* --- by us ---------------------------------------------------------------- */
 
 size_t df_commitment_wanted(struct df_journal *j, const char *dest,
 			    int64_t after, size_t max,

@@ -20,8 +20,8 @@ enum df_err df_references_add(struct df_references *l,
 		return df_fail(why, DF_E_LIMIT, "more than %d instances",
 			       DF_REFERENCES_MAX);
 	if (l->n == 0 || (l->n >= 16 && (l->n & (l->n - 1)) == 0))
-		l->v = df_xrealloc(l->v, (l->n == 0 ? 16 : 2 * l->n) *
-						 sizeof *l->v);
+		l->v = df_xrealloc(l->v,
+				   (l->n == 0 ? 16 : 2 * l->n) * sizeof *l->v);
 	l->v[l->n++] = *r;
 	return DF_OK;
 }
