@@ -122,8 +122,8 @@ static void out_changed(struct df_journal *j, struct out *o)
 				 (size_t)sqlite3_column_bytes(st, 0));
 	}
 	out_flush(o);
-	if (o->rc == DF_OK && df_sys.fdatasync(o->fd) < 0)
-		o->rc = df_fail_sys(&o->why, DF_E_IO, "cannot sync the ledger");
+	if (o->rc == DF_OK)
+		o->rc = df_fd_sync(o->fd, "the ledger", &o->why);
 }
 
 static enum df_err over(struct out *o, struct df_why *why)
