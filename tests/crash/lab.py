@@ -42,6 +42,11 @@ def free_port():
                 continue
 
 
+def end_by_signal():
+    """SIGTERM runs every `finally`: no node outlives its test."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def until(seconds, what, question):
     """The first true answer; raises when there was none in time."""
     end = time.monotonic() + seconds
@@ -93,7 +98,7 @@ class Node:
     def __init__(self, path, log, environment=None):
         self.path, self.log = path, log
         self.environment = {**os.environ, **(environment or {})}
-        self.process, self.starts = None, 0
+        self.process, self.over = None, False
 
     def cli(self, *arguments):
         done = subprocess.run([BIN + "/dcm-forward", "-C", self.path,
@@ -137,12 +142,13 @@ class Node:
     def start(self, seconds=15):
         """Starts it and returns the seconds until it was ready."""
         began = time.monotonic()
+        if self.over:
+            raise Trouble("the test ends")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BIN + "/dcm-forward", "-C", self.path, "serve"],
                 stdout=log, stderr=log, env=self.environment,
                 start_new_session=True)
-        self.starts += 1
         until(seconds, f"{self.path} is ready", self.ready)
         return time.monotonic() - began
 
@@ -268,6 +274,8 @@ class Lab:
         return report
 
     def close(self):
+        for node in (self.clinic, self.centre):
+            node.over = True  # also for a thread that still wants it
         for node in (self.clinic, self.centre):
             if node.process and node.process.poll() is None:
                 node.kill()
