@@ -17,6 +17,7 @@ struct said {
 	uint64_t offset;     /* of the upload */
 	bool taken;          /* the upload is an object here */
 	bool receipted;      /* our receipt for it went out */
+	bool receipted_again; /* another one, in the next life */
 	bool confirmed;      /* we hold a receipt of the other side */
 };
 
