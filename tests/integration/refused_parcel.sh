@@ -18,14 +18,9 @@ made=$(grep 'event=parcel.made' "$T/clinic.log" | head -n 1)
 hex=$(echo "$made" | sed 's/.*parcel="\([0-9a-f]*\)".*/\1/')
 size=$(echo "$made" | sed 's/.* bytes=\([0-9]*\).*/\1/')
 fp=$(basename "$T"/centre/keys/peers/*.pem .pem)
-python3 - "$T/centre/state.db" "$hex" "$fp" "$size" <<'END' || exit 1
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-error = 11  # DF_E_LIMIT: not tried again by itself
-db.execute("INSERT INTO uploads VALUES(?,?,?,?,'',2,?,'too large',0,1)",
-           (sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[4]), error))
-db.commit()
-END
+# error 11 is DF_E_LIMIT: not tried again by itself
+"$DF_BIN/pages-sql" "$T/centre/state.db" "INSERT INTO uploads
+	VALUES('$hex', '$fp', $size, $size, '', 2, 11, 'too large', 0, 1)" || exit 1
 check "the centre starts again" start_node centre
 check "the clinic shows the refusal" wait_for 60 truth clinic \
 	"any(s['state'] == 'refused' for s in j['studies'])" study list
