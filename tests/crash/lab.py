@@ -230,7 +230,7 @@ class Lab:
             node.set("parcel", "wait", 100)
             node.set("spool", "reserve", "16 MiB")
             if purge:
-                node.set("spool", "soft", 1)
+                node.set("spool", "soft", 0)
         self.centre.cli("destination", "add", "pacs", "--dicom",
                         f"PACS@127.0.0.1:{pacs}")
         self.helper("pacs", LIB + "/pacs.py", pacs, self.pacs)

@@ -213,7 +213,7 @@ def sending(work, fs, binaries, seed, images=80, env=None):
     """The clinic of such a pair. Its disk is always nearly full, so that it
     lets go at once what is under receipts."""
     p = Pair(work, fs, binaries, "clinic", env,
-             (("spool", "soft", "1"),))
+             (("spool", "soft", "0"),))
     acknowledged = set()
 
     def ack(uid, digest):

@@ -2,7 +2,7 @@
 # retention.sh - bytes go when others hold them by their word, and not before:
 # by age or when space is short; what went is known, by digest, for ever.
 #
-# "Short of space" is a soft mark of one percent: always, on any disk.
+# "Short of space" is a soft mark of 0: always, on any disk.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend storescp echoscu storescu dcmodify python3
 
@@ -44,7 +44,7 @@ sends() {
 restart_with() {
 	stop_node "$1"
 	set_key "$1" retention early "$2"
-	set_key "$1" spool soft 1
+	set_key "$1" spool soft 0
 	start_node "$1"
 }
 sound() { node "$1" spool check; }
