@@ -68,6 +68,8 @@ print(sqlite3.connect(f"file:{sys.argv[1]}/state.db?immutable=1", uri=True).exec
 (sys.argv[2],)).fetchone()[0])' "$T/clinic" "$(cat "$T/uid2")")
 flip "$T/clinic/spool/objects/$(echo "$parcel" | cut -c1-2)/$parcel" 6000
 start_node centre && start_node clinic || exit 1
+# the centre's word on a parcel comes with its answer to the manifest
+node clinic study send "$(cat "$T/uid2")" >/dev/null
 check "a damaged parcel is not taken for good" wait_for 40 truth clinic \
 	"j['queue']['quarantined'] > 0" status
 check "its images are sent again" send_sure "$DICOM_clinic" 12 "$T/study2"
