@@ -192,3 +192,8 @@ void claim_check(struct queue *q, struct df_row_instance *row)
 		break;
 	}
 }
+
+bool facts_retelling(const struct queue *q)
+{
+	return q->facts.at < q->facts.n || q->facts.under_way > 0;
+}

@@ -199,6 +199,8 @@ void verdict_pump(struct queue *q)
 	if (q->reporting || !q->report_look || q->self[0] == '\0' ||
 	    queue_index(q) == NULL || queue_keys(q) == NULL)
 		return;
+	if (facts_retelling(q)) /* a study must be known before its report */
+		return;
 	q->report_look = false;
 	if (df_journal_reports_open(q->j, q->verdict_cursor, &row, 1) == 0) {
 		q->verdict_cursor = 0; /* the next tick begins anew */

@@ -310,6 +310,8 @@ void facts_put(struct queue *q, int64_t instance, const struct df_msg *facts,
 bool facts_waiting(const struct queue *q, int64_t instance);
 void facts_index_up(struct queue *q);
 void facts_pump(struct queue *q); /* those lost with an earlier life */
+/* Is the index still being told what it, or we, had lost? */
+bool facts_retelling(const struct queue *q);
 
 /* routing of what was understood: facts.c */
 void instance_route(struct queue *q, const struct df_row_instance *row);
