@@ -72,3 +72,18 @@ enum df_err df_ask(struct df_cli *cli, const char *verb, cJSON *args,
 	df_buf_release(&answer);
 	return rc;
 }
+
+enum df_err df_ask_print(struct df_cli *cli, const char *verb, cJSON *args,
+			 void (*human)(const cJSON *), struct df_why *why)
+{
+	cJSON *result = NULL;
+	enum df_err rc =
+		df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result, NULL, why);
+
+	if (rc == DF_OK && cli->json)
+		df_print_json(result);
+	else if (rc == DF_OK && human != NULL)
+		human(result);
+	cJSON_Delete(result);
+	return rc;
+}

@@ -108,6 +108,12 @@ DF_MUST_CHECK enum df_err df_ask(struct df_cli *cli, const char *verb,
 				 cJSON *args, const int *out, size_t n_out,
 				 int64_t timeout_ms, cJSON **result, int *fd,
 				 struct df_why *why);
+/* Asks within DF_ASK_MS and prints the answer: JSON as it came, else by
+ * `human`; NULL says nothing. args is taken. */
+DF_MUST_CHECK enum df_err df_ask_print(struct df_cli *cli, const char *verb,
+				       cJSON *args,
+				       void (*human)(const cJSON *),
+				       struct df_why *why);
 /* {"key": value} for args. */
 cJSON *df_args1(const char *key, const char *value);
 

@@ -57,19 +57,11 @@ static void list_print(const cJSON *all)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	cJSON *args = cJSON_CreateObject(), *result = NULL;
-	enum df_err rc;
+	cJSON *args = cJSON_CreateObject();
 
 	(void)cJSON_AddBoolToObject(args, "all",
 				    df_cli_option(cli, "all") != NULL);
-	rc = df_ask(cli, "commitment list", args, NULL, 0, DF_ASK_MS, &result,
-		    NULL, why);
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK)
-		list_print(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, "commitment list", args, list_print, why);
 }
 
 const struct df_cmd df_cmd_commitment_list = {

@@ -121,15 +121,8 @@ const struct df_cmd df_cmd_peer_list = {
 
 static enum df_err revoke_run(struct df_cli *cli, struct df_why *why)
 {
-	cJSON *result = NULL;
-	enum df_err rc =
-		df_ask(cli, "peer revoke", df_args1("peer", cli->args[0]), NULL,
-		       0, DF_ASK_MS, &result, NULL, why);
-
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, "peer revoke", df_args1("peer", cli->args[0]),
+			    NULL, why);
 }
 
 const struct df_cmd df_cmd_peer_revoke = {

@@ -43,16 +43,7 @@ static void list_print(const cJSON *all)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	cJSON *result = NULL;
-	enum df_err rc = df_ask(cli, "quarantine list", NULL, NULL, 0,
-				DF_ASK_MS, &result, NULL, why);
-
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK)
-		list_print(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, "quarantine list", NULL, list_print, why);
 }
 
 const struct df_cmd df_cmd_quarantine_list = {
@@ -116,17 +107,8 @@ static void show_print(const cJSON *o)
 static enum df_err ask_about(struct df_cli *cli, const char *verb, cJSON *args,
 			     void (*human)(const cJSON *), struct df_why *why)
 {
-	cJSON *result = NULL;
-	enum df_err rc;
-
 	(void)cJSON_AddStringToObject(args, "id", cli->args[0]); /* memory */
-	rc = df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result, NULL, why);
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK)
-		human(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, verb, args, human, why);
 }
 
 static enum df_err show_run(struct df_cli *cli, struct df_why *why)
@@ -196,7 +178,8 @@ const struct df_cmd df_cmd_quarantine_release = {
 	.args = "ID --reason TEXT [--by NAME]",
 	.help = "use it after all: an image is judged and sent like a new one, "
 		"and what stands\n      under its UID is set aside in its "
-		"place; a report goes to the clinic of its study, which refuses "
+		"place; a report goes to the clinic of its study, which "
+		"refuses "
 		"one of\n      another patient.\n      "
 		"A PACS that has the other one keeps or replaces it by its own "
 		"rule.\n      放行：影像按新收到的处理并发送，同一 UID "

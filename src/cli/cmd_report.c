@@ -78,18 +78,11 @@ static void reports_print(const cJSON *all)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	cJSON *result = NULL;
 	const char *study = df_cli_option(cli, "study");
-	enum df_err rc = df_ask(cli, "report list",
-				study ? df_args1("study", study) : NULL, NULL,
-				0, DF_ASK_MS, &result, NULL, why);
 
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK)
-		reports_print(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, "report list",
+			    study ? df_args1("study", study) : NULL,
+			    reports_print, why);
 }
 
 const struct df_cmd df_cmd_report_list = {

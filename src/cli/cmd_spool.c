@@ -472,19 +472,11 @@ static void scrub_print(const cJSON *o)
 
 static enum df_err scrub_run(struct df_cli *cli, struct df_why *why)
 {
-	cJSON *result = NULL;
-	cJSON *args = df_cli_option(cli, "now") != NULL
-			      ? df_args1("begin", "now")
-			      : NULL;
-	enum df_err rc = df_ask(cli, "spool scrub", args, NULL, 0, DF_ASK_MS,
-				&result, NULL, why);
-
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK)
-		scrub_print(result);
-	cJSON_Delete(result);
-	return rc;
+	return df_ask_print(cli, "spool scrub",
+			    df_cli_option(cli, "now") != NULL
+				    ? df_args1("begin", "now")
+				    : NULL,
+			    scrub_print, why);
 }
 
 const struct df_cmd df_cmd_spool_scrub = {

@@ -6,22 +6,6 @@
 
 #include "cli.h"
 
-/* Asks and prints: JSON as it came, else by `human`. */
-static enum df_err ask_print(struct df_cli *cli, const char *verb, cJSON *args,
-			     void (*human)(const cJSON *), struct df_why *why)
-{
-	cJSON *result = NULL;
-	enum df_err rc =
-		df_ask(cli, verb, args, NULL, 0, DF_ASK_MS, &result, NULL, why);
-
-	if (rc == DF_OK && cli->json)
-		df_print_json(result);
-	else if (rc == DF_OK && human != NULL)
-		human(result);
-	cJSON_Delete(result);
-	return rc;
-}
-
 static void studies_print(const cJSON *all)
 {
 	const cJSON *s;
@@ -55,7 +39,7 @@ static void studies_print(const cJSON *all)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	return ask_print(cli, "study list", NULL, studies_print, why);
+	return df_ask_print(cli, "study list", NULL, studies_print, why);
 }
 
 const struct df_cmd df_cmd_study_list = {
@@ -187,8 +171,8 @@ static void study_print(const cJSON *o)
 
 static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 {
-	return ask_print(cli, "study show", df_args1("study", cli->args[0]),
-			 study_print, why);
+	return df_ask_print(cli, "study show", df_args1("study", cli->args[0]),
+			    study_print, why);
 }
 
 const struct df_cmd df_cmd_study_show = {
@@ -203,8 +187,8 @@ const struct df_cmd df_cmd_study_show = {
 
 static enum df_err why_run(struct df_cli *cli, struct df_why *why)
 {
-	return ask_print(cli, "study why", df_args1("study", cli->args[0]),
-			 text_print, why);
+	return df_ask_print(cli, "study why", df_args1("study", cli->args[0]),
+			    text_print, why);
 }
 
 const struct df_cmd df_cmd_study_why = {
@@ -223,7 +207,7 @@ static enum df_err send_run(struct df_cli *cli, struct df_why *why)
 
 	if (df_cli_option(cli, "stat") != NULL)
 		(void)cJSON_AddTrueToObject(args, "stat"); /* no memory */
-	return ask_print(cli, "study send", args, NULL, why);
+	return df_ask_print(cli, "study send", args, NULL, why);
 }
 
 const struct df_cmd df_cmd_study_send = {
@@ -270,7 +254,7 @@ static void queue_print(const cJSON *all)
 
 static enum df_err queue_list(struct df_cli *cli, struct df_why *why)
 {
-	return ask_print(cli, "queue list", NULL, queue_print, why);
+	return df_ask_print(cli, "queue list", NULL, queue_print, why);
 }
 
 const struct df_cmd df_cmd_queue_list = {
