@@ -15,9 +15,9 @@ extern "C" {
 #endif
 
 struct df_engine { /* the three to be filled in; the rest is ours */
-	void *library;
-	int64_t (*timeout_ms)(void *library); /* -1 = nothing to wait for */
-	void (*turn)(void *library);
+	void *ctx;
+	int64_t (*timeout_ms)(void *ctx); /* -1 = nothing to wait for */
+	void (*turn)(void *ctx);
 	struct df_loop *loop;
 	int fd;
 	uint64_t timer;

@@ -195,7 +195,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	/* beside the parts: an offer, a manifest, a poll, a pull */
 	self.client = df_http_client_new((unsigned)cfg->line.connections + 4);
 	self.engine = (struct df_engine){
-		.library = self.client, .timeout_ms = wait_ms, .turn = work};
+		.ctx = self.client, .timeout_ms = wait_ms, .turn = work};
 	return df_engine_start(&self.engine, df_room_loop(room),
 			       df_http_client_fd(self.client));
 }

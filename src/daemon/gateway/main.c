@@ -28,7 +28,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	service.ctx = room;
 	self.server = df_http_server_new(&service);
 	self.engine = (struct df_engine){
-		.library = self.server, .timeout_ms = wait_ms, .turn = serve};
+		.ctx = self.server, .timeout_ms = wait_ms, .turn = serve};
 	return df_engine_start(&self.engine, df_room_loop(room),
 			       df_http_server_fd(self.server));
 }

@@ -8,7 +8,7 @@ static void due(void *ctx)
 	struct df_engine *e = ctx;
 
 	e->timer = 0;
-	e->turn(e->library);
+	e->turn(e->ctx);
 	df_engine_arm(e);
 }
 
@@ -17,7 +17,7 @@ static void ready(void *ctx, int fd, unsigned events)
 	struct df_engine *e = ctx;
 
 	(void)fd, (void)events;
-	e->turn(e->library);
+	e->turn(e->ctx);
 }
 
 enum df_err df_engine_start(struct df_engine *e, struct df_loop *loop, int fd)
@@ -30,7 +30,7 @@ enum df_err df_engine_start(struct df_engine *e, struct df_loop *loop, int fd)
 
 void df_engine_arm(struct df_engine *e)
 {
-	int64_t ms = e->timeout_ms(e->library);
+	int64_t ms = e->timeout_ms(e->ctx);
 
 	df_loop_cancel(e->loop, e->timer);
 	e->timer = 0;

@@ -36,7 +36,7 @@ static void both_wake_it(void **state)
 	struct df_loop *loop = df_loop_new();
 	struct library l = {.fd = -1, .wait = 1};
 	struct df_engine e = {
-		.library = &l, .timeout_ms = wait_ms, .turn = turn};
+		.ctx = &l, .timeout_ms = wait_ms, .turn = turn};
 	int p[2];
 
 	(void)state;
