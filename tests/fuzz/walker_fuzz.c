@@ -5,44 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "df/walker.h"
+#include "../lib/veiled.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct veiled {
-	const uint8_t *real;
-	uint8_t *seen;
-};
-
-static enum df_err unveil(void *ctx, uint64_t at, uint64_t len,
-			  struct df_why *why)
-{
-	const struct veiled *v = ctx;
-
-	(void)why;
-	memcpy(v->seen + at, v->real + at, len);
-	return DF_OK;
-}
-
-static bool same_walk(const struct df_walk *a, const struct df_walk *b)
-{
-	return a->elements == b->elements && a->deepest == b->deepest &&
-	       a->end == b->end && a->trailing == b->trailing &&
-	       a->pixel == b->pixel && a->pixel_value == b->pixel_value &&
-	       a->pixel_length == b->pixel_length &&
-	       a->fragments == b->fragments && a->rows == b->rows &&
-	       a->columns == b->columns && a->frames == b->frames &&
-	       a->bad_uid == b->bad_uid &&
-	       strcmp(a->sop_instance.s, b->sop_instance.s) == 0 &&
-	       strcmp(a->study.s, b->study.s) == 0;
-}
 
 /* Read by need it must come to the same. */
 static void walk_veiled(const uint8_t *data, size_t size,
 			enum df_walk_syntax syntax, enum df_err want,
 			const struct df_walk *whole)
 {
-	struct veiled v = {data, malloc(size ? size : 1)};
+	struct veiled v = {data, malloc(size ? size : 1), 0};
 	const struct df_walk_limits how = {.need = unveil, .ctx = &v};
 	struct df_walk w;
 

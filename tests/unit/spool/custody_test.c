@@ -271,8 +271,8 @@ static void a_second_parcel_of_a_name_stops_nobody(void **state)
 	struct df_recovery rec;
 	struct df_id one, two;
 
-	take_parcel(w, &one, "a", 7, 1);
-	take_parcel(w, &two, "b", 7, 2);
+	parcel_file(w, &one, "a", 7, 9, 1);
+	parcel_file(w, &two, "b", 7, 9, 2);
 	assert_int_equal(start_again(w, &rec), DF_OK);
 	assert_int_equal(rec.adopted, 1);
 	assert_int_equal(rec.bad, 1);
@@ -290,7 +290,7 @@ static void what_was_lost_may_come_back(void **state)
 	struct df_id id;
 
 	memset(peer, 'a', DF_HEX_LEN);
-	take_parcel(w, &id, "a", 7, 1);
+	parcel_file(w, &id, "a", 7, 9, 1);
 	assert_int_equal(start_again(w, &rec), DF_OK);
 	df_str_fmt(cmd, sizeof cmd, "mv %s/spool/objects/%.2s/%s %s/away",
 		   w->dir, id.s, id.s, w->dir);

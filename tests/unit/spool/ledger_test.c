@@ -1,62 +1,25 @@
 /* ledger_test.c - what was settled outlives state.db, whatever is cut. */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
 #include "df/commitments.h"
-#include "df/file.h"
-#include "df/journal.h"
-#include "df/sys.h"
+#include "spool_fixture.h"
 
-struct world {
-	char dir[64];
-	int fd;
-	struct df_spool sp;
-	struct df_journal *j;
-	int life;
-};
+static int life; /* numbers the journals */
 
 static void journal_new(struct world *w)
 {
 	char db[80];
 
 	df_journal_close(w->j);
-	df_str_fmt(db, sizeof db, "%s/state%d.db", w->dir, ++w->life);
+	df_str_fmt(db, sizeof db, "%s/state%d.db", w->dir, ++life);
 	assert_int_equal(df_journal_open(&w->j, db, NULL), DF_OK);
 }
 
-static int setup(void **state)
+static int setup_first(void **state)
 {
-	struct world *w = df_xcalloc(1, sizeof *w);
+	int rc = setup(state);
 
-	df_str_fmt(w->dir, sizeof w->dir, "/tmp/df-ledger-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	w->fd = open(w->dir, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(df_spool_open(&w->sp, w->fd, NULL), DF_OK);
-	journal_new(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	char cmd[100];
-
-	df_journal_close(w->j);
-	df_spool_close(&w->sp);
-	close(w->fd);
-	df_str_fmt(cmd, sizeof cmd, "rm -rf '%s'", w->dir);
-	assert_int_equal(system(cmd), 0);
-	free(w);
-	return 0;
+	life = 0;
+	journal_new(*state);
+	return rc;
 }
 
 static void commit(struct world *w)
@@ -65,11 +28,13 @@ static void commit(struct world *w)
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
 }
 
-/* --- a life, as the objects alone tell it ------------------------------------ */
+/* --- a life, as the objects alone tell it ------------------------------------
+ */
 
 static struct df_row_instance instance(int k)
 {
-	struct df_row_instance r = {.size_bytes = 10, .received_ms = 1000 + k,
+	struct df_row_instance r = {.size_bytes = 10,
+				    .received_ms = 1000 + k,
 				    .in_parcel = true,
 				    .state = DF_INSTANCE_PACKED};
 
@@ -87,8 +52,10 @@ static struct df_row_instance instance(int k)
 static void adopted(struct world *w, int order)
 {
 	struct df_row_study s;
-	struct df_row_parcel p = {.direction = DF_ENV_MADE, .epoch = 7,
-				  .sequence = 1, .state = DF_PARCEL_READY};
+	struct df_row_parcel p = {.direction = DF_ENV_MADE,
+				  .epoch = 7,
+				  .sequence = 1,
+				  .state = DF_PARCEL_READY};
 	struct df_row_report r = {.direction = DF_ENV_MADE};
 
 	for (int i = 0; i < order; i++)
@@ -125,8 +92,8 @@ static struct df_row_instance the_instance(struct world *w, int k)
 {
 	struct df_row_instance want = instance(k), got;
 	struct df_row_instance rows[8];
-	size_t n = df_journal_instances(w->j, DF_OF_STUDY, the_study(w).n,
-					rows, 8);
+	size_t n = df_journal_instances(w->j, DF_OF_STUDY, the_study(w).n, rows,
+					8);
 
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(rows[i].sop_instance, want.sop_instance) == 0)
@@ -139,7 +106,8 @@ static struct df_row_instance the_instance(struct world *w, int k)
 static const char manifest_text[] =
 	"dcm-forward manifest 1\n"; /* that it is none must not stop a replay */
 
-/* --- what then is settled ------------------------------------------------------ */
+/* --- what then is settled
+ * ------------------------------------------------------ */
 
 static void deliver(struct world *w, enum df_delivery_kind kind, int64_t item,
 		    const char *dest, enum df_delivery_event last)
@@ -158,7 +126,8 @@ static void deliver(struct world *w, enum df_delivery_kind kind, int64_t item,
 static void ask_for_commitment(struct world *w)
 {
 	struct df_row_commitment c = {.side = DF_COMMITMENT_OF_US,
-				      .uid = "1.2.77", .who = "CT1",
+				      .uid = "1.2.77",
+				      .who = "CT1",
 				      .state = DF_COMMITMENT_OPEN,
 				      .asked_ms = 10};
 	struct df_references refs = {0};
@@ -175,11 +144,13 @@ static void ask_for_commitment(struct world *w)
 static void settle(struct world *w)
 {
 	struct df_row_study s = the_study(w);
-	struct df_row_manifest m = {.study = s.n, .version = 3, .dest = "县医院",
-				    .digest = {{9}}};
+	struct df_row_manifest m = {
+		.study = s.n, .version = 3, .dest = "县医院", .digest = {{9}}};
 	struct df_row_parcel p;
-	struct df_row_upload u = {.size = 100, .offset = 50,
-				  .err = DF_E_CONFLICT, .why = "twice",
+	struct df_row_upload u = {.size = 100,
+				  .offset = 50,
+				  .err = DF_E_CONFLICT,
+				  .why = "twice",
 				  .state = DF_UPLOAD_REFUSED};
 	struct df_row_pull pull = {.dest = "县医院", .cursor = 77};
 	struct df_row_report r;
@@ -212,7 +183,8 @@ static void settle(struct world *w)
 	df_journal_upload_put(w->j, &u, 4);
 	commit(w);
 	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
-	df_journal_upload_drop(w->j, u.hex, u.peer); /* said before: taken back */
+	df_journal_upload_drop(w->j, u.hex,
+			       u.peer); /* said before: taken back */
 	df_journal_pull_put(w->j, &pull);
 	assert_true(df_journal_report_find(w->j, HEX "2", &r));
 	df_journal_report_stored(w->j, r.n, 1);
@@ -340,8 +312,8 @@ static void rows_are_as_they_were(void **state)
 	assert_int_equal(m.version, 3);
 	assert_int_equal(m.state, DF_MANIFEST_RECEIPTED);
 	assert_int_equal(m.digest.b[0], 9);
-	assert_true(df_journal_held(w->j, s.n, 2, &m.digest, &receipt,
-				    &signature));
+	assert_true(
+		df_journal_held(w->j, s.n, 2, &m.digest, &receipt, &signature));
 	assert_int_equal(receipt.len, 7);
 	assert_int_equal(signature.len, 3);
 	assert_int_equal(signature.ptr[2], 0xff);
@@ -366,7 +338,8 @@ static void rows_are_as_they_were(void **state)
 	df_buf_release(&signature);
 }
 
-/* --- cuts ------------------------------------------------------------------------ */
+/* --- cuts
+ * ------------------------------------------------------------------------ */
 
 static uint64_t size_of(struct world *w)
 {
@@ -433,7 +406,8 @@ static void a_torn_tail_costs_only_itself(void **state)
 		df_journal_study_priority(w->j, the_study(w).n,
 					  (uint32_t)(cut / 16 % 2));
 		commit(w);
-		assert_int_not_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
+		assert_int_not_equal(df_ledger_flush(&w->sp, w->j, NULL),
+				     DF_OK);
 		flush(w);
 		(void)reborn(w, 1);
 		assert_int_equal(the_study(w).state, DF_STUDY_CLOSED);
@@ -486,7 +460,7 @@ static void an_older_journal_catches_up(void **state)
 	assert_int_equal(df_journal_open(&w->j, cmd, NULL), DF_OK);
 	df_journal_study_close(w->j, the_study(w).n, "quiet", 5000);
 	flush(w);
-	w->life = 2;
+	life = 2;
 	journal_new(w);
 	assert_int_equal(the_study(w).state, DF_STUDY_OPEN);
 	assert_int_equal(df_ledger_replay(&w->sp, w->j, &a, NULL), DF_OK);
@@ -498,17 +472,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_settled_is_forgotten,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(rows_are_as_they_were, setup,
-						teardown),
+						setup_first, teardown),
+		cmocka_unit_test_setup_teardown(rows_are_as_they_were,
+						setup_first, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_append_is_said_again,
-						setup, teardown),
+						setup_first, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_tail_costs_only_itself,
-						setup, teardown),
+						setup_first, teardown),
 		cmocka_unit_test_setup_teardown(a_flipped_bit_costs_one_line,
-						setup, teardown),
+						setup_first, teardown),
 		cmocka_unit_test_setup_teardown(an_older_journal_catches_up,
-						setup, teardown),
+						setup_first, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

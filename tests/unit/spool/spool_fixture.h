@@ -122,13 +122,15 @@ static inline enum df_err start_again(struct world *w, struct df_recovery *rec)
 	return df_spool_recover(&w->sp, w->j, true, 1, rec, NULL);
 }
 
-/* An object file with the envelope of a parcel that a peer brought. */
-static inline void take_parcel(struct world *w, struct df_id *id,
-			       const char *peer, uint8_t name, int k)
+/* The object file of a parcel that holds one instance, UID 1.2.3.`uid`,
+ * digest k. peer "" = it was made here. */
+static inline void parcel_file(struct world *w, struct df_id *id,
+			       const char *peer, uint8_t name, int uid, int k)
 {
 	struct df_env_instance in = {.size_bytes = 10};
 	struct df_envelope e = {.kind = DF_ENV_PARCEL,
-				.direction = DF_ENV_TAKEN,
+				.direction =
+					peer[0] ? DF_ENV_TAKEN : DF_ENV_MADE,
 				.received_ms = 1000 + k,
 				.epoch = 1,
 				.sequence = 1,
@@ -143,9 +145,10 @@ static inline void take_parcel(struct world *w, struct df_id *id,
 	e.parcel_id[0] = name;
 	sum_up(&e.checksum, "0123456789");
 	e.h0.b[0] = (uint8_t)k;
-	memset(e.peer, peer[0], DF_HEX_LEN);
+	if (peer[0])
+		memset(e.peer, peer[0], DF_HEX_LEN);
 	df_str_fmt(e.study_uid, 65, "1.2.9");
-	df_str_fmt(in.sop_instance, 65, "1.2.3.9");
+	df_str_fmt(in.sop_instance, 65, "1.2.3.%d", uid);
 	df_str_fmt(in.sop_class, 65, "1.2.840.1");
 	df_str_fmt(in.transfer_syntax, 65, "1.2.840.2");
 	df_str_fmt(in.series_uid, 65, "1.2.9.1");

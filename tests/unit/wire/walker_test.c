@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "df/str.h"
-#include "df/walker.h"
+#include "../../lib/veiled.h"
 
 #define B(s) s, sizeof(s) - 1
 #define SQ_OPEN "\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff"
@@ -89,37 +89,6 @@ static const struct {
 	 DF_E_FORMAT, 2, 1},
 	{"opaque", B("anything"), DF_WALK_OPAQUE, DF_OK, 0, 0},
 };
-
-/* A data set of which only what was asked for can be seen. */
-struct veiled {
-	const char *real;
-	char *seen;
-	uint64_t bytes;
-};
-
-static enum df_err unveil(void *ctx, uint64_t at, uint64_t len,
-			  struct df_why *why)
-{
-	struct veiled *v = ctx;
-
-	(void)why;
-	memcpy(v->seen + at, v->real + at, len);
-	v->bytes += len;
-	return DF_OK;
-}
-
-static bool same_walk(const struct df_walk *a, const struct df_walk *b)
-{
-	return a->elements == b->elements && a->deepest == b->deepest &&
-	       a->end == b->end && a->trailing == b->trailing &&
-	       a->pixel == b->pixel && a->pixel_value == b->pixel_value &&
-	       a->pixel_length == b->pixel_length &&
-	       a->fragments == b->fragments && a->rows == b->rows &&
-	       a->columns == b->columns && a->frames == b->frames &&
-	       a->bad_uid == b->bad_uid &&
-	       strcmp(a->sop_instance.s, b->sop_instance.s) == 0 &&
-	       strcmp(a->study.s, b->study.s) == 0;
-}
 
 /* It looks at nothing that it did not ask for. */
 static void test_needs(void **state)
