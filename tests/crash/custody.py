@@ -118,7 +118,7 @@ class Frozen:
                 with open(f"/proc/{self.pid}/stat", encoding="ascii") as f:
                     if f.read().rpartition(")")[2].split()[0] in "TtZ":
                         break
-                time.sleep(0.0005)
+                time.sleep(0.0005)  # nothing tells that another's child stands
         return self
 
     def __exit__(self, *_):

@@ -19,27 +19,10 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import raw_scu  # noqa: E402
+from implicit import element, tagged, values  # noqa: E402
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
-
-
-def element(number, value):
-    value += b"\0" * (len(value) % 2)
-    return struct.pack("<HHI", 0, number, len(value)) + value
-
-
-def tagged(tag, value):
-    value += b"\0" * (len(value) % 2)
-    return struct.pack("<HHI", tag >> 16, tag & 0xffff, len(value)) + value
-
-
-def values(data):
-    at = 0
-    while at + 8 <= len(data):
-        group, number, size = struct.unpack_from("<HHI", data, at)
-        yield group << 16 | number, data[at + 8:at + 8 + size]
-        at += 8 + size
 
 
 def refs(data):

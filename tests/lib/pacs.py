@@ -23,6 +23,8 @@ import struct
 import sys
 import threading
 
+from implicit import element, tagged, values
+
 port, log = int(sys.argv[1]), open(sys.argv[2], "a", buffering=1)
 ABORT = 0xABCD  # no status of the standard's
 COMMITMENT = b"1.2.840.10008.1.20.1"
@@ -101,11 +103,6 @@ def fields(command):
     return out
 
 
-def element(number, value):
-    value += b"\0" * (len(value) % 2)
-    return struct.pack("<HHI", 0, number, len(value)) + value
-
-
 def answer(context, rq, status):
     kind = struct.unpack("<H", rq[0x100])[0] | 0x8000
     body = element(2, rq[2] if 2 in rq else rq[3])
@@ -117,20 +114,6 @@ def answer(context, rq, status):
             body += element(0x1000, rq[number])
     body = element(0, struct.pack("<I", len(body))) + body
     return pdu(4, struct.pack(">IBB", len(body) + 2, context, 3) + body)
-
-
-def tagged(tag, value):
-    value += b"\0" * (len(value) % 2)
-    return struct.pack("<HHI", tag >> 16, tag & 0xffff, len(value)) + value
-
-
-def values(data):
-    """(tag, value) of a data set in implicit VR, sequences as they are."""
-    at = 0
-    while at + 8 <= len(data):
-        group, number, size = struct.unpack_from("<HHI", data, at)
-        yield group << 16 | number, data[at + 8:at + 8 + size]
-        at += 8 + size
 
 
 def report(context, data):
