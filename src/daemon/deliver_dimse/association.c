@@ -11,6 +11,7 @@
 #include "df/log.h"
 
 #define ASK_MS 30000
+#define HEAR_MAX 16 /* what is said before we begin; the rest comes later */
 
 /* What was proposed on the open association. A worker has one. */
 static struct df_dimse_context proposed[DF_DIMSE_CONTEXTS_MAX];
@@ -126,12 +127,11 @@ static uint16_t heard(void *ctx, const struct df_commitment *c)
 
 void association_hear(struct deliver *d)
 {
-	while (d->open != NULL && df_dimse_is_stale(d->open)) {
-		struct df_why why = {0};
+	struct df_why why = {0};
 
-		if (df_dimse_hear(d->open, &why) != DF_OK)
-			association_end(d, true); /* it is over */
-	}
+	if (d->open != NULL && df_dimse_is_stale(d->open) &&
+	    df_dimse_hear(d->open, &why) != DF_OK)
+		association_end(d, true); /* it is over */
 }
 
 bool association_offers_commitment(const struct deliver *d)
@@ -173,7 +173,8 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 	size_t i;
 	bool fits;
 
-	association_hear(d);
+	for (i = 0; i < HEAR_MAX; i++)
+		association_hear(d);
 	fits = d->open != NULL && strcmp(d->open_to, job->to->name) == 0;
 	if (fits && job->n == 0)
 		fits = is_proposed(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "df/clock.h"
 #include "df/object.h"
 #include "guard.h"
 
@@ -122,7 +123,13 @@ extern "C" void df_dimse_listen(struct df_dimse *d, df_dimse_heard_fn *heard,
 
 extern "C" enum df_err df_dimse_hear(struct df_dimse *d, struct df_why *why)
 try {
-	return hear(d, why);
+	enum df_err rc;
+
+	d->wire.until = df_clock_mono_ms() +
+			(int64_t)patience * d->wire.progress_ms;
+	rc = hear(d, why);
+	d->wire.until = 0;
+	return rc;
 }
 DF_GUARD(why)
 

@@ -11,6 +11,7 @@
 #include "dcmtk/dcmdata/dcuid.h"
 #include "dcmtk/dcmnet/cond.h"
 
+#include "df/clock.h"
 #include "df/object.h"
 #include "df/str.h"
 #include "guard.h"
@@ -226,6 +227,9 @@ static enum df_err await(struct df_dimse *d, struct command *rsp,
 		if (rsp->field != COMMAND_N_EVENT_REPORT_RQ)
 			return DF_OK;
 		rc = scu_heard(d, rsp, *answered, why);
+		if (rc == DF_OK && df_clock_mono_ms() > d->wire.until)
+			rc = df_fail(why, DF_E_TIMEOUT,
+				     "the peer reports and does not answer");
 	}
 	return rc;
 }
@@ -243,7 +247,10 @@ enum df_err scu_exchange(struct df_dimse *d, struct command *rq,
 		rc = dataset_write(&d->ch, ptr, len, context, why);
 	if (rc != DF_OK)
 		return rc;
+	d->wire.until = df_clock_mono_ms() +
+			(int64_t)patience * d->wire.progress_ms;
 	rc = await(d, rsp, &answered, why);
+	d->wire.until = 0;
 	if (rc != DF_OK)
 		return rc;
 	if (rsp->field != (rq->field | 0x8000) || answered != context ||

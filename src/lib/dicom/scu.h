@@ -31,6 +31,12 @@ struct df_dimse {
 	}
 };
 
+/*
+ * How long what a peer has to say may take in all, as a multiple of progress:
+ * each of its messages can be in time and there be no end of them.
+ */
+enum { patience = 4 };
+
 /* The accepted context, or NULL. */
 const struct proposed *scu_context(const struct df_dimse *d,
 				   const char *sop_class,

@@ -55,6 +55,8 @@ bool df_connection::wait(short events, int ms)
 {
 	int64_t until = df_clock_mono_ms() + ms;
 
+	if (wire_->until != 0 && until > wire_->until)
+		until = wire_->until;
 	for (;;) {
 		struct pollfd p = {getSocket(), events, 0};
 		int64_t left = until - df_clock_mono_ms();

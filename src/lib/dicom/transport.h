@@ -15,6 +15,7 @@
 struct df_wire {
 	int read_ms;	 /* longest silence the next read allows */
 	int progress_ms; /* the same inside a message and for writes */
+	int64_t until;	 /* monotonic: no wait beyond it; 0 = no such end */
 	bool timed_out;
 	bool closed; /* the peer ended the connection */
 	int fd;	     /* of the connection, for poll; -1 when it is closed */
