@@ -62,8 +62,8 @@ struct df_commitment_sink {
 	/* N-EVENT-REPORT: the result of what we asked; 0 = durable here. */
 	uint16_t (*answered)(void *ctx, const struct df_commitment *c);
 	/* After an N-ACTION, before each wait for the peer: until fd can be
-	 * read, a report is there (*report is the callee's to release then) or
-	 * timeout_ms have passed. */
+	 * read, a report is there (*report is the callee's to release then),
+	 * timeout_ms have passed, or this node ends (then READ). */
 	enum df_dimse_pause (*pause)(void *ctx, int fd, int timeout_ms,
 				     struct df_commitment *report);
 	/* The report was answered with status, or err says why it was not. */

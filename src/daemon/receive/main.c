@@ -105,9 +105,8 @@ static enum df_err take_socket(struct receive *r, int *fd, struct df_why *why)
  * Between two images: does the node end? A modality that is at it has a while
  * to come to its own end; one that is silent is told at once.
  */
-static bool is_ending(void *ctx, bool silent)
+bool receive_is_ending(struct receive *r, bool silent)
 {
-	struct receive *r = ctx;
 	int fds[DF_CHANNEL_FDS];
 	struct df_link *from;
 	size_t n_fds = 0;
@@ -128,6 +127,11 @@ static bool is_ending(void *ctx, bool silent)
 		return true; /* supervise is gone */
 	return r->ends_ms != 0 &&
 	       (silent || df_clock_mono_ms() >= r->ends_ms);
+}
+
+static bool is_ending(void *ctx, bool silent)
+{
+	return receive_is_ending(ctx, silent);
 }
 
 static enum df_err serve(struct receive *r, int fd, struct df_why *why)

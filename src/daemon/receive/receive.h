@@ -62,6 +62,8 @@ DF_MUST_CHECK enum df_err receive_message(struct receive *r, int64_t wait_ms,
 /* Without queue nothing can be stored or promised by this process any more:
  * when rc is DF_E_PEER it ends, so that the peer comes again. */
 void receive_end_without_queue(enum df_err rc, const struct df_why *why);
+/* Is the association to end, because the node does? silent: the peer is. */
+bool receive_is_ending(struct receive *r, bool silent);
 /* receive_commitment.c: storage commitment; keep takes COMMITMENT_TELL. */
 void receive_commitment(struct receive *r, struct df_commitment_sink *sink);
 void receive_report_keep(struct receive *r, const struct df_msg *m, int fd);

@@ -10,7 +10,8 @@
 #include "df/log.h"
 
 #define ASK_MS 120000
-#define REST_MS 500 /* a modality that was silent so long expects a report */
+#define REST_MS 500 /* a modality that was silent so long expects a report;
+		       and how often the end of the node is looked for */
 #define PROCESSING_FAILURE 0x0110
 
 static uint16_t ask_queue(struct receive *r, enum df_msg_type type,
@@ -91,16 +92,21 @@ static enum df_dimse_pause pause_step(struct receive *r, int fd,
 	bool has_report = r->report.transaction[0] != '\0';
 	struct df_why why = {0};
 	bool readable = false;
+	bool whole = !has_report && left_ms <= REST_MS;
 	enum df_err rc;
 
 	*again = false;
 	/* a queue that is lost gives the report anew: this one is not said */
 	rc = df_room_wait_fd(r->room, DF_ROLE_BIT(QUEUE), fd,
-			     has_report ? REST_MS : left_ms, &readable, &why);
+			     whole ? left_ms : REST_MS, &readable, &why);
 	if (readable)
 		return DF_DIMSE_READ;
-	if (rc == DF_E_TIMEOUT)
-		return has_report ? DF_DIMSE_REPORT : DF_DIMSE_SILENT;
+	if (rc == DF_E_TIMEOUT) {
+		*again = !has_report && !whole && !receive_is_ending(r, true);
+		return has_report ? DF_DIMSE_REPORT
+		       : whole	  ? DF_DIMSE_SILENT
+				  : DF_DIMSE_READ;
+	}
 	if (rc == DF_OK)
 		rc = receive_message(r, 0, &why);
 	receive_end_without_queue(rc, &why);

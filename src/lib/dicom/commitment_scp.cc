@@ -4,6 +4,7 @@
  */
 #include "scp.h"
 
+#include "df/clock.h"
 #include "df/object.h"
 
 bool commitment_syntax(const char *uid)
@@ -75,13 +76,15 @@ enum df_err commitment_rsp(struct scp *s, const struct command *c,
 	enum df_err rc = DF_OK;
 	struct df_buf reply; /* some peers add one; it says nothing */
 
-	if (!s->telling || c->message_id != s->told_id)
+	bool late = !s->telling && s->mute;
+
+	if ((!s->telling && !late) || c->message_id != s->told_id)
 		return df_fail(why, DF_E_FORMAT, "response without a request");
 	df_buf_init(&reply, DF_COMMITMENT_DATASET_MAX);
 	if (c->dataset_type != COMMAND_NO_DATASET)
 		rc = dataset_collect(&s->ch, context, &reply, why);
 	df_buf_release(&reply);
-	if (rc != DF_OK)
+	if (rc != DF_OK || late)
 		return rc;
 	s->telling = false;
 	sink->told(sink->ctx, DF_OK, c->status);
@@ -103,6 +106,7 @@ static enum df_err tell(struct scp *s, const struct df_commitment *report,
 	scp_copy(rq.sop_instance, sizeof rq.sop_instance,
 		 DF_COMMITMENT_INSTANCE);
 	s->telling = true;
+	s->told_until = df_clock_mono_ms() + s->cfg->idle_ms;
 	df_buf_init(&data, DF_COMMITMENT_DATASET_MAX);
 	rc = df_commitment_encode(&data, report, is_explicit(s, s->asked_on),
 				  why);
@@ -121,6 +125,11 @@ enum df_err commitment_pause(struct scp *s, struct df_why *why)
 	struct df_commitment report = {};
 	enum df_err rc = DF_OK;
 
+	if (s->telling && df_clock_mono_ms() > s->told_until) {
+		s->telling = false;
+		s->mute = true;
+		sink->told(sink->ctx, DF_E_TIMEOUT, 0);
+	}
 	/* one report at a time, and none to a peer that never asked */
 	if (s->asked_on == 0 || s->telling)
 		return DF_OK;
@@ -132,7 +141,10 @@ enum df_err commitment_pause(struct scp *s, struct df_why *why)
 			     "the peer was silent for too long");
 		break;
 	case DF_DIMSE_REPORT:
-		rc = tell(s, &report, why);
+		if (s->mute)
+			sink->told(sink->ctx, DF_E_TIMEOUT, 0);
+		else
+			rc = tell(s, &report, why);
 		break;
 	}
 	df_commitment_release(&report);

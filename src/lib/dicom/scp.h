@@ -17,10 +17,13 @@ struct scp {
 	bool reports_only;
 	/* transfer syntax of each accepted context, by id; "" = not accepted */
 	char syntax[256][DF_UID_CAP];
+	char abstract[256][DF_UID_CAP]; /* abstract syntax of each of them */
 	/* storage commitment */
 	uint8_t asked_on; /* context of the last N-ACTION; 0 = none came */
 	bool telling;	  /* a report was sent and is not answered */
 	uint16_t told_id; /* message id of it */
+	int64_t told_until; /* monotonic: when its answer is due */
+	bool mute;	    /* one was not answered: no more of them here */
 };
 
 static inline void scp_copy(char *to, size_t cap, const char *from)
@@ -41,7 +44,8 @@ enum df_err commitment_rq(struct scp *s, const struct command *c,
 /* The answer to a report of ours. */
 enum df_err commitment_rsp(struct scp *s, const struct command *c,
 			   uint8_t context, struct df_why *why);
-/* Before a wait for the peer: gives the report that is due, if one is.
+/* Before a wait for the peer: gives the report that is due, if one is; one
+ * that it did not answer in idle_ms was not given.
  * DF_E_TIMEOUT when the peer was silent for too long. */
 enum df_err commitment_pause(struct scp *s, struct df_why *why);
 /* The association is over: a report without an answer was not given. */
