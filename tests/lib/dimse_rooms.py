@@ -12,9 +12,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import commitment_scu  # noqa: E402
 from room import Room, fields, memfd  # noqa: E402
 
 BIN, SOURCE = os.environ["DF_BIN"], os.environ["DF_SOURCE"]
@@ -22,6 +24,7 @@ DATA = f"{SOURCE}/testdata/dicom"
 TMP = tempfile.mkdtemp(prefix="df-dimse-")
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 JPEGLS = "1.2.840.10008.1.2.4.80"
+VERIFICATION = "1.2.840.10008.1.1"
 COUNT = [0, 0]
 
 
@@ -89,10 +92,11 @@ class Pacs:
 # --- deliver_dimse ----------------------------------------------------------
 
 class Deliverer:
-    def __init__(self, port):
+    def __init__(self, port, extra=""):
         config = ("[node]\nrole = centre\nname = t\nae-title = NODE\n"
                   "[dimse]\nconnect = 2\ntimeout = 2\n"
-                  f"[destination \"p\"]\ndicom = PACS@127.0.0.1:{port}\n")
+                  f"[destination \"p\"]\ndicom = PACS@127.0.0.1:{port}\n"
+                  + extra)
         self.room = Room(f"{BIN}/df-deliver_dimse", "DELIVER_DIMSE", config,
                          ["QUEUE"])
         self.queue = self.room.links["QUEUE"]
@@ -235,9 +239,9 @@ def deliver_test():
 class Receiver:
     """One association: a listener here, its socket handed on."""
 
-    def __init__(self, extra=""):
+    def __init__(self, extra="", timeout=2):
         config = ("[node]\nrole = clinic\nname = t\nae-title = NODE\n"
-                  "[receive]\ntimeout = 2\n" + extra +
+                  f"[receive]\ntimeout = {timeout}\n" + extra +
                   "[modality \"STORESCU\"]\n[modality \"ECHOSCU\"]\n")
         self.room = Room(f"{BIN}/df-receive", "RECEIVE", config,
                          ["QUEUE", "KEYS"], subprocess.DEVNULL)
@@ -251,6 +255,7 @@ class Receiver:
         self.port = self.listener.getsockname()[1]
         self.dir = tempfile.mkdtemp(dir=TMP)
         self.staged, self.committed, self.unstaged = {}, [], []
+        self.told, self.report = [], False
 
     def accept(self):
         s, _ = self.listener.accept()
@@ -283,6 +288,15 @@ class Receiver:
                 self.queue.send("COMMITTED", m.tag, body)
             elif m.type == "UNSTAGE":
                 self.unstaged.append(m.text("ID"))
+            elif m.type == "COMMITMENT_RQ":
+                self.queue.send("COMMITMENT_STATUS", m.tag,
+                                fields(("STATUS", 0)))
+                if self.report:
+                    self.queue.send("COMMITMENT_TELL", 0, fields(
+                        ("TRANSACTION", m.text("TRANSACTION"))),
+                        [os.dup(m.fds[0])])
+            elif m.type == "COMMITMENT_TOLD":
+                self.told.append(m)
 
 
 def client(*args):
@@ -400,11 +414,142 @@ def receive_silence():
     s.close()
 
 
+# --- storage commitment -----------------------------------------------------
+
+def beside(what):
+    """Runs it while the main thread plays queue; its end is joined."""
+    thread = threading.Thread(target=what, daemon=True)
+    thread.start()
+    return thread
+
+
+def asker(r, calling="STORESCU"):
+    return commitment_scu.Asker(r.port, "NODE", calling, [
+        (commitment_scu.COMMITMENT, IMPLICIT), (VERIFICATION, IMPLICIT),
+        (commitment_scu.MR, IMPLICIT)])
+
+
+def receive_store_on_other_context():
+    """C-STORE is for the abstract syntax of its context alone."""
+    for calling, want in (("STORESCU", 0x0122), ("PACS", 0x0124)):
+        r, got = Receiver("[destination \"p\"]\ndicom = PACS@127.0.0.1:1\n"), []
+
+        def attack():
+            a = asker(r, calling)
+            for wrong in (commitment_scu.COMMITMENT, VERIFICATION):
+                for sop_class in (commitment_scu.MR, wrong):
+                    a.ids[(sop_class, IMPLICIT)] = a.ids[(wrong, IMPLICIT)]
+                    got.append(a.store(sop_class, "1.2.3", IMPLICIT, b"12" * 9000))
+            a.release()
+
+        thread = beside(attack)
+        r.accept()
+        r.serve()
+        thread.join(20)
+        ok(got == [want] * 4 and not r.committed,
+           f"C-STORE on a context of another class by {calling}", str(got))
+
+
+def receive_ends_after_action():
+    """The end of the node is noticed while a report is waited for."""
+    r, over = Receiver(timeout=15), []
+
+    def ask():
+        a = asker(r)
+        a.ask("2.25.1", ["1.2.3"])
+        start = time.monotonic()
+        r.room.supervise.send("DRAIN", 0, fields(("PURPOSE", "stop")))
+        try:
+            over.append(a.pdu()[0])
+        except ConnectionError:
+            pass
+        over.append(time.monotonic() - start)
+
+    thread = beside(ask)
+    r.accept()
+    r.serve()
+    thread.join(20)
+    ok(len(over) == 2 and over[0] == 7 and over[1] < 5,
+       "an association that asked is ended with the node", str(over))
+
+
+def receive_report_unanswered():
+    """A peer that goes on and never answers its report."""
+    r, seen = Receiver(), []
+    r.report = True
+
+    def go_on():
+        a = asker(r)
+        a.ask("2.25.1", ["1.2.3"])
+        context, rq, _ = a.messages.next()
+        for n in range(40):
+            if r.told:
+                break
+            time.sleep(0.2)
+            a.messages.send(a.ids[(VERIFICATION, IMPLICIT)], commitment_scu.command([
+                (2, VERIFICATION.encode()), (0x100, b"\x30\0"),
+                (0x110, struct.pack("<H", 50 + n)), (0x800, b"\1\1")]))
+            seen.append(a.messages.next()[1][0x100])
+        a.messages.answer(context, rq)
+        seen.append(a.ask("2.25.2", ["1.2.3"]))
+        while len(r.told) < 2:
+            time.sleep(0.1)
+        a.release()
+
+    thread = beside(go_on)
+    r.accept()
+    r.serve()
+    thread.join(20)
+    ok([m.err() for m in r.told] == ["TIMEOUT"] * 2 and
+       [m.text("TRANSACTION") for m in r.told] == ["2.25.1", "2.25.2"],
+       "a report that is not answered is not given, and no other there",
+       str([m.fields for m in r.told]))
+    ok(len(seen) > 1 and seen[-1] == 0, "its association lives", str(seen))
+
+
+def deliver_flood():
+    """A modality that reports to us instead of answering our report."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def flood():
+        s, _ = listener.accept()
+
+        def pdu():
+            kind, size = struct.unpack(">BxI", commitment_scu.exactly(s, 6))
+            return kind, commitment_scu.exactly(s, size)
+        s.sendall(commitment_scu.accept(pdu()[1]))
+        messages = commitment_scu.Messages(pdu, s.sendall)
+        context, rq, _ = messages.next()
+        rq = commitment_scu.command([
+            (2, rq[2]), (0x100, b"\0\1"), (0x110, b"\7\0"), (0x800, b"\1\0"),
+            (0x1000, rq[0x1000]), (0x1002, b"\1\0")])
+        try:
+            while True:
+                messages.send(context, rq, commitment_scu.request("2.25.9", ["1.2.3"]))
+                messages.next()
+                time.sleep(0.2)
+        except OSError:
+            pass
+
+    beside(flood)
+    d = Deliverer(1, f"[modality \"M\"]\nreports = M@127.0.0.1:{port}\n")
+    d.queue.send("COMMITMENT_REPORT", 5, fields(
+        ("TRANSACTION", "2.25.1"), ("CALLED", "M")),
+        [memfd(f"{commitment_scu.MR} 1.2.3\n".encode())])
+    m = d.queue.receive()
+    ok(m.type == "JOB_DONE" and m.err() == "TIMEOUT",
+       "a modality that never comes to its answer is left", str(m.fields))
+    d.room.end()
+
+
 def main():
     try:
         for case in (deliver_bit_exact, deliver_fallback, deliver_failures,
                      deliver_test, receive_ct, receive_refusals,
-                     receive_abort, receive_silence):
+                     receive_abort, receive_silence,
+                     receive_store_on_other_context, receive_ends_after_action,
+                     receive_report_unanswered, deliver_flood):
             case()
     finally:
         shutil.rmtree(TMP, ignore_errors=True)

@@ -105,8 +105,11 @@ static void answer_context(struct scp *s, T_ASC_PresentationContext *pc)
 			    params, id, uid,
 			    commitment ? pc->proposedRole
 				       : ASC_SC_ROLE_DEFAULT)
-			    .good())
+			    .good()) {
 			scp_copy(s->syntax[id], DF_UID_CAP, uid);
+			scp_copy(s->abstract[id], DF_UID_CAP,
+				 pc->abstractSyntax);
+		}
 		return;
 	}
 	(void)ASC_refusePresentationContext(params, id, why_not);
@@ -216,6 +219,27 @@ static enum df_err dataset_read(struct scp *s, uint8_t context,
 	return rc;
 }
 
+/*
+ * May this C-STORE begin? A context stands for what was negotiated and admitted
+ * on it: one for another service is no way in.
+ */
+static enum df_err store_allowed(const struct scp *s, const struct command *c,
+				 uint8_t context)
+{
+	const char *on = s->abstract[context];
+
+	if (s->reports_only)
+		return DF_E_DENIED;
+	if (c->dataset_type == COMMAND_NO_DATASET || c->sop_class[0] == 0 ||
+	    c->sop_instance[0] == 0)
+		return DF_E_FORMAT;
+	return strcmp(on, c->sop_class) == 0 &&
+			       strcmp(on, UID_VerificationSOPClass) != 0 &&
+			       strcmp(on, DF_COMMITMENT_CLASS) != 0
+		       ? DF_OK
+		       : DF_E_UNSUPPORTED;
+}
+
 static enum df_err store(struct scp *s, const struct command *c,
 			 uint8_t context, struct df_why *why)
 {
@@ -231,10 +255,8 @@ static enum df_err store(struct scp *s, const struct command *c,
 	scp_copy(rq.move_originator, sizeof rq.move_originator,
 		  c->move_originator);
 	rq.message_id = c->message_id;
-	if (c->dataset_type == COMMAND_NO_DATASET || rq.sop_class[0] == 0 ||
-	    rq.sop_instance[0] == 0)
-		verdict = DF_E_FORMAT;
-	else
+	verdict = store_allowed(s, c, context);
+	if (verdict == DF_OK)
 		verdict = s->sink->begin(s->sink->ctx, &rq, &sink_why);
 	if (c->dataset_type != COMMAND_NO_DATASET) {
 		rc = dataset_read(s, context, &verdict, &sink_why, why);
