@@ -222,6 +222,8 @@ enum df_studies_of {
 };
 size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
 			  int64_t key, struct df_row_study *rows, size_t max);
+/* Has the index still to hear of instances of this study? */
+bool df_journal_study_untold(struct df_journal *j, const char *uid);
 void df_journal_study_close(struct df_journal *j, int64_t n,
 			    const char *reason, int64_t now_ms);
 void df_journal_study_priority(struct df_journal *j, int64_t n, uint32_t p);

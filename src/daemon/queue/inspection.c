@@ -22,17 +22,20 @@ struct inspect {
 	struct queue *q;
 	int64_t n;
 	bool again; /* only for the facts; it was understood before */
+	unsigned tries;
 	struct seen_list seen;
 };
 
 static void begin(void *ctx);
 
+static uint32_t *places(const struct inspect *in)
+{
+	return in->again ? &in->q->facts.under_way : &in->q->inspect.under_way;
+}
+
 static void over(struct inspect *in)
 {
-	if (in->again)
-		in->q->facts.under_way--;
-	else
-		in->q->inspect.under_way--;
+	--*places(in);
 	in->q->inspect.more = true;
 	seen_release(&in->seen);
 	free(in);
@@ -55,7 +58,6 @@ static void quarantine(struct inspect *in, const char *reason)
 {
 	struct queue *q = in->q;
 	struct df_row_instance row;
-	struct df_why why = {0};
 	enum df_instance_state to;
 
 	if (!df_journal_instance(q->j, in->n, &row) ||
@@ -65,8 +67,7 @@ static void quarantine(struct inspect *in, const char *reason)
 	       DF_F_UID("sop_instance", row.sop_instance));
 	df_journal_instance_settle(q->j, in->n, to, study_of(in, &row),
 				   row.series, 0, reason);
-	if (df_spool_quarantine(&q->sp, &row.object, &why) != DF_OK)
-		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+	queue_aside(q, &row.object);
 }
 
 /* A report that was written here about a peer's study goes back to it. */
@@ -128,10 +129,30 @@ static void doubt(struct inspect *in, enum df_err rc)
 		object_doubt(in->q, &row.object, rc);
 }
 
-static void retry(struct inspect *in)
+/* Its death was counted when it was dispatched. */
+static void retry_lost(struct inspect *in)
 {
 	seen_release(&in->seen);
 	queue_later(in->q, RETRY_MS, begin, in);
+}
+
+static void begin_again(void *ctx)
+{
+	++*places(ctx);
+	begin(ctx);
+}
+
+static void retry(struct inspect *in)
+{
+	if (++in->tries < TRIES_MAX) {
+		retry_lost(in);
+		return;
+	}
+	in->tries = 0;
+	--*places(in);
+	in->q->inspect.more = true;
+	seen_release(&in->seen);
+	queue_later(in->q, ASIDE_MS, begin_again, in);
 }
 
 static void done(void *ctx, struct df_reply *r)
@@ -141,7 +162,7 @@ static void done(void *ctx, struct df_reply *r)
 	if (job_lost(r)) {
 		df_log(DF_LOG_WARN, "cell.lost",
 		       DF_F_WORD("job", "inspect"), DF_F_NUM("instance", in->n));
-		retry(in); /* its death was counted when it was dispatched */
+		retry_lost(in);
 		return;
 	}
 	if (r->err == DF_OK && is_rival(in)) {

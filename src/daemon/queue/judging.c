@@ -14,7 +14,6 @@
 
 #define MANIFESTS_MAX 32
 #define ANCHOR_FDS 2
-#define TRIES_MAX 5 /* of one report, before others have their turn */
 
 struct verdict {
 	struct queue *q;
@@ -48,6 +47,7 @@ static void retry(struct verdict *v)
 		queue_later(v->q, RETRY_MS, begin, v);
 		return;
 	}
+	/* others have their turn */
 	df_log(DF_LOG_WARN, "report.delayed", DF_F_ID(&v->r.object));
 	v->q->verdict_cursor = v->r.n;
 	queue_later(v->q, RETRY_MS, over_later, v);
@@ -125,15 +125,30 @@ static void put(struct verdict *v, const struct df_msg *said,
 		   v);
 }
 
+/* While the index is told everything anew, a report waits for its study: of
+ * one that the index does not know it would be refused. */
+static bool study_is_told(struct verdict *v, const struct df_msg *said)
+{
+	struct df_statement st;
+	struct df_text statement;
+
+	return !facts_retelling(v->q) ||
+	       !df_msg_get(said, DF_M_STATEMENT, &statement) ||
+	       df_statement_decode(statement, &st, NULL) != DF_OK ||
+	       !df_journal_study_untold(v->q->j, st.study_uid);
+}
+
 static void judged(void *ctx, struct df_reply *r)
 {
 	struct verdict *v = ctx;
 
 	if (job_lost(r) && ++v->deaths < DEATHS_MAX * CRASH_WEIGHT)
-		retry(v);
+		queue_later(v->q, RETRY_MS, begin, v); /* no try of its own */
 	else if (job_lost(r))
 		put(v, NULL, "unreadable-content",
 		    "each process that read it died");
+	else if (r->err == DF_OK && !study_is_told(v, r->msg))
+		retry(v);
 	else if (r->err == DF_OK)
 		put(v, r->msg, NULL, NULL);
 	else if (df_err_fate(r->err) == DF_FATE_RETRY)
@@ -198,8 +213,6 @@ void verdict_pump(struct queue *q)
 
 	if (q->reporting || !q->report_look || q->self[0] == '\0' ||
 	    queue_index(q) == NULL || queue_keys(q) == NULL)
-		return;
-	if (facts_retelling(q)) /* a study must be known before its report */
 		return;
 	q->report_look = false;
 	if (df_journal_reports_open(q->j, q->verdict_cursor, &row, 1) == 0) {

@@ -29,6 +29,10 @@
 #define CELLS_MAX 16
 #define CALL_MS 60000      /* keys and index answer, or are gone */
 #define RETRY_MS 1000      /* pause after a room was away */
+/* What cannot be read for now must not hold a place that others need: after
+ * so many tries it waits aside. */
+#define TRIES_MAX 5
+#define ASIDE_MS 30000
 #define TICK_MS 200
 #define PACK_MAX 48        /* instances in one parcel */
 #define CEKS_KEPT 32
@@ -62,6 +66,9 @@ void queue_call(struct queue *q, struct df_link *link, struct df_msg *m,
 		int64_t timeout_ms, df_reply_fn *reply, void *ctx);
 /* Unlinks the object after the commit that made it superfluous. */
 void queue_remove(struct queue *q, const struct df_id *object);
+/* Moves it to quarantine/ after the commit of the row that says so: a file
+ * there that no row names would be in no list. */
+void queue_aside(struct queue *q, const struct df_id *object);
 /* Runs fn after ms; for work that another room could not take. */
 void queue_later(struct queue *q, int64_t ms, df_loop_fn *fn, void *ctx);
 struct df_link *queue_keys(struct queue *q);
@@ -141,6 +148,11 @@ struct destination_state { /* one a configured destination or peer */
 	char remark[120];    /* while it is up: that the clocks differ */
 };
 
+struct removal { /* of a file, after the commit */
+	struct df_id object;
+	bool aside; /* into quarantine/ */
+};
+
 struct queue {
 	struct df_room *room;
 	const struct df_config *cfg;
@@ -154,7 +166,7 @@ struct queue {
 
 	struct post *posts, **posts_end;
 	struct publish *batch, **batch_end;
-	struct df_id *removals;
+	struct removal *removals;
 	size_t n_removals, cap_removals;
 
 	struct df_sched sched;

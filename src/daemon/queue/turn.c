@@ -72,14 +72,24 @@ void queue_call(struct queue *q, struct df_link *link, struct df_msg *m,
 	p->ctx = ctx;
 }
 
-void queue_remove(struct queue *q, const struct df_id *object)
+static void leave(struct queue *q, const struct df_id *object, bool aside)
 {
 	if (q->n_removals == q->cap_removals) {
 		q->cap_removals = q->cap_removals ? 2 * q->cap_removals : 64;
 		q->removals = df_xrealloc(q->removals, q->cap_removals *
-							       sizeof *object);
+							       sizeof *q->removals);
 	}
-	q->removals[q->n_removals++] = *object;
+	q->removals[q->n_removals++] = (struct removal){*object, aside};
+}
+
+void queue_remove(struct queue *q, const struct df_id *object)
+{
+	leave(q, object, false);
+}
+
+void queue_aside(struct queue *q, const struct df_id *object)
+{
+	leave(q, object, true);
 }
 
 static void later_now(void *ctx)
@@ -189,6 +199,17 @@ void turn_answer(struct queue *q)
 	send_all(q);
 }
 
+/* A row that says quarantined finds its file in either place. */
+static void take_away(struct queue *q, const struct removal *r)
+{
+	struct df_why why;
+
+	if (!r->aside)
+		df_spool_remove(&q->sp, &r->object);
+	else if (df_spool_quarantine(&q->sp, &r->object, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
+}
+
 void turn_end(struct queue *q)
 {
 	struct df_why why;
@@ -211,7 +232,7 @@ void turn_end(struct queue *q)
 		exit(1);
 	}
 	for (size_t i = 0; i < q->n_removals; i++)
-		df_spool_remove(&q->sp, &q->removals[i]);
+		take_away(q, &q->removals[i]);
 	q->n_removals = 0;
 	send_all(q);
 }

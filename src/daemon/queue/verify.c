@@ -17,29 +17,66 @@ struct verify {
 	struct queue *q;
 	struct df_row_parcel p;
 	bool again;
+	unsigned tries;
 	struct seen_list seen;
 };
 
 static void begin(void *ctx);
 
+static uint32_t *places(const struct verify *v)
+{
+	return v->again ? &v->q->facts.under_way : &v->q->verifies;
+}
+
 static void over(struct verify *v)
 {
-	if (v->again)
-		v->q->facts.under_way--;
-	else
-		v->q->verifies--;
+	--*places(v);
 	v->q->verify_look = true;
 	seen_release(&v->seen);
 	free(v);
 }
 
-static void retry(struct verify *v)
+/* Its death was counted when it was dispatched. */
+static void retry_lost(struct verify *v)
 {
 	seen_release(&v->seen);
 	queue_later(v->q, RETRY_MS, begin, v);
 }
 
-/* The parcel is not what was put in: it goes, the raw objects stay. */
+static void begin_again(void *ctx)
+{
+	++*places(ctx);
+	begin(ctx);
+}
+
+static void retry(struct verify *v)
+{
+	if (++v->tries < TRIES_MAX) {
+		retry_lost(v);
+		return;
+	}
+	v->tries = 0;
+	--*places(v);
+	v->q->verify_look = true;
+	seen_release(&v->seen);
+	queue_later(v->q, ASIDE_MS, begin_again, v);
+}
+
+/* Is each of its instances at home in a raw object? */
+static bool is_derived(const struct verify *v)
+{
+	static struct df_row_instance rows[PACK_MAX]; /* one thread */
+	size_t n = df_journal_instances(v->q->j, DF_OF_PARCEL, v->p.n, rows,
+					PACK_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].in_parcel)
+			return false;
+	return n > 0 && n < PACK_MAX;
+}
+
+/* The parcel is not what was put in. When the raw objects stay it goes: it is
+ * made again, and again may be as bad. */
 static void bad(struct verify *v, const char *reason)
 {
 	struct queue *q = v->q;
@@ -52,12 +89,14 @@ static void bad(struct verify *v, const char *reason)
 		object_doubt(q, &v->p.object, DF_E_CORRUPT);
 		return;
 	}
+	if (is_derived(v))
+		queue_remove(q, &v->p.object);
+	else
+		queue_aside(q, &v->p.object);
 	df_journal_parcel_state(q->j, v->p.n, DF_PARCEL_BAD);
 	df_journal_parcel_undo(q->j, v->p.n);
 	df_journal_study_epoch(q->j, v->p.study);
 	df_journal_object_drop(q->j, &v->p.object); /* nobody's home */
-	if (df_spool_quarantine(&q->sp, &v->p.object, &why) != DF_OK)
-		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
 	pack_failed(q, v->p.study);
 }
 
@@ -158,7 +197,11 @@ static void done(void *ctx, struct df_reply *r)
 
 	if (!job_lost(r) && rc == DF_OK)
 		rc = came_back(v, r->msg, &why);
-	if (job_lost(r) || df_err_fate(rc) == DF_FATE_RETRY) {
+	if (job_lost(r)) {
+		retry_lost(v);
+		return;
+	}
+	if (df_err_fate(rc) == DF_FATE_RETRY) {
 		retry(v);
 		return;
 	}
@@ -204,6 +247,7 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 		over(v);
 		return;
 	}
+	(void)df_journal_parcel(v->q->j, v->p.n, &v->p); /* deaths may be new */
 	job = job_new(v->q, DF_MSG_VERIFY, WORK_VERIFY, v->p.study, v);
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));

@@ -64,6 +64,19 @@ bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s)
 	return study_one(j, df_sql(j, SELECT_STUDY "WHERE n = ?", "i", n), s);
 }
 
+bool df_journal_study_untold(struct df_journal *j, const char *uid)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT 1 FROM studies s JOIN instances i"
+				  " ON i.study = s.n WHERE s.uid = ? AND"
+				  " i.indexed = 0 AND i.state IN (1, 2) LIMIT 1",
+				  "t", uid);
+	bool untold = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return untold;
+}
+
 bool df_journal_study_in_flight(struct df_journal *j, const char *calling)
 {
 	sqlite3_stmt *st = df_sql(j,
