@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/damage.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "recovery.h"
@@ -320,6 +321,42 @@ static void add_raw(struct recovery *r, const struct df_envelope *env,
 	(void)df_journal_instance_add(r->j, &row); /* its number */
 }
 
+/*
+ * A row names this object: it was away, or it was damaged and another copy of
+ * the file was put there. What was lost is judged anew; a judgement and a
+ * decision stand.
+ */
+static bool raw_again(struct recovery *r, const struct df_envelope *env,
+		      uint64_t dfenv_len, uint64_t bytes)
+{
+	sqlite3_stmt *st =
+		df_sql(r->j,
+		       "SELECT state FROM instances WHERE object = ? AND"
+		       " in_parcel = 0 ORDER BY state = 5 LIMIT 1",
+		       "t", env->id.s);
+	bool named = df_sql_row(r->j, st);
+	bool discarded = named && COL(st, 0) == DF_INSTANCE_DISCARDED;
+
+	df_sql_done(st);
+	if (discarded) {
+		r->out->dropped++;
+		df_recovery_drop(r, &env->id);
+	} else if (named) {
+		r->out->adopted++;
+	}
+	if (!named || discarded || !r->change)
+		return named;
+	df_journal_object_add(r->j, &env->id, DF_ENV_RAW, dfenv_len, bytes,
+			      env->received_ms);
+	df_sql_run(r->j,
+		   "UPDATE instances SET state = iif(parcel > 0, 1, 0),"
+		   " reason = '', deaths = 0, indexed = 0 WHERE object = ?1"
+		   " AND in_parcel = 0 AND state = 3 AND (reason = ?2 OR"
+		   " substr(reason, 1, length(?3)) = ?3)",
+		   "ttt", env->id.s, LOST_REASON, DF_DAMAGED_WORD ":");
+	return true;
+}
+
 static void adopt_raw(struct recovery *r, const struct df_envelope *env,
 		      uint64_t dfenv_len, uint64_t bytes)
 {
@@ -332,6 +369,8 @@ static void adopt_raw(struct recovery *r, const struct df_envelope *env,
 					      env->received_ms);
 		return;
 	}
+	if (raw_again(r, env, dfenv_len, bytes))
+		return;
 	r->out->adopted++;
 	if (r->change)
 		add_raw(r, env, dfenv_len, bytes, DF_INSTANCE_RECEIVED, "");

@@ -275,34 +275,54 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 
 /* --- discard --- */
 
+/* Another row, in use or in quarantine, lives in the same file. */
+static bool is_shared(struct df_journal *j, const struct df_row_instance *r)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT 1 FROM instances WHERE object = ? AND"
+				  " n <> ? AND state NOT IN (4, 5) LIMIT 1",
+				  "ti", r->object.s, r->n);
+	bool shared = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return shared;
+}
+
 enum df_err df_journal_discard(struct df_journal *j, struct df_spool *sp,
 			       const struct df_row_instance *r,
 			       const struct df_row_decision *d, bool *file,
 			       struct df_why *why)
 {
 	enum df_instance_state to;
+	bool shared = !r->in_parcel && is_shared(j, r);
 
 	if (!df_instance_may(r->state, DF_INSTANCE_DISCARD, &to))
 		return df_fail(why, DF_E_REFUSED,
 			       "only what is in quarantine can be discarded");
+	*file = !r->in_parcel && !shared;
 	/* one that could not be packed still stands in objects/ */
-	if (!r->in_parcel && df_spool_quarantine(sp, &r->object, why) != DF_OK)
+	if (*file && df_spool_quarantine(sp, &r->object, why) != DF_OK)
 		return why->err;
-	df_sql_run(j, "UPDATE instances SET state = ? WHERE n = ?", "ii",
-		   (int64_t)to, r->n);
+	/* a discarded row that named it would say that it may be removed */
+	df_sql_run(j,
+		   "UPDATE instances SET state = ?,"
+		   " object = iif(?, '', object) WHERE n = ?",
+		   "iii", (int64_t)to, (int64_t)shared, r->n);
 	cancel_deliveries(j, r->n);
-	if (!r->in_parcel)
+	if (*file)
 		df_journal_object_drop(j, &r->object);
 	decide(j, r->n, d, DF_DECIDED_DISCARD);
-	*file = !r->in_parcel;
 	return DF_OK;
 }
 
 void df_spool_discarded_sweep(struct df_spool *sp, struct df_journal *j)
 {
 	sqlite3_stmt *st = df_sql(j,
-				  "SELECT object FROM instances WHERE"
-				  " state = 5 AND in_parcel = 0",
+				  "SELECT object FROM instances i WHERE"
+				  " state = 5 AND in_parcel = 0 AND"
+				  " object <> '' AND NOT EXISTS (SELECT 1 FROM"
+				  "  instances WHERE object = i.object AND"
+				  "  state NOT IN (4, 5))",
 				  "");
 	struct df_id id;
 

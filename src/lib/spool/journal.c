@@ -69,6 +69,7 @@ static const char schema[] =
 	" deaths INT, created INT);"
 	"CREATE INDEX parcels_study ON parcels(study, epoch, sequence);"
 	"CREATE INDEX parcels_h0 ON parcels(h0);"
+	"CREATE INDEX parcels_object ON parcels(object);"
 	"CREATE INDEX parcels_new ON parcels(n) WHERE state = 0;"
 	"CREATE TABLE deliveries(n INTEGER PRIMARY KEY, kind INT, item INT,"
 	" study INT, dest TEXT, state INT, next INT, since INT, tries INT,"

@@ -19,16 +19,32 @@
 #include "paths.h"
 #include "recovery.h"
 
+/* A row names it: its object's own row goes when the file is missing. */
+static bool is_named(struct df_journal *j, const struct df_id *id)
+{
+	sqlite3_stmt *st = df_sql(
+		j,
+		"SELECT 1 FROM instances WHERE object = ?1 UNION ALL"
+		" SELECT 1 FROM parcels WHERE object = ?1 UNION ALL"
+		" SELECT 1 FROM reports WHERE object = ?1 LIMIT 1",
+		"t", id->s);
+	bool named = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return named;
+}
+
 /*
- * It has no whole, matching end and no row, so it was never acknowledged: but
- * a journal that is new knows of nothing, and then it may be a damaged object.
+ * It has no whole, matching end and no row names it, so it was never
+ * acknowledged: but a journal that is new knows of nothing, and then it may be
+ * a damaged object.
  */
 static void unfinished(struct recovery *r, const struct df_id *id,
 		       uint64_t bytes, const struct df_why *why)
 {
 	struct df_why mine = {0};
 
-	if (bytes == 0 || !r->fresh) {
+	if (!is_named(r->j, id) && (bytes == 0 || !r->fresh)) {
 		r->out->swept++;
 		df_recovery_drop(r, id);
 		return;
@@ -273,7 +289,8 @@ static void settle_loss(struct recovery *r, const struct loss *l)
 		return;
 	}
 	df_sql_run(r->j,
-		   "UPDATE instances SET state = 3, reason = ? WHERE object = ?",
+		   "UPDATE instances SET state = 3, reason = ?"
+		   " WHERE object = ? AND state IN (0, 1, 2)",
 		   "tt", LOST_REASON, l->id.s);
 	df_sql_run(r->j, "UPDATE parcels SET state = 2 WHERE object = ?", "t",
 		   l->id.s);

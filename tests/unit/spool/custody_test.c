@@ -1,4 +1,5 @@
 /* custody_test.c - what is durable when, and what a start makes of it. */
+#include "df/decision.h"
 #include "spool_fixture.h"
 
 static void published_objects_are_adopted(void **state)
@@ -332,6 +333,158 @@ static void the_last_copy_is_never_dropped(void **state)
 	assert_string_equal(row.object.s, twin.s);
 }
 
+/* objects/ab/<id> to DIR/away and back. */
+static void move_away(struct world *w, const struct df_id *id, bool away)
+{
+	char object[120], other[120], cmd[260];
+
+	df_str_fmt(object, sizeof object, "%s/spool/objects/%.2s/%s", w->dir,
+		   id->s, id->s);
+	df_str_fmt(other, sizeof other, "%s/away", w->dir);
+	df_str_fmt(cmd, sizeof cmd, "mv %s %s", away ? object : other,
+		   away ? other : object);
+	assert_int_equal(system(cmd), 0);
+}
+
+static struct df_row_instance adopted_raw(struct world *w, int k)
+{
+	struct df_row_instance row;
+	struct df_recovery rec;
+	struct df_stage s, *batch[1] = {&s};
+	char uid[65];
+
+	stage_raw(w, &s, k);
+	df_stage_publish(&w->sp, batch, 1);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	df_str_fmt(uid, sizeof uid, "1.2.3.%d", k);
+	assert_true(df_journal_instance_find(w->j, "", uid, NULL, &row));
+	return row;
+}
+
+static size_t in_quarantine(struct world *w)
+{
+	struct df_row_instance rows[8];
+
+	return df_journal_quarantined_list(w->j, 0, rows, 8);
+}
+
+static const struct df_row_decision decision = {
+	.at_ms = 1, .who = "Li", .reason = "it is gone"};
+
+/* A second row beside the lost one would let a person discard the only copy. */
+static void a_raw_object_that_is_back_has_one_row(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1), got;
+	struct df_recovery rec;
+
+	move_away(w, &row.object, true);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(in_quarantine(w), 1);
+	move_away(w, &row.object, false);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.adopted, 1);
+	assert_int_equal(in_quarantine(w), 0);
+	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &got));
+	assert_int_equal(got.n, row.n);
+	assert_int_equal(got.state, DF_INSTANCE_RECEIVED);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.adopted + rec.lost, 0);
+}
+
+/* Whatever a row in quarantine says: a file in use is not taken with it. */
+static void what_another_row_uses_is_not_discarded(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1), stale;
+	struct df_recovery rec;
+	struct df_why why;
+	bool file = true;
+	int fd;
+
+	stale = row;
+	stale.state = DF_INSTANCE_QUARANTINED;
+	stale.n = df_journal_instance_add(w->j, &stale);
+	assert_int_equal(df_journal_discard(w->j, &w->sp, &stale, &decision,
+					    &file, &why),
+			 DF_OK);
+	assert_false(file);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	df_spool_discarded_sweep(&w->sp, w->j);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	df_spool_discarded_sweep(&w->sp, w->j);
+	assert_int_equal(rec.lost + rec.adopted, 0);
+	assert_true(df_journal_instance(w->j, row.n, &row));
+	assert_int_equal(row.state, DF_INSTANCE_RECEIVED);
+	assert_int_equal(df_spool_object(&w->sp, &row.object, &fd, NULL),
+			 DF_OK);
+	df_fd_close(&fd);
+}
+
+/* A judgement and a decision are not forgotten because a disk was away. */
+static void a_loss_undoes_no_judgement(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1), got;
+	struct df_recovery rec;
+	struct df_why why;
+	struct df_id id;
+	char peer[DF_HEX_LEN + 1] = {0};
+	bool file;
+
+	df_journal_instance_settle(w->j, row.n, DF_INSTANCE_QUARANTINED, 0, "",
+				   0, "judged");
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	for (int away = 1; away >= 0; away--) {
+		move_away(w, &row.object, away);
+		assert_int_equal(start_again(w, &rec), DF_OK);
+		assert_true(df_journal_instance(w->j, row.n, &got));
+		assert_int_equal(got.state, DF_INSTANCE_QUARANTINED);
+		assert_string_equal(got.reason, "judged");
+		assert_int_equal(in_quarantine(w), 1);
+	}
+	memset(peer, 'a', DF_HEX_LEN);
+	parcel_file(w, &id, "a", 7, 9, 2);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_true(df_journal_instance_find(w->j, peer, "1.2.3.9", NULL,
+					     &row));
+	df_journal_instance_settle(w->j, row.n, DF_INSTANCE_QUARANTINED,
+				   row.study, "", 0, "judged");
+	assert_true(df_journal_instance(w->j, row.n, &row));
+	assert_int_equal(df_journal_discard(w->j, &w->sp, &row, &decision,
+					    &file, &why),
+			 DF_OK);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	for (int away = 1; away >= 0; away--) {
+		move_away(w, &row.object, away);
+		assert_int_equal(start_again(w, &rec), DF_OK);
+		assert_true(df_journal_instance(w->j, row.n, &got));
+		assert_int_equal(got.state, DF_INSTANCE_DISCARDED);
+	}
+}
+
+/* A file that was lost comes back in part: a row still names it. */
+static void what_a_row_names_is_not_dropped(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1);
+	struct df_recovery rec;
+	char path[200];
+
+	move_away(w, &row.object, true);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	move_away(w, &row.object, false);
+	df_str_fmt(path, sizeof path, "%s/spool/objects/%.2s/%s", w->dir,
+		   row.object.s, row.object.s);
+	assert_int_equal(truncate(path, 30), 0);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.swept, 0);
+	assert_int_equal(rec.bad, 1);
+	df_str_fmt(path, sizeof path, "%s/spool/quarantine/%s.damaged", w->dir,
+		   row.object.s);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +501,10 @@ int main(void)
 		T(a_second_parcel_of_a_name_stops_nobody),
 		T(what_was_lost_may_come_back),
 		T(the_last_copy_is_never_dropped),
+		T(a_raw_object_that_is_back_has_one_row),
+		T(what_another_row_uses_is_not_discarded),
+		T(a_loss_undoes_no_judgement),
+		T(what_a_row_names_is_not_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
