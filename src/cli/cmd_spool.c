@@ -356,11 +356,12 @@ static enum df_err repair_files(const struct df_cli *cli,
 		rc = df_spool_condemn(&h.spool, h.j, &all->aside[i],
 				      "was found damaged by spool check",
 				      &damage, why);
+	/* before recovery: what is written anew must not be read first */
+	if (rc == DF_OK && wants(all, DF_REMEDY_LEDGER))
+		df_ledger_distrust(h.j);
 	if (rc == DF_OK)
 		rc = df_spool_recover(&h.spool, h.j, true, df_clock_wall_ms(),
 				      &r, why);
-	if (rc == DF_OK && wants(all, DF_REMEDY_LEDGER))
-		df_ledger_distrust(h.j);
 	df_journal_firm(h.j);
 	if (rc == DF_OK)
 		rc = df_journal_commit(h.j, why);

@@ -18,6 +18,7 @@
 
 #define DATABASE "state.db"
 #define LEDGER_TICKS 5 /* of TICK_MS, between two looks at the ledger */
+#define LEDGER_REST_MS 120000 /* after a failure: a full disk stays so */
 
 static enum df_err take_up(struct queue *q, struct df_why *why)
 {
@@ -100,6 +101,8 @@ static void index_look(struct queue *q)
 
 void ledger_look(struct queue *q, bool now)
 {
+	static int64_t rest_until; /* df_clock_mono_ms */
+	static unsigned failures;  /* in a row */
 	struct df_why why = {0};
 
 	if (now) /* at the end: notes too */
@@ -108,8 +111,15 @@ void ledger_look(struct queue *q, bool now)
 		return;
 	q->ledger_ticks = 0;
 	index_look(q);
-	if (df_ledger_flush(&q->sp, q->j, &why) != DF_OK)
+	if (df_clock_mono_ms() < rest_until && !now)
+		return;
+	if (df_ledger_flush(&q->sp, q->j, &why) != DF_OK) {
 		df_log(DF_LOG_WARN, "ledger.delayed", DF_F_ERR(&why));
+		if (failures++ > 0) /* not when it is to be written anew */
+			rest_until = df_clock_mono_ms() + LEDGER_REST_MS;
+	} else {
+		failures = 0;
+	}
 	if (now)
 		commit_all(q);
 }

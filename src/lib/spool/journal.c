@@ -232,6 +232,21 @@ bool df_sql_row(struct df_journal *j, sqlite3_stmt *st)
 	return false;
 }
 
+bool df_sql_is_fresh(struct df_journal *j)
+{
+	sqlite3_stmt *st = df_sql(j, "PRAGMA application_id", "");
+	bool fresh = df_sql_row(j, st) && COL(st, 0) == 0;
+
+	df_sql_done(st);
+	return fresh;
+}
+
+/* "DFWD" */
+void df_sql_in_use(struct df_journal *j)
+{
+	df_sql_run(j, "PRAGMA application_id = 1145460548", "");
+}
+
 void df_sql_done(sqlite3_stmt *st)
 {
 	if (st != NULL)

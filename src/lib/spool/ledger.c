@@ -22,6 +22,7 @@
 #include "df/log.h"
 #include "df/sys.h"
 #include "ledger.h"
+#include "paths.h"
 
 #define NAME "ledger"
 #define NEW_NAME "ledger.new"
@@ -165,6 +166,8 @@ static enum df_err write_anew(struct df_spool *sp, struct df_journal *j,
 		s.bytes = s.base = o.at;
 		df_sql_note(j, "DELETE FROM changed", "");
 		state_put(j, &s);
+	} else {
+		df_path_forget(sp->root, NEW_NAME); /* it may be large */
 	}
 	return over(&o, why);
 }
@@ -223,6 +226,7 @@ struct in {
 	uint64_t read; /* up to here it is in buf */
 	struct df_buf buf;
 	size_t used;
+	bool skip; /* the rest of a line that is too long */
 	uint64_t good; /* end of the last line that is whole */
 	uint64_t damaged;
 	enum df_err rc;
@@ -265,6 +269,11 @@ static const char *in_line(struct in *in)
 		size_t len;
 
 		if (end == NULL) {
+			if (left > LINE_MAX) { /* no line of ours */
+				in->at += left;
+				in->used = in->buf.len;
+				in->skip = true;
+			}
 			if (in_more(in))
 				continue;
 			return NULL; /* a line without its end was not said */
@@ -273,13 +282,14 @@ static const char *in_line(struct in *in)
 		in->used += len + 1;
 		in->at += len + 1;
 		*end = '\0';
-		if (len > SUM_LEN + 1 && line[SUM_LEN] == ' ') {
+		if (!in->skip && len > SUM_LEN + 1 && line[SUM_LEN] == ' ') {
 			sum_of(hex, line + SUM_LEN + 1, len - SUM_LEN - 1);
 			if (memcmp(hex, line, SUM_LEN) == 0) {
 				in->good = in->at;
 				return line + SUM_LEN + 1;
 			}
 		}
+		in->skip = false;
 		in->damaged++;
 	}
 }
@@ -297,6 +307,7 @@ static void in_seek(struct in *in, uint64_t at)
 {
 	in->at = in->read = in->good = at;
 	in->used = 0;
+	in->skip = false;
 	df_buf_clear(&in->buf);
 }
 
@@ -335,54 +346,81 @@ static bool apply(struct df_journal *j, const char *line, bool first)
 	return true;
 }
 
-/* From where: what state.db has not seen of its own file, else all of it. */
-static uint64_t begin(struct in *in, const struct state *s, bool *ours)
+enum whose {
+	OURS,	 /* the file that state.db remembers, as long as it was */
+	ANOTHER, /* a ledger that state.db never saw */
+	STALE,	 /* cut, without a head, or state.db remembers none */
+};
+
+static enum whose whose(struct in *in, const struct state *s)
 {
 	const char *head = in_line(in);
 	size_t n = strlen(HEAD);
 	uint64_t size = 0;
 
-	*ours = head != NULL && strncmp(head, HEAD, n) == 0 &&
-		strcmp(head + n, s->id.s) == 0 &&
-		df_fd_size(in->fd, &size, NULL) == DF_OK && size >= s->bytes;
-	return *ours ? s->bytes : 0;
+	if (head == NULL || strncmp(head, HEAD, n) != 0 || s->id.s[0] == '\0')
+		return STALE;
+	if (strcmp(head + n, s->id.s) != 0)
+		return ANOTHER;
+	return df_fd_size(in->fd, &size, NULL) == DF_OK && size >= s->bytes
+		       ? OURS
+		       : STALE;
+}
+
+/* From where: what state.db has not seen of its own file; all of another one
+ * that an older state.db finds. A stale one has nothing to say to a journal
+ * that is in use, and everything to a new one. */
+static bool begin(struct in *in, const struct state *s, bool fresh,
+		  uint64_t *from, bool *ours)
+{
+	enum whose of = whose(in, s);
+
+	*ours = of == OURS;
+	*from = *ours ? s->bytes : 0;
+	return of != STALE || fresh;
+}
+
+static void put_back(struct df_journal *j, struct in *in, uint64_t from,
+		     struct df_ledger_account *out)
+{
+	const char *line;
+
+	for (int pass = 0; in->rc == DF_OK && pass < 2; pass++) {
+		in_seek(in, from);
+		in->damaged = 0;
+		while ((line = in_line(in)) != NULL)
+			out->facts += apply(j, line, pass == 0);
+	}
+	out->damaged = in->damaged;
 }
 
 enum df_err df_ledger_replay(struct df_spool *sp, struct df_journal *j,
 			     struct df_ledger_account *out, struct df_why *why)
 {
+	bool ours = false, fresh = df_sql_is_fresh(j);
 	struct state s;
 	struct in in;
-	const char *line;
 	uint64_t from;
-	bool ours = false;
 
 	*out = (struct df_ledger_account){0};
 	state_get(j, &s);
 	in_open(&in, sp);
-	if (in.rc == DF_E_NOTFOUND) {
-		in_close(&in);
-		s.id.s[0] = '\0';
-		state_put(j, &s);
-		return DF_OK;
+	if (in.rc == DF_OK && begin(&in, &s, fresh, &from, &ours))
+		put_back(j, &in, from, out);
+	if (in.rc != DF_OK && in.rc != DF_E_NOTFOUND) {
+		if (fresh && why != NULL)
+			*why = in.why;
+		df_log(DF_LOG_ERROR, "ledger.unreadable", DF_F_ERR(&in.why));
 	}
-	from = in.rc == DF_OK ? begin(&in, &s, &ours) : 0;
-	for (int pass = 0; in.rc == DF_OK && pass < 2; pass++) {
-		in_seek(&in, from);
-		in.damaged = 0;
-		while ((line = in_line(&in)) != NULL)
-			out->facts += apply(j, line, pass == 0);
-	}
-	out->damaged = in.damaged;
 	s.bytes = in.good;
-	if (!ours || in.damaged > 0)
+	if (!ours || in.rc != DF_OK || in.damaged > 0)
 		s.id.s[0] = '\0';
-	if (in.rc == DF_OK)
-		state_put(j, &s);
-	if (in.rc != DF_OK && why != NULL)
-		*why = in.why;
 	in_close(&in);
-	return in.rc;
+	/* a journal in use knows what it knows, and says it again */
+	if (in.rc != DF_OK && in.rc != DF_E_NOTFOUND && fresh)
+		return in.rc;
+	state_put(j, &s);
+	return DF_OK;
 }
 
 bool df_ledger_is_whole(const struct df_spool *sp, struct df_journal *j)
@@ -396,7 +434,7 @@ bool df_ledger_is_whole(const struct df_spool *sp, struct df_journal *j)
 	if (s.id.s[0] == '\0') /* it will be written anew */
 		ours = true;
 	else if (in.rc == DF_OK)
-		(void)begin(&in, &s, &ours); /* where from does not matter */
+		ours = whose(&in, &s) == OURS;
 	in_close(&in);
 	return ours;
 }

@@ -420,21 +420,12 @@ static void check_pulls(struct recovery *r)
 	free(all);
 }
 
-static bool is_fresh(struct recovery *r)
-{
-	sqlite3_stmt *st = df_sql(r->j, "PRAGMA application_id", "");
-	bool fresh = df_sql_row(r->j, st) && COL(st, 0) == 0;
-
-	df_sql_done(st);
-	return fresh;
-}
-
 static enum df_err recover(struct recovery *r)
 {
 	struct df_spool *sp = r->sp;
 	enum df_err rc;
 
-	r->fresh = is_fresh(r);
+	r->fresh = df_sql_is_fresh(r->j);
 	rc = look_at_files(r);
 	if (rc == DF_OK && r->change)
 		rc = look_further(r);
@@ -448,8 +439,7 @@ static enum df_err recover(struct recovery *r)
 		check_pulls(r);
 		(void)df_journal_deliveries_move(r->j, "", 0, 0,
 						 DF_DELIVERY_LOST); /* count */
-		/* "DFWD": from now on it knows what was acknowledged */
-		df_sql_run(r->j, "PRAGMA application_id = 1145460548", "");
+		df_sql_in_use(r->j);
 	}
 	rc = df_spool_each_incoming(sp, incoming_one, r, &r->why);
 	if (rc == DF_OK)

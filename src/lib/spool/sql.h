@@ -25,6 +25,10 @@ void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...);
 void df_sql_note(struct df_journal *j, const char *sql, const char *types, ...);
 /* True when the instance was there when the journal was opened. */
 bool df_sql_is_old(const struct df_journal *j, int64_t instance);
+/* Has this journal never been held against objects/? Then that it knows
+ * nothing of a file says nothing. */
+bool df_sql_is_fresh(struct df_journal *j);
+void df_sql_in_use(struct df_journal *j);
 /* After a row that is the only one wanted. */
 void df_sql_done(sqlite3_stmt *st);
 int64_t df_sql_last(struct df_journal *j);

@@ -1,5 +1,6 @@
 /* ledger_test.c - what was settled outlives state.db, whatever is cut. */
 #include "df/commitments.h"
+#include "df/decision.h"
 #include "spool_fixture.h"
 
 static int life; /* numbers the journals */
@@ -468,6 +469,98 @@ static void an_older_journal_catches_up(void **state)
 	assert_int_equal(the_study(w).state, DF_STUDY_CLOSED);
 }
 
+static void ledger_copy(struct world *w, const char *from, const char *to)
+{
+	char cmd[200];
+
+	df_str_fmt(cmd, sizeof cmd, "cp %s/%s %s/%s", w->dir, from, w->dir, to);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* A ledger of yesterday beside a journal of today: the journal is right. */
+static void a_stale_ledger_changes_nothing(void **state)
+{
+	const struct df_row_decision d = {
+		.at_ms = 1, .who = "Li", .reason = "the right one"};
+	struct world *w = *state;
+	struct df_row_instance row;
+	struct df_recovery rec;
+	struct df_stage s, *batch[1] = {&s};
+	enum df_release how;
+
+	stage_raw(w, &s, 1);
+	df_stage_publish(&w->sp, batch, 1);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_true(df_journal_instance_find(w->j, "", "1.2.3.1", NULL, &row));
+	df_journal_instance_settle(w->j, row.n, DF_INSTANCE_QUARANTINED, 0, "",
+				   0, "judged");
+	flush(w);
+	ledger_copy(w, "spool/ledger", "old");
+	assert_true(df_journal_instance(w->j, row.n, &row));
+	assert_int_equal(df_journal_release(w->j, &w->sp, &row, &d, &how, NULL),
+			 DF_OK);
+	flush(w);
+	for (int distrusted = 0; distrusted < 2; distrusted++) {
+		if (distrusted) {
+			df_ledger_distrust(w->j);
+			commit(w);
+		}
+		ledger_copy(w, "old", "spool/ledger");
+		assert_int_equal(start_again(w, &rec), DF_OK);
+		assert_int_equal(rec.facts, 0);
+		assert_true(df_journal_instance(w->j, row.n, &row));
+		assert_int_equal(row.state, DF_INSTANCE_RECEIVED);
+		flush(w); /* it is written anew */
+		assert_true(df_ledger_is_whole(&w->sp, w->j));
+	}
+}
+
+static ssize_t fail_pread(int fd, void *to, size_t len, off_t at)
+{
+	(void)fd, (void)to, (void)len, (void)at;
+	errno = EIO;
+	return -1;
+}
+
+/* It only follows: a journal that is sound starts without it. */
+static void an_unreadable_ledger_stops_no_node(void **state)
+{
+	struct world *w = *state;
+	struct df_ledger_account a;
+	struct df_recovery rec;
+
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	flush(w);
+	df_sys.pread = fail_pread;
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	df_sys_reset();
+	flush(w);
+	assert_true(df_ledger_is_whole(&w->sp, w->j));
+	journal_new(w); /* it has nothing but the ledger */
+	df_sys.pread = fail_pread;
+	assert_int_equal(df_ledger_replay(&w->sp, w->j, &a, NULL), DF_E_IO);
+	df_sys_reset();
+}
+
+/* More than a line can be, without an end: the lines behind it count. */
+static void a_line_without_end_is_passed_over(void **state)
+{
+	struct world *w = *state;
+	struct df_ledger_account a;
+	char cmd[300];
+
+	adopted(w, 0);
+	df_journal_study_close(w->j, the_study(w).n, "quiet", 5000);
+	flush(w);
+	df_str_fmt(cmd, sizeof cmd,
+		   "cd %s/spool; (head -n 1 ledger; head -c 70000000 /dev/zero;"
+		   " echo; tail -n +2 ledger) >l; mv l ledger", w->dir);
+	assert_int_equal(system(cmd), 0);
+	a = reborn(w, 1);
+	assert_int_equal(a.damaged, 1);
+	assert_int_equal(the_study(w).state, DF_STUDY_CLOSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +576,13 @@ int main(void)
 						setup_first, teardown),
 		cmocka_unit_test_setup_teardown(an_older_journal_catches_up,
 						setup_first, teardown),
+		cmocka_unit_test_setup_teardown(a_stale_ledger_changes_nothing,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_unreadable_ledger_stops_no_node, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_line_without_end_is_passed_over, setup_first,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
