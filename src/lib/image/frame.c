@@ -139,6 +139,25 @@ static const struct frame_codec *codec_of(enum df_coding coding)
 	return NULL;
 }
 
+#define GREED 32u /* bytes a sample: both stay below it */
+#define GREED_ALWAYS (16u << 20)
+
+/* What is missing is nobody's fault but the machine's. */
+static enum df_err look_for_memory(const struct frame_codec *codec,
+				   const struct df_frame_shape *s,
+				   struct df_why *why)
+{
+	void *volatile probe; /* not to be optimised away */
+
+	if (!codec->greedy)
+		return DF_OK;
+	probe = malloc(frame_samples(s) * GREED + GREED_ALWAYS);
+	if (probe == NULL)
+		return df_fail(why, DF_E_NOMEM, "no memory for a codec");
+	free(probe);
+	return DF_OK;
+}
+
 bool df_frame_coding(enum df_coding coding)
 {
 	return codec_of(coding) != NULL;
@@ -149,13 +168,15 @@ enum df_err df_frame_encode(struct df_buf *out, enum df_coding coding,
 			    size_t len, struct df_why *why)
 {
 	const struct frame_codec *codec = codec_of(coding);
+	enum df_err rc;
 
 	if (codec == NULL)
 		df_bug("coding %d codes no frames", (int)coding);
 	if (!df_frame_size(s) || df_frame_size(s) != len)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "frame is not of a shape that can be coded");
-	return codec->encode(out, s, ptr, len, why);
+	rc = look_for_memory(codec, s, why);
+	return rc == DF_OK ? codec->encode(out, s, ptr, len, why) : rc;
 }
 
 enum df_err df_frame_decode(void *to, size_t len, enum df_coding coding,
@@ -163,11 +184,14 @@ enum df_err df_frame_decode(void *to, size_t len, enum df_coding coding,
 			    size_t code_len, struct df_why *why)
 {
 	const struct frame_codec *codec = codec_of(coding);
+	enum df_err rc;
 
 	if (codec == NULL)
 		df_bug("coding %d codes no frames", (int)coding);
 	if (!df_frame_size(s) || df_frame_size(s) != len)
 		return df_fail(why, DF_E_FORMAT,
 			       "frame is not of a shape that can be coded");
-	return codec->decode(to, len, s, code, code_len, why);
+	rc = look_for_memory(codec, s, why);
+	return rc == DF_OK ? codec->decode(to, len, s, code, code_len, why)
+			   : rc;
 }

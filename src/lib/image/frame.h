@@ -19,6 +19,9 @@ struct frame_codec {
 	enum df_err (*decode)(void *to, size_t len,
 			      const struct df_frame_shape *s, const void *code,
 			      size_t code_len, struct df_why *why);
+	/* Short of memory the library dies (libjxl) or says that the frame is
+	 * bad (OpenJPEG): it is called only when there is plenty. */
+	bool greedy;
 };
 extern const struct frame_codec frame_codec_jpegls;
 extern const struct frame_codec frame_codec_predict;

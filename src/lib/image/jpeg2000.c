@@ -241,6 +241,18 @@ static bool is_of_shape(const opj_image_t *image,
 	return true;
 }
 
+/* Ours have one tile; thousands of tiny ones would take memory and time out
+ * of all proportion. */
+static bool is_one_tile(opj_codec_t *codec)
+{
+	opj_codestream_info_v2_t *info = opj_get_cstr_info(codec);
+	bool one = info != NULL && info->tw == 1 && info->th == 1;
+
+	if (info != NULL)
+		opj_destroy_cstr_info(&info);
+	return one;
+}
+
 static bool has_samples(const opj_image_t *image)
 {
 	for (unsigned c = 0; c < image->numcomps; c++)
@@ -260,7 +272,7 @@ static enum df_err run_decoder(opj_codec_t *codec, opj_stream_t *stream,
 	    !opj_decoder_set_strict_mode(codec, OPJ_TRUE) ||
 	    !opj_read_header(stream, codec, image))
 		return df_fail(why, DF_E_FORMAT, "cannot read jpeg2000");
-	if (!is_of_shape(*image, s))
+	if (!is_of_shape(*image, s) || !is_one_tile(codec))
 		return df_fail(why, DF_E_FORMAT,
 			       "jpeg2000 frame is not of the shape announced");
 	if (!opj_decode(codec, stream, *image) ||
@@ -301,4 +313,4 @@ static enum df_err jpeg2000_decode(void *to, size_t len,
 }
 
 const struct frame_codec frame_codec_jpeg2000 = {jpeg2000_encode,
-						 jpeg2000_decode};
+						 jpeg2000_decode, true};

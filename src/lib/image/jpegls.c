@@ -154,4 +154,4 @@ out:
 	return rc;
 }
 
-const struct frame_codec frame_codec_jpegls = {jpegls_encode, jpegls_decode};
+const struct frame_codec frame_codec_jpegls = {jpegls_encode, jpegls_decode, false};

@@ -201,4 +201,5 @@ static enum df_err jpegxl_decode(void *to, size_t len,
 	return rc;
 }
 
-const struct frame_codec frame_codec_jpegxl = {jpegxl_encode, jpegxl_decode};
+const struct frame_codec frame_codec_jpegxl = {jpegxl_encode, jpegxl_decode,
+						true};

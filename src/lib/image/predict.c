@@ -249,4 +249,4 @@ static enum df_err predict_decode(void *to, size_t len,
 }
 
 const struct frame_codec frame_codec_predict = {predict_encode,
-						predict_decode};
+						predict_decode, false};

@@ -8,7 +8,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +255,86 @@ static void test_damage(void **state)
 	}
 }
 
+/* In a process that may have `more` bytes more than it has: 0 decoded, 1 said
+ * that memory is short, 2 blamed the frame, else what killed it. */
+static int decode_with(rlim_t more, enum df_coding coding,
+		       const struct df_frame_shape *s, const struct df_buf *code)
+{
+	size_t size = df_frame_size(s);
+	uint8_t *back = malloc(size);
+	unsigned long pages = 0;
+	struct rlimit r;
+	pid_t child;
+	int status;
+	FILE *f;
+
+	(void)malloc_trim(0);
+	f = fopen("/proc/self/statm", "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		enum df_err rc;
+
+		r.rlim_cur = r.rlim_max =
+			pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+		if (setrlimit(RLIMIT_AS, &r) < 0)
+			_exit(9);
+		rc = df_frame_decode(back, size, coding, s, code->ptr,
+				     code->len, NULL);
+		_exit(rc == DF_OK ? 0 : rc == DF_E_NOMEM ? 1 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	free(back);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 100;
+}
+
+/* Short of memory, a good frame is not called a bad one. */
+static void test_short_of_memory(void **state)
+{
+	static const enum df_coding codecs[] = {
+		DF_CODED_JPEG_LS, DF_CODED_PREDICT, DF_CODED_JPEG2000,
+		DF_CODED_JPEG_XL};
+	const struct df_frame_shape s = {.columns = 1024, .rows = 1024,
+					 .bits = 12, .bytes = 2, .samples = 1};
+	uint8_t *frame = malloc(1024 * 1024 * 2);
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* it needs all addresses there are */
+#endif
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 16); /* what is freed is gone */
+	for (size_t i = 0; i < 1024 * 1024; i++) {
+		unsigned v = (unsigned)(i / 300 + noise() % 9) & 0xFFF;
+
+		frame[2 * i] = (uint8_t)v;
+		frame[2 * i + 1] = (uint8_t)(v >> 8);
+	}
+	for (size_t c = 0; c < sizeof codecs / sizeof *codecs; c++) {
+		int seen[3] = {0};
+		struct df_buf code;
+
+		df_buf_init(&code, 8 << 20);
+		assert_int_equal(df_frame_encode(&code, codecs[c], &s, frame,
+						 1024 * 1024 * 2, NULL),
+				 DF_OK);
+		for (rlim_t mb = 0; mb <= 96; mb += 4) {
+			int said = decode_with(mb << 20, codecs[c], &s, &code);
+
+			if (said > 1)
+				fail_msg("%s with %u MiB: %d",
+					 df_coding_name(codecs[c]),
+					 (unsigned)mb, said);
+			seen[said]++;
+		}
+		assert_true(seen[0] > 0 && (c < 2 || seen[1] > 0));
+		df_buf_release(&code);
+	}
+	free(frame);
+}
+
 static void test_zstd_refuses(void **state)
 {
 	uint8_t zeros[4096] = {0}, back[4096];
@@ -314,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_lying_shapes),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_short_of_memory),
 		cmocka_unit_test(test_zstd_refuses),
 		cmocka_unit_test(test_inflate),
 		cmocka_unit_test(test_names),
