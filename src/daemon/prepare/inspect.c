@@ -134,31 +134,6 @@ static enum df_err see_parcel(struct job *j, struct source *s)
 	return rc;
 }
 
-/* Over all bytes, for the envelope: they have just been read, so they are in
- * memory. */
-static enum df_err checksum(struct job *j, uint64_t length)
-{
-	struct df_summer summer = {0};
-	struct df_checksum sum;
-	uint8_t piece[8192];
-	enum df_err rc = DF_OK;
-
-	df_summer_init(&summer);
-	for (uint64_t at = 0; rc == DF_OK && at < length;) {
-		size_t n = length - at < sizeof piece ? (size_t)(length - at)
-						      : sizeof piece;
-
-		rc = df_pread_all(j->fds[0], piece, n, at, &j->why);
-		if (rc == DF_OK)
-			df_summer_update(&summer, piece, n);
-		at += n;
-	}
-	df_summer_sum(&summer, &sum);
-	df_summer_release(&summer);
-	df_msg_put_checksum(&j->done, &sum);
-	return rc;
-}
-
 enum df_err verify_run(struct job *j)
 {
 	struct source s = {0};
@@ -177,7 +152,7 @@ enum df_err verify_run(struct job *j)
 	if (rc == DF_OK)
 		rc = see_parcel(j, &s);
 	if (rc == DF_OK)
-		rc = checksum(j, length);
+		rc = job_sum(j, length); /* they are still in memory */
 	source_release(&s);
 	df_wipe(&cek, sizeof cek);
 	return rc;

@@ -30,6 +30,8 @@ struct job {
 typedef enum df_err job_fn(struct job *j);
 job_fn inspect_run, pack_run, verify_run, restore_run, report_seal_run,
 	report_open_run, report_part_run, reread_run;
+/* The checksum of the first length bytes of the file, into the answer. */
+enum df_err job_sum(struct job *j, uint64_t length);
 
 /* The job's CEK, or DF_E_BUG. */
 DF_MUST_CHECK enum df_err job_cek(struct job *j, const struct df_msg *from,

@@ -9,24 +9,17 @@
 
 #define PIECE (1u << 20)
 
-enum df_err reread_run(struct job *j)
+enum df_err job_sum(struct job *j, uint64_t length)
 {
 	struct df_checksum sum;
 	struct df_summer summer = {0};
 	struct bytes piece;
-	uint64_t length = 0, at = 0;
-	enum df_err rc = job_fds(j, 1);
+	enum df_err rc = bytes_new(&piece, PIECE, j->limit_bytes, &j->why);
 
-	if (rc == DF_OK)
-		rc = job_u64(j, j->m, DF_M_LENGTH, &length);
-	if (rc == DF_OK)
-		rc = df_fd_from_disk(j->fds[0], "an object", &j->why);
-	if (rc == DF_OK)
-		rc = bytes_new(&piece, PIECE, j->limit_bytes, &j->why);
 	if (rc != DF_OK)
 		return rc;
 	df_summer_init(&summer);
-	while (rc == DF_OK && at < length) {
+	for (uint64_t at = 0; rc == DF_OK && at < length;) {
 		size_t n = length - at < PIECE ? (size_t)(length - at) : PIECE;
 
 		rc = df_pread_all(j->fds[0], piece.ptr, n, at, &j->why);
@@ -38,8 +31,22 @@ enum df_err reread_run(struct job *j)
 	df_summer_release(&summer);
 	bytes_release(&piece);
 	if (rc == DF_OK)
+		df_msg_put_checksum(&j->done, &sum);
+	return rc;
+}
+
+enum df_err reread_run(struct job *j)
+{
+	uint64_t length = 0;
+	enum df_err rc = job_fds(j, 1);
+
+	if (rc == DF_OK)
+		rc = job_u64(j, j->m, DF_M_LENGTH, &length);
+	if (rc == DF_OK)
 		rc = df_fd_from_disk(j->fds[0], "an object", &j->why);
 	if (rc == DF_OK)
-		df_msg_put_checksum(&j->done, &sum);
+		rc = job_sum(j, length);
+	if (rc == DF_OK)
+		rc = df_fd_from_disk(j->fds[0], "an object", &j->why);
 	return rc;
 }
