@@ -29,6 +29,7 @@ enum df_remedy {
 X(STRANGER, "stranger", false, NONE, "不是本系统的文件", "a file that is not ours") \
 X(MISPLACED, "misplaced", true, MOVE, "对象放在错误的目录", "an object in another's directory") \
 X(ORPHAN, "orphan", false, START, "没有记录的完整对象，下次启动收养", "a whole object without a row: adopted at the next start") \
+X(UNTOLD, "quarantined-without-row", false, START, "隔离区中没有记录的影像，下次启动列出", "an image in quarantine without a row: listed at the next start") \
 X(UNFINISHED, "unfinished", false, START, "从未确认的未完成文件", "an unfinished file, never acknowledged") \
 X(TORN, "torn", true, ASIDE, "对象结尾不完整", "an object without its whole end") \
 X(NAME, "wrong-name", true, ASIDE, "对象内的名称与文件名不同", "an object that bears another's name") \

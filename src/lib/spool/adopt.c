@@ -379,11 +379,26 @@ static void adopt_raw(struct recovery *r, const struct df_envelope *env,
 void df_recovery_quarantined(struct recovery *r, const struct df_envelope *env,
 			     uint64_t dfenv_len, uint64_t bytes)
 {
-	if (df_journal_object_has(r->j, &env->id))
-		return;
 	r->out->adopted++;
 	add_raw(r, env, dfenv_len, bytes, DF_INSTANCE_QUARANTINED,
-		JUDGED_REASON);
+		r->fresh ? JUDGED_REASON : UNTOLD_REASON);
+}
+
+bool df_recovery_damaged(struct recovery *r, const struct df_envelope *env,
+			 uint64_t dfenv_len, uint64_t bytes)
+{
+	struct df_row_report rep;
+	char hex[33];
+
+	df_hex_encode(hex, env->parcel_id, 16);
+	if (df_journal_parcel_find(r->j, hex, NULL) ||
+	    df_journal_report_find(r->j, hex, &rep))
+		return false; /* another file of that name stands */
+	if (env->kind == DF_ENV_RAW) /* whatever else holds the same bytes */
+		add_raw(r, env, dfenv_len, bytes, DF_INSTANCE_RECEIVED, "");
+	else
+		df_recovery_adopt(r, env, dfenv_len, bytes);
+	return true;
 }
 
 void df_recovery_adopt(struct recovery *r, const struct df_envelope *env,

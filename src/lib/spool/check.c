@@ -223,6 +223,30 @@ static void in_objects(struct check *c, int dir, const char *name)
 	each_entry(c, dir, name, in_bucket);
 }
 
+/* In no list: nobody would ever look at it. */
+static void in_quarantine(struct check *c, int dir, const char *name)
+{
+	struct df_envelope env = {0};
+	struct df_why why = {0};
+	struct df_id id;
+	uint64_t length;
+	int fd = -1;
+	enum df_err rc;
+
+	if (!df_id_decode(&id, df_text_of(name)) || df_sql_names(c->j, &id))
+		return;
+	rc = df_file_open(&fd, dir, name, O_RDONLY, 0, &why);
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &length, NULL, &why);
+	if (rc == DF_OK && env.kind == DF_ENV_RAW &&
+	    strcmp(env.id.s, id.s) == 0)
+		df_check_found(c, DF_FOUND_UNTOLD, name);
+	else if (rc != DF_OK)
+		(void)readable(c, rc, &why); /* it ends the check */
+	df_envelope_release(&env);
+	df_fd_close(&fd);
+}
+
 static void in_incoming(struct check *c, int dir, const char *name)
 {
 	struct df_id id;
@@ -329,6 +353,8 @@ enum df_err df_spool_check(const struct df_spool *sp, struct df_journal *j,
 	each_entry(&c, sp->root, "objects", in_objects);
 	if (c.rc == DF_OK)
 		each_entry(&c, sp->root, "incoming", in_incoming);
+	if (c.rc == DF_OK)
+		each_entry(&c, sp->root, "quarantine", in_quarantine);
 	if (c.rc == DF_OK) {
 		check_lost(&c);
 		check_uploads(&c);

@@ -2,6 +2,7 @@
 #include "df/damage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "df/file.h"
@@ -89,7 +90,7 @@ enum df_err df_spool_set_aside(struct df_spool *sp, const struct df_id *id,
 	char from[DF_OBJECT_PATH], to[DF_ID_LEN + 16];
 
 	df_object_path(from, id);
-	df_str_fmt(to, sizeof to, "%s.damaged", id->s);
+	df_str_fmt(to, sizeof to, "%s" DF_DAMAGED_SUFFIX, id->s);
 	if (df_sys.renameat2(sp->objects, from, sp->quarantine, to, 0) < 0 &&
 	    (errno != ENOENT ||
 	     (df_sys.renameat2(sp->quarantine, id->s, sp->quarantine, to, 0) <
@@ -98,6 +99,15 @@ enum df_err df_spool_set_aside(struct df_spool *sp, const struct df_id *id,
 		return df_fail_sys(why, DF_E_IO, "cannot set '%s' aside",
 				   id->s);
 	return df_dir_sync(sp->quarantine, "quarantine", why);
+}
+
+enum df_err df_spool_aside(const struct df_spool *sp, const struct df_id *id,
+			   int *fd, struct df_why *why)
+{
+	char name[DF_ID_LEN + 16];
+
+	df_str_fmt(name, sizeof name, "%s" DF_DAMAGED_SUFFIX, id->s);
+	return df_file_open(fd, sp->quarantine, name, O_RDONLY, 0, why);
 }
 
 /* Who else has what this object holds, by receipt or by a PACS's word. */
@@ -127,7 +137,7 @@ static void refuse_deliveries(struct df_journal *j, const struct df_id *id,
 {
 	df_sql_run(j,
 		   "UPDATE deliveries SET state = 6, err = ?1, why = ?2"
-		   " WHERE state IN (0, 2, 3) AND (kind = 2 AND item IN"
+		   " WHERE state IN (0, 1, 2, 3) AND (kind = 2 AND item IN"
 		   "  (SELECT n FROM instances WHERE object = ?3) OR kind = 1"
 		   "  AND item IN (SELECT n FROM parcels WHERE object = ?3))",
 		   "itt", (int64_t)DF_E_CORRUPT, text, id->s);

@@ -24,6 +24,20 @@ bool df_journal_object_has(struct df_journal *j, const struct df_id *id)
 	return has;
 }
 
+bool df_sql_names(struct df_journal *j, const struct df_id *id)
+{
+	sqlite3_stmt *st = df_sql(
+		j,
+		"SELECT 1 FROM instances WHERE object = ?1 UNION ALL"
+		" SELECT 1 FROM parcels WHERE object = ?1 UNION ALL"
+		" SELECT 1 FROM reports WHERE object = ?1 LIMIT 1",
+		"t", id->s);
+	bool named = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return named;
+}
+
 void df_journal_object_drop(struct df_journal *j, const struct df_id *id)
 {
 	df_sql_run(j, "DELETE FROM objects WHERE id = ?", "t", id->s);

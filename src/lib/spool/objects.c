@@ -276,9 +276,16 @@ enum df_err df_incoming_quarantine(struct df_spool *sp, const struct df_id *id,
 	return to_quarantine(sp, sp->incoming, id->s, id, why);
 }
 
-/* Calls each for the names of ours in a directory. */
-static enum df_err each_in(int dir, df_spool_each_fn *each, void *ctx,
-			   bool *go_on, uint64_t *strangers,
+static bool id_of(struct df_id *id, const char *name, const char *suffix)
+{
+	return strlen(name) == DF_ID_LEN + strlen(suffix) &&
+	       strcmp(name + DF_ID_LEN, suffix) == 0 &&
+	       df_id_decode(id, (struct df_text){name, DF_ID_LEN});
+}
+
+/* Calls each for the names of ours in a directory: "<id><suffix>". */
+static enum df_err each_in(int dir, const char *suffix, df_spool_each_fn *each,
+			   void *ctx, bool *go_on, uint64_t *strangers,
 			   struct df_why *why)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -296,7 +303,7 @@ static enum df_err each_in(int dir, df_spool_each_fn *each, void *ctx,
 	while (*go_on && (e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		if (df_id_decode(&id, df_text_of(e->d_name)))
+		if (id_of(&id, e->d_name, suffix))
 			*go_on = each(ctx, &id);
 		else
 			(*strangers)++;
@@ -323,7 +330,7 @@ enum df_err df_spool_each(const struct df_spool *sp, df_spool_each_fn *each,
 			continue;
 		}
 		if (rc == DF_OK) {
-			rc = each_in(fd, each, ctx, &go_on, strangers, why);
+			rc = each_in(fd, "", each, ctx, &go_on, strangers, why);
 			df_fd_close(&fd);
 		}
 	}
@@ -337,7 +344,7 @@ enum df_err df_spool_each_incoming(const struct df_spool *sp,
 	uint64_t strangers = 0;
 	bool go_on = true;
 
-	return each_in(sp->incoming, each, ctx, &go_on, &strangers, why);
+	return each_in(sp->incoming, "", each, ctx, &go_on, &strangers, why);
 }
 
 enum df_err df_spool_each_quarantined(const struct df_spool *sp,
@@ -347,5 +354,17 @@ enum df_err df_spool_each_quarantined(const struct df_spool *sp,
 	uint64_t strangers = 0;
 	bool go_on = true;
 
-	return each_in(sp->quarantine, each, ctx, &go_on, &strangers, why);
+	return each_in(sp->quarantine, "", each, ctx, &go_on, &strangers,
+		       why);
+}
+
+enum df_err df_spool_each_damaged(const struct df_spool *sp,
+				  df_spool_each_fn *each, void *ctx,
+				  struct df_why *why)
+{
+	uint64_t strangers = 0;
+	bool go_on = true;
+
+	return each_in(sp->quarantine, DF_DAMAGED_SUFFIX, each, ctx, &go_on,
+		       &strangers, why);
 }

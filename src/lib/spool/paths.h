@@ -4,6 +4,7 @@
 
 #include "df/spool.h"
 
+#define DF_DAMAGED_SUFFIX ".damaged"
 #define DF_OBJECT_PATH (2 + 1 + DF_ID_LEN + 1)
 
 /* "ab/<id>" */
@@ -17,6 +18,14 @@ enum df_err df_object_dir(const struct df_spool *sp, const struct df_id *id,
 void df_path_forget(int dir, const char *name);
 enum df_err df_object_dir_sync(const struct df_spool *sp,
 			       const struct df_id *id, struct df_why *why);
+/* Opens quarantine/<id>.damaged (df_spool_set_aside). DF_E_NOTFOUND. */
+DF_MUST_CHECK enum df_err df_spool_aside(const struct df_spool *sp,
+					 const struct df_id *id, int *fd,
+					 struct df_why *why);
+/* Calls each for those. */
+DF_MUST_CHECK enum df_err df_spool_each_damaged(const struct df_spool *sp,
+						df_spool_each_fn *each,
+						void *ctx, struct df_why *why);
 /* Remembers where the spool is: df_spool_in_place. */
 void df_spool_mark_place(struct df_spool *sp);
 

@@ -19,21 +19,6 @@
 #include "paths.h"
 #include "recovery.h"
 
-/* A row names it: its object's own row goes when the file is missing. */
-static bool is_named(struct df_journal *j, const struct df_id *id)
-{
-	sqlite3_stmt *st = df_sql(
-		j,
-		"SELECT 1 FROM instances WHERE object = ?1 UNION ALL"
-		" SELECT 1 FROM parcels WHERE object = ?1 UNION ALL"
-		" SELECT 1 FROM reports WHERE object = ?1 LIMIT 1",
-		"t", id->s);
-	bool named = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return named;
-}
-
 /*
  * It has no whole, matching end and no row names it, so it was never
  * acknowledged: but a journal that is new knows of nothing, and then it may be
@@ -44,7 +29,7 @@ static void unfinished(struct recovery *r, const struct df_id *id,
 {
 	struct df_why mine = {0};
 
-	if (!is_named(r->j, id) && (bytes == 0 || !r->fresh)) {
+	if (!df_sql_names(r->j, id) && (bytes == 0 || !r->fresh)) {
 		r->out->swept++;
 		df_recovery_drop(r, id);
 		return;
@@ -222,7 +207,7 @@ static enum df_err look_at_files(struct recovery *r)
 	return rc;
 }
 
-/* What somebody judged before: the ledger says why. */
+/* The rename into quarantine/ may be durable, and the row that says so not. */
 static bool look_at_quarantined(void *ctx, const struct df_id *id)
 {
 	struct recovery *r = ctx;
@@ -230,8 +215,11 @@ static bool look_at_quarantined(void *ctx, const struct df_id *id)
 	struct df_why why = {0};
 	uint64_t dfenv_len, bytes = 0;
 	int fd = -1;
-	enum df_err rc = df_spool_object(r->sp, id, &fd, &why);
+	enum df_err rc;
 
+	if (df_sql_names(r->j, id))
+		return true;
+	rc = df_spool_object(r->sp, id, &fd, &why);
 	if (rc == DF_OK)
 		rc = df_fd_size(fd, &bytes, &why);
 	if (rc == DF_OK)
@@ -243,15 +231,44 @@ static bool look_at_quarantined(void *ctx, const struct df_id *id)
 	return true;
 }
 
-/* A new journal: what no object says, and what nobody was to use. */
+/* Damaged, and a journal that is new: what its end still says of it. */
+static bool look_at_damaged(void *ctx, const struct df_id *id)
+{
+	struct recovery *r = ctx;
+	struct df_envelope env = {0};
+	struct df_why why = {0};
+	struct df_damage found;
+	uint64_t dfenv_len, bytes = 0;
+	int fd = -1;
+	enum df_err rc;
+
+	if (df_sql_names(r->j, id))
+		return true;
+	rc = df_spool_aside(r->sp, id, &fd, &why);
+	if (rc == DF_OK)
+		rc = df_fd_size(fd, &bytes, &why);
+	if (rc == DF_OK)
+		rc = envelope_of(id, fd, &env, &dfenv_len, &why);
+	df_fd_close(&fd);
+	if (rc == DF_OK && df_recovery_damaged(r, &env, dfenv_len, bytes))
+		rc = df_spool_condemn(r->sp, r->j, id, "was found damaged",
+				      &found, &why);
+	df_envelope_release(&env);
+	return true;
+}
+
+/* What nobody is to use; and of a new journal, what no object says. */
 static enum df_err look_further(struct recovery *r)
 {
 	struct df_ledger_account a;
-	enum df_err rc = DF_OK;
+	uint64_t before = r->out->adopted;
+	enum df_err rc = df_spool_each_quarantined(r->sp, look_at_quarantined,
+						   r, &r->why);
 
-	if (r->fresh)
-		rc = df_spool_each_quarantined(r->sp, look_at_quarantined, r,
-					       &r->why);
+	if (rc == DF_OK && r->out->adopted > before)
+		rc = df_dir_sync(r->sp->quarantine, "quarantine", &r->why);
+	if (rc == DF_OK && r->fresh)
+		rc = df_spool_each_damaged(r->sp, look_at_damaged, r, &r->why);
 	if (rc == DF_OK)
 		rc = df_ledger_replay(r->sp, r->j, &a, &r->why);
 	if (rc == DF_OK) {
@@ -265,6 +282,7 @@ static enum df_err look_further(struct recovery *r)
 struct loss {
 	struct df_id id;
 	bool torn;
+	bool aside; /* found damaged, and a cut took the rows that say so */
 };
 
 static void settle_loss(struct recovery *r, const struct loss *l)
@@ -272,18 +290,22 @@ static void settle_loss(struct recovery *r, const struct loss *l)
 	struct df_damage found;
 	struct df_why why = {0};
 
-	df_log(DF_LOG_ERROR, l->torn ? "spool.object.torn" : "spool.object.lost",
+	bool bad = l->torn || l->aside;
+
+	df_log(DF_LOG_ERROR,
+	       l->torn    ? "spool.object.torn"
+	       : l->aside ? "spool.damaged"
+			  : "spool.object.lost",
 	       DF_F_ID(&l->id));
-	if (l->torn)
-		r->out->bad++;
-	else
-		r->out->lost++;
+	r->out->bad += bad;
+	r->out->lost += !bad;
 	if (!r->change)
 		return;
-	if (l->torn) {
+	if (bad) {
 		if (df_spool_condemn(r->sp, r->j, &l->id,
-				     "is not as long as it was", &found,
-				     &why) != DF_OK)
+				     l->torn ? "is not as long as it was"
+					     : "was found damaged",
+				     &found, &why) != DF_OK)
 			df_log(DF_LOG_ERROR, "spool.quarantine",
 			       DF_F_ERR(&why));
 		return;
@@ -305,7 +327,7 @@ static void find_lost(struct recovery *r)
 	size_t n = 0;
 
 	while (df_sql_row(r->j, st)) {
-		struct loss l = {.torn = false};
+		struct loss l = {.torn = false, .aside = false};
 		uint64_t bytes = 0;
 		int fd = -1;
 		enum df_err rc;
@@ -318,6 +340,9 @@ static void find_lost(struct recovery *r)
 		if (rc != DF_OK && rc != DF_E_NOTFOUND)
 			r->rc = rc; /* a disk that fails loses nothing yet */
 		l.torn = rc == DF_OK && bytes != (uint64_t)COL(st, 1);
+		l.aside = rc == DF_E_NOTFOUND &&
+			  df_spool_aside(r->sp, &l.id, &fd, NULL) == DF_OK;
+		df_fd_close(&fd);
 		if (rc != DF_E_NOTFOUND && !l.torn)
 			continue;
 		all = df_xrealloc(all, (n + 1) * sizeof *all);

@@ -6,6 +6,7 @@
 
 #define LOST_REASON "its object is missing from the spool"
 #define JUDGED_REASON "judged before state.db was made anew"
+#define UNTOLD_REASON "set aside when the node was cut off; why is not known"
 
 struct newcomer { /* a whole object without a row */
 	struct df_id id;
@@ -39,5 +40,9 @@ void df_recovery_adopt(struct recovery *r, const struct df_envelope *env,
 /* A raw object in quarantine/: its rows, not to be used. */
 void df_recovery_quarantined(struct recovery *r, const struct df_envelope *env,
 			     uint64_t dfenv_len, uint64_t bytes);
+/* One in quarantine/<id>.damaged: rows for df_spool_condemn to judge; false
+ * when it needs none. */
+bool df_recovery_damaged(struct recovery *r, const struct df_envelope *env,
+			 uint64_t dfenv_len, uint64_t bytes);
 
 #endif

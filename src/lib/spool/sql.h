@@ -29,6 +29,9 @@ bool df_sql_is_old(const struct df_journal *j, int64_t instance);
  * nothing of a file says nothing. */
 bool df_sql_is_fresh(struct df_journal *j);
 void df_sql_in_use(struct df_journal *j);
+/* Does a row name this object? `objects` alone does not say: its row goes when
+ * the file is missing. */
+bool df_sql_names(struct df_journal *j, const struct df_id *id);
 /* After a row that is the only one wanted. */
 void df_sql_done(sqlite3_stmt *st);
 int64_t df_sql_last(struct df_journal *j);

@@ -1,4 +1,5 @@
 /* custody_test.c - what is durable when, and what a start makes of it. */
+#include "df/damage.h"
 #include "df/decision.h"
 #include "spool_fixture.h"
 
@@ -485,6 +486,57 @@ static void what_a_row_names_is_not_dropped(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* The power went between the rename into quarantine/ and the row. */
+static void what_stands_in_quarantine_is_in_a_list(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row;
+	struct df_recovery rec;
+	struct df_stage s, *batch[1] = {&s};
+
+	assert_int_equal(start_again(w, &rec), DF_OK); /* the journal is old */
+	stage_raw(w, &s, 1);
+	df_stage_publish(&w->sp, batch, 1);
+	assert_int_equal(df_spool_quarantine(&w->sp, &s.id, NULL), DF_OK);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.adopted, 1);
+	assert_int_equal(df_journal_quarantined_list(w->j, 0, &row, 1), 1);
+	assert_string_equal(row.object.s, s.id.s);
+	assert_int_equal(row.state, DF_INSTANCE_QUARANTINED);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.adopted + rec.lost, 0);
+	assert_int_equal(in_quarantine(w), 1);
+}
+
+/* Between the rename to <id>.damaged and the rows: damaged, and not lost; by
+ * an old journal and by a new one. */
+static void a_damaged_object_is_told_after_a_cut(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1);
+	struct df_recovery rec;
+	char cmd[200];
+
+	for (int fresh = 0; fresh < 2; fresh++) {
+		if (fresh) {
+			df_str_fmt(cmd, sizeof cmd, "rm %s/state.db*", w->dir);
+			assert_int_equal(system(cmd), 0);
+		} else {
+			assert_int_equal(df_spool_set_aside(&w->sp, &row.object,
+							    NULL),
+					 DF_OK);
+		}
+		assert_int_equal(start_again(w, &rec), DF_OK);
+		assert_int_equal(rec.lost, 0);
+		assert_int_equal(
+			df_journal_quarantined_list(w->j, 0, &row, 1), 1);
+		assert_memory_equal(row.reason, DF_DAMAGED_WORD ": ", 9);
+		assert_int_equal(start_again(w, &rec), DF_OK);
+		assert_int_equal(rec.bad + rec.adopted + rec.lost, 0);
+		assert_int_equal(in_quarantine(w), 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +557,8 @@ int main(void)
 		T(what_another_row_uses_is_not_discarded),
 		T(a_loss_undoes_no_judgement),
 		T(what_a_row_names_is_not_dropped),
+		T(what_stands_in_quarantine_is_in_a_list),
+		T(a_damaged_object_is_told_after_a_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
