@@ -20,6 +20,7 @@
 
 #define SLACK_BYTES (4ull << 20)  /* left free beside what a job needs */
 #define STEP_BYTES (16ull << 20)  /* of the reserve, grown or given */
+#define GIVEN_MS 5000		  /* what was given is let be */
 #define LOOK_TICKS 5		  /* once a second */
 #define FEED_PAUSE_MS 5000
 #define TRY_MS 1000
@@ -250,11 +251,24 @@ bool acceptance_wants_purge(const struct queue *q)
 
 /* --- the reserve ------------------------------------------------------------ */
 
+/*
+ * What work in hand was let begin with and has not written yet. It is nobody
+ * else's: neither the next job's nor the reserve's.
+ */
+static uint64_t promised(const struct queue *q)
+{
+	uint64_t sum = pack_promised(q);
+
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		sum += q->peers[i].promised;
+	return sum;
+}
+
 enum df_err acceptance_room(struct queue *q, uint64_t bytes,
 			    struct df_why *why)
 {
 	struct acceptance *a = &q->acceptance;
-	uint64_t want = bytes + SLACK_BYTES;
+	uint64_t need = bytes + promised(q), want = need + SLACK_BYTES;
 	enum df_err rc = df_spool_disk(&q->sp, &a->disk, why);
 
 	if (rc != DF_OK || a->disk.free_bytes >= want)
@@ -263,12 +277,13 @@ enum df_err acceptance_room(struct queue *q, uint64_t bytes,
 		df_log(DF_LOG_WARN, "reserve.given",
 		       DF_F_NUM("bytes", want - a->disk.free_bytes),
 		       DF_F_NUM("held_bytes", a->disk.held_bytes));
+		a->given_ms = df_clock_mono_ms();
 		rc = df_spool_reserve_give(&q->sp, want - a->disk.free_bytes,
 					   why);
 		if (rc == DF_OK)
 			rc = df_spool_disk(&q->sp, &a->disk, why);
 	}
-	if (rc == DF_OK && a->disk.free_bytes < bytes)
+	if (rc == DF_OK && a->disk.free_bytes < need)
 		rc = df_fail(why, DF_E_NOSPACE,
 			     "no room even for sending: %llu KiB are left",
 			     (unsigned long long)(a->disk.free_bytes >> 10));
@@ -286,7 +301,10 @@ static void grow(struct queue *q)
 	if (target > a->marks.reserve_bytes)
 		target = a->marks.reserve_bytes;
 	if (a->unheld || a->disk.read_only || a->disk.held_bytes >= target ||
-	    a->disk.free_bytes < STEP_BYTES + SLACK_BYTES)
+	    (a->given_ms != 0 &&
+	     df_clock_mono_ms() - a->given_ms < GIVEN_MS) ||
+	    df_spool_disk(&q->sp, &a->disk, &why) != DF_OK ||
+	    a->disk.free_bytes < STEP_BYTES + SLACK_BYTES + promised(q))
 		return;
 	if (df_spool_reserve_grow(&q->sp, target, &why) == DF_E_UNSUPPORTED) {
 		a->unheld = true;

@@ -31,6 +31,7 @@ struct acceptance {
 	bool doubted;	      /* a write failed, none has worked since */
 	struct df_why doubt;
 	int64_t tried_ms;     /* monotonic: when one was last tried */
+	int64_t given_ms;     /* monotonic: when the reserve was last cut */
 	bool unheld;	      /* files cannot be preallocated here */
 	unsigned ticks;
 	int64_t fed_ms; /* monotonic: when databases last got of the reserve */

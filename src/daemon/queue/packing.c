@@ -24,6 +24,7 @@ void pack_over(struct pack *p, bool again)
 {
 	struct pack **at = &p->q->packs;
 
+	p->promised = 0;
 	if (again && !p->cooling) {
 		/* keep the study's place for a moment, then look again */
 		p->cooling = true;
@@ -54,6 +55,21 @@ bool pack_busy(const struct queue *q, int64_t study)
 		if (p->study.n == study)
 			return true;
 	return false;
+}
+
+uint64_t pack_promised(const struct queue *q)
+{
+	uint64_t sum = 0;
+
+	for (const struct pack *p = q->packs; p != NULL; p = p->next) {
+		uint64_t has = 0;
+
+		if (p->promised == 0 ||
+		    df_fd_size(p->stage.fd, &has, NULL) != DF_OK)
+			continue;
+		sum += p->promised > has ? p->promised - has : 0;
+	}
+	return sum;
 }
 
 void pack_failed(struct queue *q, int64_t study)

@@ -25,6 +25,7 @@ struct pack {
 	uint8_t cek[CEK_LEN];
 	struct df_stage stage;
 	uint64_t file_bytes;
+	uint64_t promised; /* bytes of the disk, while a cell writes */
 	struct pack_source src[PACK_MAX];
 	size_t n;
 	size_t waiting; /* answers still to come */

@@ -130,6 +130,7 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 		pack_over(p, true);
 		return;
 	}
+	p->promised = 0;
 	df_journal_object_add(j, &p->row.object, DF_ENV_PARCEL,
 			      p->row.dfenv_len, p->file_bytes,
 			      p->row.created_ms);
@@ -286,6 +287,7 @@ void pack_submit(struct pack *p)
 		pack_over(p, true);
 		return;
 	}
+	p->promised = most_bytes(p);
 	job = job_new(p->q, DF_MSG_PACK, WORK_PACK, p->study.n, p);
 	df_msg_put(&job->m, DF_M_HEADER, p->header.ptr, p->header.len);
 	df_msg_put(&job->m, DF_M_CEK, p->cek, sizeof p->cek);

@@ -25,6 +25,7 @@ static void again(void *ctx)
 {
 	struct pull *p = ctx;
 
+	p->q->peers[p->peer].promised = 0;
 	p->q->peers[p->peer].pulling = false;
 	p->q->peers[p->peer].polling = false; /* pull_pump begins anew */
 	free(p);
@@ -154,6 +155,7 @@ static void keep_offset(struct pull *p, const struct df_msg *m)
 		return;
 	if (df_incoming_sync(fd, NULL) == DF_OK) {
 		p->row.offset = offset;
+		p->q->peers[p->peer].promised = p->row.size - offset;
 		df_journal_pull_put(p->q->j, &p->row);
 	}
 	df_fd_close(&fd);
@@ -200,6 +202,7 @@ static void fetch(struct pull *p)
 		queue_later(q, 10 * RETRY_MS, again, p);
 		return;
 	}
+	q->peers[p->peer].promised = p->row.size - p->row.offset;
 	df_journal_pull_put(q->j, &p->row);
 	df_msg_init(&m, DF_MSG_PULL, 0);
 	df_msg_put_str(&m, DF_M_DESTINATION, p->row.dest);

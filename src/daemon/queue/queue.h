@@ -144,6 +144,7 @@ struct destination_state { /* one a configured destination or peer */
 	struct send *send;   /* PACS only */
 	bool polling;        /* mailbox, or an item of it is in hand: */
 	bool pulling;
+	uint64_t promised; /* bytes of the disk that the pull may still need */
 	struct df_why last;  /* its last failure */
 	char remark[120];    /* while it is up: that the clocks differ */
 };
@@ -354,6 +355,8 @@ void inspect_released(struct queue *q, int64_t instance);
 
 /* packing.c, verify.c */
 void pack_pump(struct queue *q);
+/* Bytes that parcels in the making may still need of the disk. */
+uint64_t pack_promised(const struct queue *q);
 bool pack_busy(const struct queue *q, int64_t study);
 void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
 void verify_pump(struct queue *q);
