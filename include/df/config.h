@@ -172,7 +172,8 @@ enum df_admit {
 	DF_ADMIT_CALLED_UNKNOWN,
 	DF_ADMIT_CALLING_UNKNOWN,
 	DF_ADMIT_REPORTS, /* a PACS of ours that is asked for commitment, and
-			   * no modality: it may say its word and no more */
+			   * no modality, or not where that one's images come
+			   * from: it may say its word and no more */
 };
 enum df_admit df_config_admit(const struct df_config *cfg,
 			      struct df_text called, struct df_text calling,

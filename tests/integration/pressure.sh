@@ -2,7 +2,7 @@
 # pressure.sh - a disk that fills, loses its inodes, turns read-only or goes
 # away: what is taken and what not, and that sending goes on without a byte free.
 . "$(dirname "$0")/../lib/node.sh"
-need python3 mkfs.ext4 losetup xfs_io
+need python3 mkfs.ext4 losetup xfs_io echoscu
 [ "$(id -u)" = 0 ] || skip_all "needs root for small file systems"
 unshare -m true 2>/dev/null || skip_all "needs a mount namespace"
 if [ -z "${DF_INSIDE:-}" ]; then
@@ -13,7 +13,7 @@ if [ -z "${DF_INSIDE:-}" ]; then
 fi
 off() {
 	code=$?
-	umount -l "$T"/*/spool "$T/clinic" 2>/dev/null
+	umount -l "$T"/*/spool "$T/clinic" "$T/wide" 2>/dev/null
 	(exit $code)
 	finish
 }
@@ -26,10 +26,11 @@ disk() {
 		wait_for 60 mount -o loop "$T/$1.disk" "$3" && # others use loops too
 		rmdir "$3/lost+found"
 }
-# store NODE CALLING COUNT STATUS: that many images, all answered so
+# store NODE CALLING COUNT STATUS [MIB]: that many images, all answered so
 store() {
 	eval "port=\$DICOM_$1"
-	python3 "$LIB/pressure.py" store "$port" "$IMAGE" "$2" "$3" "$T/acked-$1" >"$T/said"
+	python3 "$LIB/pressure.py" store "$port" "$IMAGE" "$2" "$3" "$T/acked-$1" \
+		${5:+"$5"} >"$T/said"
 	[ "$(sort -u "$T/said")" = "$4" ] || { cat "$T/said"; return 1; }
 }
 state() { truth "$1" "(lambda q: $2)(j['queue'])" status; }
@@ -54,10 +55,11 @@ check "above the soft mark: alarm" wait_for 5 state marks "q['disk']['mark'] == 
 check "and everybody is taken" store marks OTHER 1 0000
 rm "$T/marks/spool/stranger" && fill "$T/marks/spool/stranger" $((15 << 20))
 check "above the high mark: alarm" wait_for 5 state marks "q['disk']['mark'] == 'high'"
-node marks study list --json |
-	json '"\n".join(s["study_uid"] for s in j["studies"] if s["source"] == "OTHER")' >/dev/null
 send_studies marks >/dev/null # no study is in flight any more
-check "routine sources come later" store marks OTHER 1 rejected
+check "images of routine sources come later" store marks OTHER 1 a700
+check "an echo of theirs is answered" echoscu -aet OTHER -aec CLINIC 127.0.0.1 "$DICOM_marks"
+check "storage commitment too" python3 "$LIB/commitment_scu.py" ask --calling OTHER \
+	"$DICOM_marks" 2.25.77 2.25.78
 check "an urgent one is taken" store marks URGENT 1 0000
 check "all is looked into" wait_for 20 all_settled marks
 check "its study goes first" truth marks \
@@ -148,6 +150,31 @@ check "full again: A700" store clinic MODALITY 1 a700
 rm "$T/clinic/stranger" "$T/clinic/stranger2"
 check "taken again" store clinic MODALITY 1 0000
 check "the reserve is whole again" wait_for 10 state clinic "q['disk']['held_bytes'] >= 16 << 20"
+
+# --- an object that needs most of the reserve while it is coded ---------------------
+IMAGE="$TESTDATA/ct/IM0001.dcm" # a study of its own: the centre has the other
+disk wide 768 "$T/wide" && new_clinic wide || exit 1
+set_key wide spool reserve "160 MiB"
+set_key wide retry max 2 && set_key wide retry min 1
+set_key wide parcel size "1 GiB" && set_key wide parcel wait 600000
+start_node wide && join wide centre >/dev/null || exit 1
+check "the reserve is held" wait_for 30 state wide "q['disk']['held_bytes'] >= 160 << 20"
+stop_node centre
+check "an image is taken, the first parcel of its study" store wide MODALITY 1 0000
+check "it is packed" wait_for 20 grep -q event=parcel.made "$T/wide.log"
+check "a large one is taken" store wide MODALITY 1 0000 110
+check "all is looked into" wait_for 60 truth wide "j['queue']['inspected_all']" status
+full "$T/wide/stranger"
+send_studies wide >/dev/null
+check "it is packed at once, without a byte free" \
+	wait_for 60 sh -c "[ \$(grep -c event=parcel.made '$T/wide.log') -eq 2 ]"
+check "and not in vain before" sh -c "! grep -q event=pack.failed '$T/wide.log'"
+start_node centre
+check "it is sent and receipted" wait_for 60 has_at_least wide confirmed 2
+rm "$T/wide/stranger"
+check "the reserve is whole again" wait_for 30 state wide "q['disk']['held_bytes'] >= 160 << 20"
+stop_node wide
+IMAGE="$TESTDATA/mr/t1.dcm"
 
 # --- and without a reserve it waits ------------------------------------------------
 stop_node clinic

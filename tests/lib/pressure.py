@@ -3,7 +3,8 @@
 Modality(port, template, calling, called): store() sends one more instance, a
 copy of the template under a UID of its own, and returns the status; what was
 answered with Success is in `acknowledged` as "UID SHA-256". A broken
-association is opened anew at the next store(). size pads the pixel data.
+association is opened anew at the next store(). big(size) is an instance whose
+pixels are so many bytes that nothing makes smaller.
 Stranger(path): take_all() leaves no byte on that disk, go() gives them back.
 """
 import hashlib
@@ -37,6 +38,13 @@ class Modality:
         data = self.data.replace(self.uid.encode(), uid.encode())
         noise = self.random.randbytes(64)
         return uid, data[:-64 - 2 * len(word)] + word + word + noise
+
+    def big(self, size):
+        uid, data = self.another()
+        head = data[:data.rindex(PIXELS)]
+        explicit, _ = raw_scu.layout_of(data)
+        kind = b"OW\0\0" if explicit else b""
+        return uid, head + PIXELS + kind + struct.pack("<I", size) + self.random.randbytes(size)
 
     def store(self, uid=None, data=None, middle=None):
         if data is None:
@@ -94,8 +102,8 @@ class Stranger:
 
 
 def main():
-    """pressure.py store PORT FILE CALLING COUNT [ACKED]: the statuses, one a
-    line ("rejected" for an association that is not taken).
+    """pressure.py store PORT FILE CALLING COUNT [ACKED [MIB]]: the statuses, one
+    a line ("rejected" for an association that is not taken); MIB = big ones.
     pressure.py full PATH | fill PATH LEFT: a stranger."""
     if sys.argv[1] == "full":
         Stranger(sys.argv[2]).take_all()
@@ -105,7 +113,8 @@ def main():
         m = Modality(int(sys.argv[2]), sys.argv[3], sys.argv[4])
         for _ in range(int(sys.argv[5])):
             try:
-                print(f"{m.store():04x}", flush=True)
+                what = m.big(int(sys.argv[7]) << 20) if len(sys.argv) > 7 else ()
+                print(f"{m.store(*what):04x}", flush=True)
             except ConnectionError as e:
                 print("rejected" if "PDU 3" in str(e) else f"broken: {e}", flush=True)
         m.release()

@@ -228,13 +228,11 @@ enum df_err acceptance_association(struct queue *q, const char *calling,
 				   struct df_why *why)
 {
 	look(q);
-	/* at the reserve all come in, to be told A700: an echo and storage
-	 * commitment go on */
 	if (q->acceptance.pressure.mark != DF_MARK_HIGH ||
 	    is_urgent(q, calling) ||
 	    df_journal_study_in_flight(q->j, calling))
 		return DF_OK; /* each image is judged by itself */
-	return df_fail(why, DF_E_AGAIN,
+	return df_fail(why, DF_E_NOSPACE,
 		       "the disk is above its high mark: only urgent sources "
 		       "and studies in flight are taken");
 }

@@ -30,19 +30,19 @@ struct arrival {
 
 struct assoc {
 	struct df_id id;
-	struct df_why late; /* err != DF_OK: it is to come later */
+	char calling[DF_AE_LEN + 1];
+	struct df_why late; /* err != DF_OK: its images are to come later */
 };
 
 QUEUE_HANDLER(association_open)
 {
 	struct assoc *a = df_xcalloc(1, sizeof *a);
-	char calling[DF_AE_LEN + 1];
 
 	(void)fds, (void)n_fds;
 	if (!df_msg_get_id(m, DF_M_ASSOCIATION, &a->id))
 		df_id_new(&a->id); /* of no instance: it holds up nothing */
-	if (df_msg_get_str(m, DF_M_CALLING, calling, sizeof calling))
-		(void)acceptance_association(queue_of(room), calling,
+	if (df_msg_get_str(m, DF_M_CALLING, a->calling, sizeof a->calling))
+		(void)acceptance_association(queue_of(room), a->calling,
 					     &a->late); /* said by `late` */
 	free(from->ctx);
 	from->ctx = a;
@@ -73,15 +73,19 @@ static size_t held_by(const struct queue *q, const struct df_link *owner)
 static enum df_err stage_for(struct queue *q, struct df_link *from, int *fd,
 			     struct df_id *id, struct df_why *why)
 {
-	const struct assoc *a = from->ctx;
+	struct assoc *a = from->ctx;
 	struct staged *s;
 	enum df_err rc;
 
 	if (held_by(q, from) >= STAGED_MAX)
 		return df_fail(why, DF_E_LIMIT, "too many open files");
 	if (a != NULL && a->late.err != DF_OK) {
-		*why = a->late;
-		return why->err;
+		/* who was let send goes on; who was not asks again */
+		a->late = (struct df_why){0};
+		if (acceptance_association(q, a->calling, &a->late) != DF_OK) {
+			*why = a->late;
+			return why->err;
+		}
 	}
 	rc = acceptance(q, 0, why);
 	if (rc != DF_OK)

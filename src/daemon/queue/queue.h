@@ -248,7 +248,9 @@ enum df_err acceptance(struct queue *q, uint64_t more, struct df_why *why);
 /* Reports are small and wanted: they may use half of the reserve. */
 enum df_err acceptance_report(struct queue *q, uint64_t more,
 			      struct df_why *why);
-/* DF_E_AGAIN: above the high mark this source comes later. */
+/* DF_E_NOSPACE: above the high mark images of this source come later. (Its
+ * association does not: an echo, storage commitment and the word of a PACS go
+ * on.) */
 enum df_err acceptance_association(struct queue *q, const char *calling,
 				   struct df_why *why);
 /* Room for work on what is here (packing, receipts): the reserve is given up

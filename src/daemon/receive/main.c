@@ -54,7 +54,7 @@ static enum df_dimse_verdict verdict_of(struct receive *r,
 	if (rc != DF_OK)
 		df_log(DF_LOG_WARN, "association.no_room", DF_F_ERR(&why));
 	/* on a full disk each image is answered with A700, an echo is not */
-	return rc == DF_E_AGAIN || rc == DF_E_PEER || rc == DF_E_TIMEOUT
+	return rc == DF_E_PEER || rc == DF_E_TIMEOUT
 		       ? DF_DIMSE_REJECT_BUSY
 		       : DF_DIMSE_ACCEPT;
 }

@@ -417,11 +417,12 @@ enum df_admit df_config_admit(const struct df_config *cfg,
 	if (df_text_eq(calling, cfg->node.ae) && is_loopback(addr))
 		return DF_ADMIT_OK;
 	m = modality_of(cfg, calling);
-	if (m == NULL)
-		return is_asked(cfg, calling) ? DF_ADMIT_REPORTS
-					      : DF_ADMIT_CALLING_UNKNOWN;
-	for (size_t i = 0; i < m->n_from; i++)
+	if (m != NULL && m->n_from == 0)
+		return DF_ADMIT_OK;
+	for (size_t i = 0; m != NULL && i < m->n_from; i++)
 		if (df_cidr_holds(&m->from[i], addr))
 			return DF_ADMIT_OK;
-	return m->n_from == 0 ? DF_ADMIT_OK : DF_ADMIT_CALLING_UNKNOWN;
+	/* one AE may be both: elsewhere than its images its word may come from */
+	return is_asked(cfg, calling) ? DF_ADMIT_REPORTS
+				      : DF_ADMIT_CALLING_UNKNOWN;
 }

@@ -184,6 +184,8 @@ static void admission(void **state)
 		/* PACS that are asked for storage commitment call back */
 		{"CENTRE", "PACS", "10.9.9.9", DF_ADMIT_REPORTS},
 		{"CENTRE", "QUIET", "10.9.9.9", DF_ADMIT_CALLING_UNKNOWN},
+		{"CENTRE", "BOTH", "10.1.2.3", DF_ADMIT_OK},
+		{"CENTRE", "BOTH", "11.1.2.3", DF_ADMIT_REPORTS},
 	};
 	struct df_config c;
 	struct df_why why;
@@ -194,7 +196,9 @@ static void admission(void **state)
 				    "[modality \"V6\"]\nfrom = 2001:db8::/57\n"
 				    "[destination \"a\"]\ndicom = PACS@h:104\n"
 				    "[destination \"b\"]\ndicom = QUIET@h:104\n"
-				    "commitment = no\n",
+				    "commitment = no\n"
+				    "[modality \"BOTH\"]\nfrom = 10.0.0.0/8\n"
+				    "[destination \"c\"]\ndicom = BOTH@h:104\n",
 			       &c, &why),
 			 DF_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
