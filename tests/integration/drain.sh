@@ -93,12 +93,19 @@ all_here() {
 }
 check "every acknowledged image is there, no half one" wait_for 30 all_here
 
+# anew ROOM PIDS: that room is there, and none of those
+anew() {
+	now=$(room_pids clinic "$1") && [ -n "$now" ] || return 1
+	for pid in $now; do
+		case " $(echo $2) " in *" $pid "*) return 1 ;; esac
+	done
+}
 # back ROOM: killed, and all rooms ready within 2 s; an echo in between
 back() {
 	pids=$(room_pids clinic "$1") && [ -n "$pids" ] || return 1
 	begun=$(date +%s%3N)
 	kill -KILL $pids
-	until [ "$(room_pids clinic "$1")" != "$pids" ] && is_ready clinic; do
+	until anew "$1" "$pids" && is_ready clinic; do
 		[ $(($(date +%s%3N) - begun)) -lt 10000 ] || return 1
 	done
 	took=$(($(date +%s%3N) - begun))
