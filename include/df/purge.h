@@ -26,8 +26,9 @@ struct df_purge {
 };
 
 /*
- * Looks at up to max studies after *cursor and notes since when they are
- * confirmed and how much of them may go. False at the end: *cursor is 0 then.
+ * Looks at up to max studies after *cursor, among the next few hundred, and
+ * notes since when they are confirmed and how much of them may go. False at the
+ * end: *cursor is 0 then.
  */
 bool df_journal_releasable_scan(struct df_journal *j, const struct df_purge *p,
 				int64_t *cursor, size_t max);

@@ -6,6 +6,8 @@
  */
 #include "purge_facts.h"
 
+#define SCAN_RANGE 512 /* rows of studies that one step may walk over */
+
 void df_journal_retained(struct df_journal *j, int64_t study,
 			 struct df_row_retained *r)
 {
@@ -100,31 +102,43 @@ static void note_one(struct df_journal *j, const struct df_purge *p,
 	df_purge_unload(&ps);
 }
 
+static int64_t last_study(struct df_journal *j)
+{
+	sqlite3_stmt *st = df_sql(j, "SELECT max(n) FROM studies", "");
+	int64_t n = df_sql_row(j, st) ? COL(st, 0) : 0;
+
+	df_sql_done(st);
+	return n;
+}
+
 bool df_journal_releasable_scan(struct df_journal *j, const struct df_purge *p,
 				int64_t *cursor, size_t max)
 {
-	int64_t found[64];
+	int64_t found[64], end = *cursor + SCAN_RANGE;
 	size_t n = 0;
 	sqlite3_stmt *st;
 
 	if (max > 64)
 		max = 64;
 	st = df_sql(j,
-		    "SELECT n FROM studies s WHERE n > ? AND state = 1 AND"
+		    "SELECT n FROM studies s WHERE n > ? AND n <= ? AND"
+		    " state = 1 AND"
 		    " NOT EXISTS (SELECT 1 FROM retained WHERE study = s.n"
 		    "  AND confirmed > 0) AND"
 		    " EXISTS (SELECT 1 FROM deliveries WHERE study = s.n"
 		    "  AND state = 5) AND"
 		    " EXISTS (SELECT 1 FROM instances WHERE study = s.n"
 		    "  AND state IN (1, 2)) ORDER BY n LIMIT ?",
-		    "ii", *cursor, (int64_t)max);
+		    "iii", *cursor, end, (int64_t)max);
 	while (n < max && df_sql_row(j, st))
 		found[n++] = COL(st, 0);
 	df_sql_done(st);
 	for (size_t i = 0; i < n; i++)
 		note_one(j, p, found[i]);
-	*cursor = n == max ? found[n - 1] : 0;
-	return n == max;
+	if (n == max)
+		end = found[n - 1];
+	*cursor = end < last_study(j) ? end : 0;
+	return *cursor > 0;
 }
 
 void df_journal_releasable(struct df_journal *j, struct df_releasable *r)

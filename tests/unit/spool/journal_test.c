@@ -1,4 +1,5 @@
 /* journal_test.c - rows, and what waits for which commit. */
+#include "df/purge.h"
 #include "spool_fixture.h"
 
 static void every_statement_prepares(void **state)
@@ -279,6 +280,28 @@ static void only_a_late_image_reopens(void **state)
 	assert_int_equal(s.state, DF_STUDY_OPEN);
 }
 
+/* However many studies there are, a step walks over some of them. */
+static void a_step_of_retention_is_short(void **state)
+{
+	struct world *w = *state;
+	struct df_config cfg = {.n_peers = 0};
+	struct df_purge p = {.cfg = &cfg, .judge = df_retention_judge};
+	struct df_row_study s;
+	int64_t cursor = 0, before = 0;
+	char uid[65];
+
+	for (int i = 0; i < 2000; i++) {
+		df_str_fmt(uid, sizeof uid, "1.2.%d", i);
+		df_journal_study_touch(w->j, uid, "", "CT", 1, &s);
+	}
+	while (df_journal_releasable_scan(w->j, &p, &cursor, 16)) {
+		assert_true(cursor > before && cursor - before < 1000);
+		before = cursor;
+	}
+	assert_true(before > 1000);
+	assert_int_equal(cursor, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +312,7 @@ int main(void)
 		T(only_a_late_image_reopens),
 		T(waiting_times_go_with_the_clock),
 		T(uids_belong_to_who_came_first),
+		T(a_step_of_retention_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
