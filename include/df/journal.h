@@ -63,10 +63,6 @@ int64_t df_journal_object_created(struct df_journal *j,
 /* The index has nothing any more: all is to be told again. Returns how many
  * instances and reports. */
 uint64_t df_journal_index_forget(struct df_journal *j);
-/* Calls each for all objects; for checks. */
-void df_journal_objects(struct df_journal *j,
-			bool (*each)(void *ctx, const struct df_id *id),
-			void *ctx);
 
 /* What is to be done with a report that came here by C-STORE. */
 enum df_row_reporting {
@@ -149,9 +145,10 @@ void df_journal_extra_add(struct df_journal *j, int64_t instance,
 /* Before a cell gets it: one more death unless settled. Returns the deaths
  * counted before. */
 uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n);
-/* The last death was no chance: it weighs so much more. */
+/* The last death was no chance: it weighs so much more; or (-1) nobody's
+ * fault: it does not count. */
 void df_journal_instance_blame(struct df_journal *j, int64_t n,
-			       uint32_t weight);
+			       int32_t weight);
 /* Deaths are forgotten; study, series and report are set. */
 void df_journal_instance_settle(struct df_journal *j, int64_t n,
 				enum df_instance_state state, int64_t study,

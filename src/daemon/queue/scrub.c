@@ -94,11 +94,9 @@ static void summed(void *ctx, struct df_reply *reply)
 	struct df_why why = reply->why;
 	enum df_err rc = reply->err;
 
-	if (job_lost(reply)) {
-		queue_later(r->q, RETRY_MS, begin, r);
-		return;
-	}
-	if (rc == DF_OK)
+	if (job_lost(reply)) /* its cell died: of this object, perhaps */
+		rc = df_fail(&why, DF_E_AGAIN, "a cell was lost over it");
+	else if (rc == DF_OK)
 		rc = compare(r, reply->msg, &why);
 	if (rc == DF_OK || rc == DF_E_NOTFOUND)
 		over(r, rc, &why);
@@ -135,19 +133,13 @@ static void begin(void *ctx)
 	job_submit(job);
 }
 
-static void begin_later(struct queue *q, const struct df_id *id,
-			scrubbed_fn *fn, void *ctx)
+void object_reread(struct queue *q, const struct df_id *id, scrubbed_fn *fn,
+		   void *ctx)
 {
 	struct reread *r = df_xcalloc(1, sizeof *r);
 
 	*r = (struct reread){.q = q, .id = *id, .fn = fn, .ctx = ctx};
 	queue_later(q, 0, begin, r); /* never answers before it returns */
-}
-
-void object_reread(struct queue *q, const struct df_id *id, scrubbed_fn *fn,
-		   void *ctx)
-{
-	begin_later(q, id, fn, ctx);
 }
 
 /* --- damage ------------------------------------------------------------------------ */
@@ -295,7 +287,7 @@ void scrub_pump(struct queue *q)
 	}
 	q->scrub.busy = true;
 	q->scrub.since_ms = df_clock_mono_ms();
-	begin_later(q, &q->scrub.id, looked, q);
+	object_reread(q, &q->scrub.id, looked, q);
 }
 
 /* --- status, and a round at once ------------------------------------------------------- */

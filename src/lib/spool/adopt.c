@@ -12,6 +12,7 @@
 #include "df/damage.h"
 #include "df/file.h"
 #include "df/log.h"
+#include "paths.h"
 #include "recovery.h"
 
 void df_recovery_drop(struct recovery *r, const struct df_id *id)
@@ -233,24 +234,11 @@ static void adopt_report(struct recovery *r, const struct df_envelope *env,
 /* The same, and its content is what was put into it. */
 static bool holds(struct recovery *r, const struct df_id *object)
 {
-	struct df_envelope env = {0};
-	struct df_why why = {0};
-	uint64_t dfenv_len;
-	int fd = -1;
-	enum df_err rc;
-
-	if (strcmp(r->held.s, object->s) == 0)
-		return true;
-	rc = df_spool_object(r->sp, object, &fd, &why);
-	if (rc == DF_OK)
-		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, &why);
-	if (rc == DF_OK)
-		rc = df_spool_content(fd, &env, dfenv_len, &why);
-	df_envelope_release(&env);
-	df_fd_close(&fd);
-	if (rc == DF_OK)
-		r->held = *object;
-	return rc == DF_OK;
+	if (strcmp(r->held.s, object->s) != 0 &&
+	    df_spool_whole(r->sp, object, NULL) != DF_OK)
+		return false;
+	r->held = *object;
+	return true;
 }
 
 /* The home of the row is gone, or a parcel that was never compared. In that one

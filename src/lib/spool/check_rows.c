@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "df/hash.h"
-#include "df/receipt.h"
+#include "purge_facts.h"
 
 /* Each gives the subject of one finding a row. */
 static const struct {
@@ -71,10 +71,7 @@ static bool is_of(struct df_text text, const struct df_digest *digest,
 		  struct df_text receipt)
 {
 	struct df_manifest m = {0};
-	struct df_receipt r = {0};
-	bool good = df_manifest_decode(text, &m, NULL) == DF_OK &&
-		    df_receipt_decode(receipt, &r, NULL) == DF_OK &&
-		    df_receipt_match(&r, &m, digest, NULL) == DF_OK;
+	bool good = df_purge_is_word(text, receipt, digest, NULL, &m);
 
 	df_manifest_release(&m);
 	return good;

@@ -43,3 +43,22 @@ enum df_err df_spool_content(int fd, const struct df_envelope *env,
 			     env->id.s);
 	return rc;
 }
+
+enum df_err df_spool_whole(const struct df_spool *sp, const struct df_id *id,
+			   struct df_why *why)
+{
+	struct df_envelope env = {0};
+	uint64_t dfenv_len;
+	int fd = -1;
+	enum df_err rc = df_spool_object(sp, id, &fd, why);
+
+	if (rc == DF_OK)
+		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, why);
+	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
+		rc = df_fail(why, DF_E_CORRUPT, "it bears another's name");
+	if (rc == DF_OK)
+		rc = df_spool_content(fd, &env, dfenv_len, why);
+	df_envelope_release(&env);
+	df_fd_close(&fd);
+	return rc;
+}

@@ -178,5 +178,6 @@ enum df_err df_spool_condemn(struct df_spool *sp, struct df_journal *j,
 		   "t", id->s);
 	df_sql_run(j, "DELETE FROM mail WHERE object = ?", "t", id->s);
 	df_journal_object_drop(j, id);
+	df_sql_whole(j)->s[0] = '\0';
 	return DF_OK;
 }

@@ -3,7 +3,10 @@
 
 #include "df/decision.h"
 #include "df/file.h"
+#include "paths.h"
 #include "sql.h"
+
+#define READ_AT_ONCE (64u << 20)
 
 static void decide(struct df_journal *j, int64_t instance,
 		   const struct df_row_decision *d, enum df_decision what)
@@ -127,24 +130,23 @@ bool df_journal_standing(struct df_journal *j, const struct df_row_instance *r,
 	       standing->n != r->n;
 }
 
-/* Its file stands and is what was put into it: a damaged one is no copy. */
-static enum df_err find_whole(const struct df_spool *sp, const struct df_id *id,
-			      struct df_why *why)
+/*
+ * The queue's loop waits while a file is read: so what was found whole last is
+ * believed (all of a parcel lives in one file), and a large raw one is not read
+ * at all: then a second copy of it is kept.
+ */
+static bool is_copy(struct df_journal *j, const struct df_spool *sp,
+		    const struct df_row_instance *r)
 {
-	struct df_envelope env = {0};
-	uint64_t dfenv_len;
-	int fd = -1;
-	enum df_err rc = df_spool_object(sp, id, &fd, why);
+	struct df_id *last = df_sql_whole(j);
 
-	if (rc == DF_OK)
-		rc = df_spool_envelope(fd, &env, &dfenv_len, NULL, why);
-	if (rc == DF_OK && strcmp(env.id.s, id->s) != 0)
-		rc = df_fail(why, DF_E_CORRUPT, "it bears another's name");
-	if (rc == DF_OK)
-		rc = df_spool_content(fd, &env, dfenv_len, why);
-	df_envelope_release(&env);
-	df_fd_close(&fd);
-	return rc;
+	if (strcmp(last->s, r->object.s) == 0)
+		return true;
+	if ((!r->in_parcel && r->size_bytes > READ_AT_ONCE) ||
+	    df_spool_whole(sp, &r->object, NULL) != DF_OK)
+		return false;
+	*last = r->object;
+	return true;
 }
 
 bool df_journal_known(struct df_journal *j, const struct df_spool *sp,
@@ -166,7 +168,7 @@ bool df_journal_known(struct df_journal *j, const struct df_spool *sp,
 	df_sql_done(st);
 	while (n > 0)
 		if (df_journal_instance(j, found[--n], r) &&
-		    find_whole(sp, &r->object, NULL) == DF_OK)
+		    is_copy(j, sp, r))
 			return true;
 	return false;
 }
@@ -251,7 +253,7 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 	event = r->in_parcel ? DF_INSTANCE_ACCEPT : DF_INSTANCE_JUDGE;
 	if (!df_instance_may(r->state, event, &to))
 		return df_fail(why, DF_E_REFUSED, "it is not in quarantine");
-	rc = find_whole(sp, &r->object, why);
+	rc = df_spool_whole(sp, &r->object, why);
 	if (rc == DF_E_IO)
 		return rc;
 	if (rc != DF_OK)
@@ -312,6 +314,7 @@ enum df_err df_journal_discard(struct df_journal *j, struct df_spool *sp,
 	if (*file)
 		df_journal_object_drop(j, &r->object);
 	decide(j, r->n, d, DF_DECIDED_DISCARD);
+	df_sql_whole(j)->s[0] = '\0';
 	return DF_OK;
 }
 

@@ -43,21 +43,6 @@ void df_journal_object_drop(struct df_journal *j, const struct df_id *id)
 	df_sql_run(j, "DELETE FROM objects WHERE id = ?", "t", id->s);
 }
 
-void df_journal_objects(struct df_journal *j,
-			bool (*each)(void *ctx, const struct df_id *id),
-			void *ctx)
-{
-	sqlite3_stmt *st = df_sql(j, "SELECT id FROM objects", "");
-	struct df_id id;
-
-	while (df_sql_row(j, st)) {
-		df_col_id(st, 0, &id);
-		if (!each(ctx, &id))
-			break;
-	}
-	df_sql_done(st);
-}
-
 typedef void write_fn(struct df_journal *j, const char *sql, const char *types,
 		      ...);
 
@@ -221,11 +206,11 @@ uint32_t df_journal_instance_dispatch(struct df_journal *j, int64_t n)
 	return deaths;
 }
 
-void df_journal_instance_blame(struct df_journal *j, int64_t n, uint32_t weight)
+void df_journal_instance_blame(struct df_journal *j, int64_t n, int32_t weight)
 {
 	df_sql_run(j,
-		   "UPDATE instances SET deaths = deaths + ? WHERE n = ? AND"
-		   " state IN (0, 1)",
+		   "UPDATE instances SET deaths = max(deaths + ?, 0)"
+		   " WHERE n = ? AND state IN (0, 1)",
 		   "ii", (int64_t)weight, n);
 }
 

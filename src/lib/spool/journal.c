@@ -24,6 +24,7 @@ struct df_journal {
 	sqlite3 *db;
 	bool open_turn;
 	bool firm; /* this turn must be durable */
+	struct df_id whole; /* df_sql_whole */
 	int64_t old_instances; /* up to this number from an earlier life */
 	enum df_err failed;
 	struct df_why why;
@@ -232,6 +233,11 @@ bool df_sql_row(struct df_journal *j, sqlite3_stmt *st)
 	return false;
 }
 
+struct df_id *df_sql_whole(struct df_journal *j)
+{
+	return &j->whole;
+}
+
 bool df_sql_is_fresh(struct df_journal *j)
 {
 	sqlite3_stmt *st = df_sql(j, "PRAGMA application_id", "");
@@ -406,7 +412,7 @@ enum df_err df_journal_open(struct df_journal **to, const char *path,
 
 enum df_err df_journal_aside(int dir, const char *name, struct df_why *why)
 {
-	return df_pages_aside(dir, name, why);
+	return df_pages_aside(dir, name, why); /* rooms do not see db */
 }
 
 void df_journal_close(struct df_journal *j)

@@ -18,6 +18,10 @@ enum df_err df_object_dir(const struct df_spool *sp, const struct df_id *id,
 void df_path_forget(int dir, const char *name);
 enum df_err df_object_dir_sync(const struct df_spool *sp,
 			       const struct df_id *id, struct df_why *why);
+/* Its file stands and is what was put into it, as all of it is read. */
+DF_MUST_CHECK enum df_err df_spool_whole(const struct df_spool *sp,
+					 const struct df_id *id,
+					 struct df_why *why);
 /* Opens quarantine/<id>.damaged (df_spool_set_aside). DF_E_NOTFOUND. */
 DF_MUST_CHECK enum df_err df_spool_aside(const struct df_spool *sp,
 					 const struct df_id *id, int *fd,

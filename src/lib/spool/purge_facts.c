@@ -47,10 +47,9 @@ static size_t words_add(const struct words *w, const struct purge_study *ps,
 	return left;
 }
 
-/* Is this a receipt of exactly this manifest? node NULL = given by us. */
-static bool is_word(struct df_text text, struct df_text receipt,
-		    const struct df_digest *said, const char *node,
-		    struct df_manifest *m)
+bool df_purge_is_word(struct df_text text, struct df_text receipt,
+		      const struct df_digest *said, const char *node,
+		      struct df_manifest *m)
 {
 	struct df_receipt r = {0};
 	struct df_digest is;
@@ -80,7 +79,8 @@ static void words_read(struct df_journal *j, sqlite3_stmt *st,
 		df_buf_init(&receipt, DF_RECEIPT_BYTES_MAX);
 		df_col_digest(st, 0, &said);
 		if (df_col_blob(st, 1, &text) && df_col_blob(st, 2, &receipt) &&
-		    is_word((struct df_text){(const char *)text.ptr, text.len},
+		    df_purge_is_word(
+			    (struct df_text){(const char *)text.ptr, text.len},
 			    (struct df_text){(const char *)receipt.ptr,
 					     receipt.len},
 			    &said, node, &m))

@@ -30,6 +30,11 @@ struct purge_study {
 	uint64_t waiting; /* that someone has yet to confirm */
 };
 
+/* Is this text of that digest, and the receipt one of exactly this manifest?
+ * node NULL = given by us. *m (the text, decoded) is to be released always. */
+bool df_purge_is_word(struct df_text text, struct df_text receipt,
+		      const struct df_digest *said, const char *node,
+		      struct df_manifest *m);
 /* Reads all of it; false when there is no such study. Unload it always. */
 bool df_purge_load(struct df_journal *j, const struct df_purge *p,
 		   int64_t study, struct purge_study *ps);

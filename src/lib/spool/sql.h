@@ -32,6 +32,8 @@ void df_sql_in_use(struct df_journal *j);
 /* Does a row name this object? `objects` alone does not say: its row goes when
  * the file is missing. */
 bool df_sql_names(struct df_journal *j, const struct df_id *id);
+/* The quarantined object that was last found whole; "" = none. */
+struct df_id *df_sql_whole(struct df_journal *j);
 /* After a row that is the only one wanted. */
 void df_sql_done(sqlite3_stmt *st);
 int64_t df_sql_last(struct df_journal *j);

@@ -537,6 +537,34 @@ static void a_damaged_object_is_told_after_a_cut(void **state)
 	}
 }
 
+/* A parcel may name thousands that live in one file: it is read once. */
+static void a_copy_in_quarantine_is_read_once(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row = adopted_raw(w, 1), got;
+	struct df_why why;
+	bool file;
+
+	df_journal_instance_settle(w->j, row.n, DF_INSTANCE_QUARANTINED, 0, "",
+				   0, "judged");
+	assert_true(df_journal_instance(w->j, row.n, &row));
+	df_sys.pread = fail_pread;
+	assert_false(df_journal_known(w->j, &w->sp, "", "1.2.3.1", &row.digest,
+				      &got));
+	df_sys_reset();
+	assert_true(df_journal_known(w->j, &w->sp, "", "1.2.3.1", &row.digest,
+				     &got));
+	df_sys.pread = fail_pread;
+	assert_true(df_journal_known(w->j, &w->sp, "", "1.2.3.1", &row.digest,
+				     &got));
+	df_sys_reset();
+	assert_int_equal(df_journal_discard(w->j, &w->sp, &row, &decision,
+					    &file, &why),
+			 DF_OK);
+	assert_false(df_journal_known(w->j, &w->sp, "", "1.2.3.1", &row.digest,
+				      &got));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +587,7 @@ int main(void)
 		T(what_a_row_names_is_not_dropped),
 		T(what_stands_in_quarantine_is_in_a_list),
 		T(a_damaged_object_is_told_after_a_cut),
+		T(a_copy_in_quarantine_is_read_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
