@@ -102,7 +102,12 @@ enum df_err df_err_from(uint64_t code);
 void df_bug_at(const char *file, int line, const char *fmt, ...)
 	DF_PRINTF(3, 4) DF_NORETURN;
 
-/* malloc family for small, bounded sizes: die when memory is gone. */
+/* Memory is gone, and that is nobody's fault: says so and ends this room with
+ * this status, which counts against no object (supervise). */
+#define DF_EXIT_NOMEM 71
+void df_no_memory(uint64_t size_bytes) DF_NORETURN;
+
+/* malloc family for small, bounded sizes: df_no_memory when it is gone. */
 void *df_xmalloc(uint64_t size_bytes);
 void *df_xcalloc(uint64_t count, uint64_t size_bytes);
 void *df_xrealloc(void *old, uint64_t size_bytes);

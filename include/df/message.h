@@ -228,7 +228,8 @@ extern "C" {
 	 * finds it */                                                         \
 	X(LINE)                                                                \
 	/* supervise > queue: NUMBER of a prepare cell that ended by a fault of\
-	 * its own: a crash, a deadline; not one that was killed */            \
+	 * its own, not one that was killed or took too long; ERR = NOMEM: it  \
+	 * ended for want of memory, and nobody is to blame */                 \
 	X(CELL_CRASHED)
 
 #define DF_FIELD_MAP(X)                                                        \

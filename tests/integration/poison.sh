@@ -12,7 +12,11 @@ POISON=${DF_POISON:-12}
 
 new_clinic clinic || exit 1
 mkdir "$T/luck" && touch "$T/luck/1" "$T/luck/2" "$T/luck/3" "$T/luck/4" "$T/luck/5"
-export DF_POISON_LUCK="$T/luck" LIB TESTDATA
+# as often as would convict, were these crashes, or the second one deaths at all
+mkdir "$T/slow" "$T/lack"
+(cd "$T/slow" && touch 1 2 3 4 && cd "$T/lack" && touch 1 2 3 4 5 6 7 8 9 10)
+export DF_POISON_LUCK="$T/luck" DF_POISON_SLOW="$T/slow" DF_POISON_LACK="$T/lack"
+export LIB TESTDATA
 LD_PRELOAD="$DF_BIN/poison.so" start_node clinic || exit 1
 
 cat >"$T/send.py" <<'EOF2'
@@ -27,11 +31,15 @@ for i in range(count):
     word = b""
     if i == 5:
         word = b"POISON-LUCK"
+    elif i == 6:
+        word = b"POISON-SLOW"
+    elif i == 7:
+        word = b"POISON-LACK"
     elif poison and i % (count // poison) == 0:
         word = kinds[len(bad) % len(kinds)]
     uid, data = m.another(word)
     assert m.store(uid, data) == 0
-    if word and word != b"POISON-LUCK":
+    if word in kinds:
         bad.append(uid)
 m.release()
 open(sys.argv[4], "w").write("\n".join(sorted(bad)) + "\n")
@@ -49,6 +57,8 @@ check "the $((COUNT - bad)) others are understood" truth clinic \
 	"sum(s['instances'] for s in j['studies']) == $COUNT - $bad" study list
 check "what died five times by chance among them" \
 	sh -c "[ -z \"\$(ls '$T/luck')\" ]"
+check "what its alarm ended four times, too" sh -c "[ -z \"\$(ls '$T/slow')\" ]"
+check "and what found no memory ten times" sh -c "[ -z \"\$(ls '$T/lack')\" ]"
 check "no room but the cells was hurt" truth clinic \
 	"all(r['restarts'] == 0 for r in j['rooms'] if r['room'] != 'prepare')" status
 crashes=$(grep -c 'event=cell.crashed' "$T/clinic.log")

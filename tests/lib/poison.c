@@ -6,6 +6,8 @@
  *   POISON-KILL    by SIGKILL, as the memory killer would
  *   POISON-LUCK    by SIGKILL, but only the first times, as chance would:
  *                  as often as there are files in $DF_POISON_LUCK to remove
+ *   POISON-SLOW    by its own alarm, POISON-LACK for want of memory, both only
+ *                  as often as there are files in $DF_POISON_SLOW, _LACK
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -48,6 +50,12 @@ static void taste(const unsigned char *p, size_t n)
 		 (memcmp(at + 7, "LUCK", 4) == 0 &&
 		  take_one(getenv("DF_POISON_LUCK"))))
 		(void)raise(SIGKILL);
+	else if (memcmp(at + 7, "SLOW", 4) == 0 &&
+		 take_one(getenv("DF_POISON_SLOW")))
+		(void)raise(SIGALRM);
+	else if (memcmp(at + 7, "LACK", 4) == 0 &&
+		 take_one(getenv("DF_POISON_LACK")))
+		_exit(71); /* DF_EXIT_NOMEM */
 }
 
 int EVP_CipherUpdate(void *ctx, unsigned char *out, int *n,

@@ -3,8 +3,8 @@
  *
  * It sees no path, no network and no private key: a job brings descriptors and
  * the one key it needs. A job that takes too long or too much memory ends the
- * process; the queue counts and tries again, and after three of these the
- * object goes to quarantine.
+ * process; the queue tries again, and after three crashes, or nine times too
+ * long, the object goes to quarantine. Memory that is gone counts for nothing.
  */
 #include <signal.h>
 #include <stdlib.h>

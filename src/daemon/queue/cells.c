@@ -151,7 +151,7 @@ static struct job *next_job(struct queue *q)
 QUEUE_HANDLER(cell_crashed)
 {
 	struct queue *q = queue_of(room);
-	uint64_t number = 0;
+	uint64_t number = 0, err = DF_OK;
 	int64_t n = 0;
 
 	(void)from, (void)fds, (void)n_fds;
@@ -162,6 +162,12 @@ QUEUE_HANDLER(cell_crashed)
 	q->in_cell[number] = 0;
 	if (n == 0)
 		return;
+	if (df_msg_get_u64(m, DF_M_ERR, &err) && err == DF_E_NOMEM) {
+		df_log(DF_LOG_WARN, "cell.starved", DF_F_NUM("number", number),
+		       DF_F_NUM("instance", n));
+		df_journal_instance_blame(q->j, n, -1);
+		return;
+	}
 	df_log(DF_LOG_WARN, "cell.crashed", DF_F_NUM("number", number),
 	       DF_F_NUM("instance", n));
 	df_journal_instance_blame(q->j, n, CRASH_WEIGHT - 1);

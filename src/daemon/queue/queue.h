@@ -23,8 +23,9 @@
 
 #define CEK_LEN 32
 #define DEATHS_MAX 3       /* cells that may die on one object */
-/* A crash is a witness, a cell that was killed (by whom?) only a hint: three
- * of them weigh as much, so that chance convicts nobody. */
+/* A crash is a witness, a cell that was killed (by whom?) or took too long (a
+ * disk may stall) only a hint: three of them weigh as much, so that chance
+ * convicts nobody. One that found no memory counts for nothing. */
 #define CRASH_WEIGHT 3
 #define CELLS_MAX 16
 #define CALL_MS 60000      /* keys and index answer, or are gone */

@@ -270,21 +270,32 @@ static void cell_free(struct cell *c)
 	free(c);
 }
 
-/* By a fault of its own, and not because somebody killed it? */
+static bool is_short_of_memory(int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == DF_EXIT_NOMEM;
+}
+
+/*
+ * By a fault of its own, and not because somebody killed it? Its own alarm is
+ * not one: a disk that stalls takes as long as an image that never ends.
+ */
 static bool is_crash(int status)
 {
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) != 0;
 	return WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM &&
-	       WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP;
+	       WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP &&
+	       WTERMSIG(status) != SIGALRM;
 }
 
-static void crash_say(struct cell *c)
+static void crash_say(struct cell *c, int status)
 {
 	struct df_msg m;
 
 	df_msg_init(&m, DF_MSG_CELL_CRASHED, 0);
 	df_msg_put_u64(&m, DF_M_NUMBER, c->number);
+	if (is_short_of_memory(status))
+		df_msg_put_u64(&m, DF_M_ERR, DF_E_NOMEM);
 	/* a queue that is gone counts the death by the dispatch alone */
 	(void)df_room_send(df_room_link(c->s->room, DF_ROLE_QUEUE, 0), &m, NULL,
 			   0);
@@ -296,7 +307,7 @@ static void bury(struct cell *c, int status)
 	char text[32];
 
 	if (c->role == DF_ROLE_PREPARE && !asked && is_crash(status))
-		crash_say(c);
+		crash_say(c, status);
 	c->crashed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	df_proc_status_text(text, sizeof text, status);
 	df_log(asked && status == 0 ? DF_LOG_DEBUG : DF_LOG_WARN, "room.ended",

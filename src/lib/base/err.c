@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -77,13 +78,21 @@ void df_bug_at(const char *file, int line, const char *fmt, ...)
 	abort();
 }
 
+void df_no_memory(uint64_t size_bytes)
+{
+	(void)fprintf(stderr,
+		      "level=error event=memory.gone text=\"no memory for "
+		      "%llu bytes\"\n",
+		      (unsigned long long)size_bytes); /* nobody left to tell */
+	_exit(DF_EXIT_NOMEM);
+}
+
 void *df_xmalloc(uint64_t size_bytes)
 {
 	void *p = malloc(size_bytes ? size_bytes : 1);
 
 	if (p == NULL)
-		df_bug("out of memory for %llu bytes",
-		       (unsigned long long)size_bytes);
+		df_no_memory(size_bytes);
 	return p;
 }
 
@@ -92,8 +101,7 @@ void *df_xcalloc(uint64_t count, uint64_t size_bytes)
 	void *p = calloc(count ? count : 1, size_bytes ? size_bytes : 1);
 
 	if (p == NULL)
-		df_bug("out of memory for %llu bytes",
-		       (unsigned long long)(count * size_bytes));
+		df_no_memory(count * size_bytes);
 	return p;
 }
 
@@ -102,8 +110,7 @@ void *df_xrealloc(void *old, uint64_t size_bytes)
 	void *p = realloc(old, size_bytes ? size_bytes : 1);
 
 	if (p == NULL)
-		df_bug("out of memory for %llu bytes",
-		       (unsigned long long)size_bytes);
+		df_no_memory(size_bytes);
 	return p;
 }
 
