@@ -193,10 +193,13 @@ static void fetch(struct pull *p)
 		return;
 	}
 	rc = acceptance_report(q, p->row.size - p->row.offset, &why);
-	if (rc == DF_OK && p->row.file.s[0] != '\0')
-		rc = df_incoming_open(&q->sp, &p->row.file, &fd, &why);
-	else if (rc == DF_OK)
-		rc = df_incoming_new(&q->sp, &p->row.file, &fd, &why);
+	if (rc == DF_OK) {
+		rc = p->row.file.s[0] != '\0'
+			     ? df_incoming_open(&q->sp, &p->row.file, &fd, &why)
+			     : df_incoming_new(&q->sp, &p->row.file, &fd, &why);
+		if (rc == DF_E_IO)
+			acceptance_doubt(q);
+	}
 	if (rc != DF_OK) {
 		df_log(DF_LOG_WARN, "mail.delayed", DF_F_ERR(&why));
 		queue_later(q, 10 * RETRY_MS, again, p);

@@ -166,11 +166,15 @@ static enum df_err grant(struct queue *q, struct df_row_upload *u,
 	rc = acceptance(q, len, why);
 	if (rc != DF_OK)
 		return rc;
-	if (u->file.s[0] != '\0')
-		return df_incoming_open(&q->sp, &u->file, fd, why);
-	rc = df_incoming_new(&q->sp, &u->file, fd, why);
-	if (rc == DF_OK)
-		df_journal_upload_put(q->j, u, q->now);
+	if (u->file.s[0] != '\0') {
+		rc = df_incoming_open(&q->sp, &u->file, fd, why);
+	} else {
+		rc = df_incoming_new(&q->sp, &u->file, fd, why);
+		if (rc == DF_OK)
+			df_journal_upload_put(q->j, u, q->now);
+	}
+	if (rc == DF_E_IO)
+		acceptance_doubt(q);
 	return rc;
 }
 
