@@ -106,6 +106,12 @@ def orphan(n):
           f"DELETE FROM objects WHERE id = '{name}'")
 
 
+def untold(n):
+    name = n.raw()
+    orphan(n)
+    os.rename(n.path(name), f"{n.spool}/quarantine/{name}")
+
+
 def unfinished(n):
     name = new_name()
     put(n.path(name), b"never whole")
@@ -279,7 +285,8 @@ def index_flipped(n):
 C, S, L = CLINIC, CENTRE, LONE
 ZOO = [
     ("stranger", C, stranger), ("stranger", C, strange_directory),
-    ("misplaced", L, misplaced), ("orphan", L, orphan), ("unfinished", C, unfinished),
+    ("misplaced", L, misplaced), ("orphan", L, orphan),
+    ("quarantined-without-row", L, untold), ("unfinished", C, unfinished),
     ("torn", L, torn), ("torn", C, torn_parcel), ("torn", S, torn_parcel),
     ("wrong-name", L, wrong_name), ("torn", L, envelope_flipped),
     ("torn", C, footer_flipped), ("damaged", L, header_flipped),
