@@ -299,12 +299,13 @@ static void test_short_of_memory(void **state)
 		DF_CODED_JPEG_XL};
 	const struct df_frame_shape s = {.columns = 1024, .rows = 1024,
 					 .bits = 12, .bytes = 2, .samples = 1};
-	uint8_t *frame = malloc(1024 * 1024 * 2);
+	uint8_t *frame;
 
 	(void)state;
 #ifdef __SANITIZE_ADDRESS__
 	skip(); /* it needs all addresses there are */
 #endif
+	frame = malloc(1024 * 1024 * 2);
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 16); /* what is freed is gone */
 	for (size_t i = 0; i < 1024 * 1024; i++) {
 		unsigned v = (unsigned)(i / 300 + noise() % 9) & 0xFFF;
