@@ -50,6 +50,10 @@ int64_t df_commitment_add(struct df_journal *j,
 			  const struct df_row_commitment *c,
 			  const struct df_references *refs,
 			  const int64_t *deliveries);
+/* The second half of adding: for one whose instances were dropped. */
+void df_commitment_name(struct df_journal *j, int64_t n,
+			const struct df_references *refs,
+			const int64_t *deliveries);
 bool df_commitment_find(struct df_journal *j, enum df_commitment_side side,
 			const char *uid, struct df_row_commitment *c);
 bool df_commitment(struct df_journal *j, int64_t n,
@@ -71,10 +75,14 @@ void df_commitment_reopen(struct df_journal *j, int64_t n, int64_t now_ms);
 /* How many are OPEN, READY or ASKED on that side. */
 uint64_t df_commitments_pending(struct df_journal *j,
 				enum df_commitment_side side);
+/* How many instances are kept that modalities named. */
+uint64_t df_commitments_items(struct df_journal *j);
 /* Gives up the reports of what was asked before give_up_ms, and forgets what
- * was DONE or ENDED before forget_ms. */
-void df_commitments_sweep(struct df_journal *j, int64_t give_up_ms,
-			  int64_t forget_ms);
+ * was DONE or ENDED before forget_ms; what modalities named in it goes at
+ * drop_ms: its digest is enough to know it again, and who asks again names
+ * all. max items at a time: true when there are more. */
+bool df_commitments_sweep(struct df_journal *j, int64_t give_up_ms,
+			  int64_t drop_ms, int64_t forget_ms, size_t max);
 /* The wall clock jumped. */
 void df_commitments_shift(struct df_journal *j, int64_t by_ms);
 
@@ -115,6 +123,11 @@ uint64_t df_commitment_waive(struct df_journal *j, const char *dest);
  * settled. *k = its place. */
 int64_t df_commitment_delivery(struct df_journal *j, int64_t n,
 			       const char *sop_instance, int64_t *k);
+/* The same, also when it was settled. */
+int64_t df_commitment_named(struct df_journal *j, int64_t n,
+			    const char *sop_instance);
+/* It was never sent: forgets it. */
+void df_commitment_drop(struct df_journal *j, int64_t n);
 /* In how many transactions the delivery was denied. */
 uint64_t df_commitment_denials(struct df_journal *j, int64_t delivery);
 /* How many transactions of a destination in a row had no answer. */

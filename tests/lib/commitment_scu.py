@@ -5,6 +5,9 @@ commitment_scu.py ask [--stay] [--calling AET] PORT TRANSACTION UID...
     asks for these instances (MR); with --stay it waits on its association for
     the report. Prints the status; exit 1 unless it is 0000 (and the report,
     when waited for, is a good one).
+commitment_scu.py twice PORT TRANSACTION UID...
+    asks on one association, and again on a second before it answers the report
+    that it gets on the first. Exit 1 when the second gets it, too.
 commitment_scu.py listen PORT LEDGER
     takes reports on associations that are opened to it, for ever. One line a
     report that was answered goes to LEDGER: TRANSACTION GOOD FAILED, the last
@@ -201,9 +204,26 @@ def listen(port, taken):
                          daemon=True).start()
 
 
+def twice(askers, transaction, uids):
+    """Is the report given over the first of them alone?"""
+    first, second = askers
+    assert first.ask(transaction, uids) == 0
+    context, fields, _ = first.messages.next()
+    assert second.ask(transaction, uids) == 0
+    second.s.settimeout(1.5)  # a report is given after half a second of silence
+    try:
+        second.messages.next()
+        return False
+    except TimeoutError:
+        first.messages.answer(context, fields)
+        first.release()
+        second.s.close()
+        return True
+
+
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("verb", choices=["ask", "listen"])
+    p.add_argument("verb", choices=["ask", "twice", "listen"])
     p.add_argument("--stay", action="store_true")
     p.add_argument("--calling", default="MODALITY")
     p.add_argument("--called", default="CLINIC")
@@ -217,6 +237,10 @@ def main():
             answer()
             ledger.write(f"{transaction} {len(good)} {len(bad)}\n")
         listen(a.port, taken)
+    if a.verb == "twice":
+        askers = [Asker(a.port, a.called, a.calling, [(COMMITMENT, raw_scu.ILE)])
+                  for _ in range(2)]
+        return 0 if twice(askers, a.rest[0], a.rest[1:]) else 1
     asker = Asker(a.port, a.called, a.calling, [(COMMITMENT, raw_scu.ILE)])
     status = asker.ask(a.rest[0], a.rest[1:])
     print(f"{status:04x}")

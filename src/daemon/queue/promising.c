@@ -20,7 +20,10 @@
 #define LOOK_MS 200
 #define LOOKS 300 /* instances looked at in that time */
 #define BATCH 100
+#define ITEMS_MAX 1000000 /* that all transactions name */
 #define REREADS_MAX 2 /* at the same time */
+#define DROP_MS (86400LL * 1000) /* what a transaction that is over named */
+#define SWEEP_MAX 5000
 #define FORGET_MS (30LL * 86400 * 1000)
 #define SWEEP_MS 3600000
 
@@ -48,18 +51,33 @@ static void asker_add(struct queue *q, struct df_link *link, int64_t n)
 	a->commitment = n;
 }
 
+/* What was read before is older than a request that comes now. */
+static void rereads_void(struct promising *p)
+{
+	for (size_t i = 0; i < REREADS_KEPT; i++)
+		if (p->kept[i].busy)
+			p->kept[i].upto = 0;
+		else
+			p->kept[i] = (struct reread){0};
+}
+
 /* The same transaction again: the same answer, and the report once more. */
 static uint16_t again(struct queue *q, struct df_link *from,
 		      const struct df_row_commitment *old,
-		      const struct df_row_commitment *c)
+		      const struct df_row_commitment *c,
+		      const struct df_references *refs)
 {
 	if (!df_digest_same(&old->digest, &c->digest) ||
 	    strcmp(old->who, c->who) != 0)
 		return STATUS_DUPLICATE;
 	if (old->state == DF_COMMITMENT_DONE ||
-	    old->state == DF_COMMITMENT_ENDED)
+	    old->state == DF_COMMITMENT_ENDED) {
+		rereads_void(q->promising);
+		q->promising->at = 0; /* it may be the one at hand */
+		if (old->items == 0)
+			df_commitment_name(q->j, old->n, refs, NULL);
 		df_commitment_reopen(q->j, old->n, q->now);
-	else if (old->state == DF_COMMITMENT_READY)
+	} else if (old->state == DF_COMMITMENT_READY)
 		df_commitment_move(q->j, old->n, old->state, q->now, false,
 				   NULL);
 	asker_add(q, from, old->n);
@@ -70,17 +88,25 @@ static uint16_t take(struct queue *q, struct df_link *from,
 		     struct df_row_commitment *c,
 		     const struct df_references *refs)
 {
+	struct promising *p = q->promising;
 	struct df_row_commitment old;
+	struct df_why why = {0};
 
 	df_references_digest(refs, &c->digest);
 	if (df_commitment_find(q->j, DF_COMMITMENT_OF_US, c->uid, &old))
-		return again(q, from, &old, c);
-	if (df_commitments_pending(q->j, DF_COMMITMENT_OF_US) >= PENDING_MAX)
+		return again(q, from, &old, c, refs);
+	if (p->items < 0 || p->items + (int64_t)refs->n > ITEMS_MAX)
+		p->items = (int64_t)df_commitments_items(q->j);
+	if (df_commitments_pending(q->j, DF_COMMITMENT_OF_US) >= PENDING_MAX ||
+	    p->items + (int64_t)refs->n > ITEMS_MAX ||
+	    acceptance(q, 0, &why) != DF_OK)
 		return STATUS_RESOURCES;
 	c->side = DF_COMMITMENT_OF_US;
 	c->state = DF_COMMITMENT_OPEN;
 	c->asked_ms = c->next_ms = q->now;
-	asker_add(q, from, df_commitment_add(q->j, c, refs, NULL));
+	p->newest = df_commitment_add(q->j, c, refs, NULL);
+	p->items += (int64_t)refs->n;
+	asker_add(q, from, p->newest);
 	return 0;
 }
 
@@ -153,14 +179,16 @@ static void reread_done(void *ctx, enum df_err err, const struct df_why *why,
 		k->busy = false;
 		k->good = err == DF_OK;
 	} else if (k != NULL) {
-		*k = (struct reread){0}; /* moved, or the disk: once more */
+		k->busy = false; /* moved, or the disk: in the next pass */
+		k->failed = q->promising->pass;
 	}
 	if (err == DF_E_CORRUPT)
 		object_condemn(q, &job->id, why);
 	free(job);
 }
 
-static void reread_begin(struct queue *q, const struct df_row_instance *row)
+static void reread_begin(struct queue *q, const struct df_row_instance *row,
+			 int64_t commitment)
 {
 	struct promising *p = q->promising;
 	struct reread *k = reread_find(p, &row->object); /* too old, or none */
@@ -172,7 +200,10 @@ static void reread_begin(struct queue *q, const struct df_row_instance *row)
 		k = &p->kept[p->kept_next++ % REREADS_KEPT];
 	if (k->busy)
 		return;
-	*k = (struct reread){.id = row->object, .at_ms = q->now, .busy = true};
+	*k = (struct reread){.id = row->object,
+			     .busy = true,
+			     .upto = p->newest > commitment ? p->newest
+							    : commitment};
 	p->under_way++;
 	ctx = df_xcalloc(1, sizeof *ctx);
 	*ctx = (struct rereading){q, row->object};
@@ -182,19 +213,22 @@ static void reread_begin(struct queue *q, const struct df_row_instance *row)
 /* --- settling ---------------------------------------------------------------
  */
 
-enum { UNSETTLED = 0xffff };
+enum {
+	UNSETTLED = 0xffff, /* not known yet; looked at in the next pass */
+	REREADING = 0xfffe, /* known soon: this pass waits for it */
+};
 
 static unsigned settle_local(struct queue *q, const struct df_row_instance *row,
-			     int64_t asked_ms)
+			     int64_t commitment)
 {
 	const struct reread *k = reread_find(q->promising, &row->object);
 
-	if (k == NULL || (!k->busy && k->at_ms < asked_ms)) {
-		reread_begin(q, row);
+	if (k != NULL && !k->busy && k->failed == q->promising->pass)
 		return UNSETTLED;
-	}
-	if (k->busy || k->at_ms < asked_ms)
-		return UNSETTLED;
+	if (k == NULL || k->failed != 0 || k->upto < commitment)
+		reread_begin(q, row, commitment);
+	if (k == NULL || k->busy || k->failed != 0 || k->upto < commitment)
+		return REREADING;
 	return k->good ? DF_REFERENCE_GOOD : DF_REFERENCE_PROCESSING_FAILURE;
 }
 
@@ -243,7 +277,7 @@ static unsigned judge(struct queue *q, const struct df_row_commitment *c,
 	case DF_INSTANCE_INSPECTED:
 	case DF_INSTANCE_PACKED:
 		return at_centre(q) ? settle_centre(q, &row)
-				    : settle_local(q, &row, c->asked_ms);
+				    : settle_local(q, &row, c->n);
 	case DF_INSTANCE_RECEIVED:
 	case DF_INSTANCE_QUARANTINED:
 	case DF_INSTANCE_DISCARDED:
@@ -252,53 +286,81 @@ static unsigned judge(struct queue *q, const struct df_row_commitment *c,
 	return UNSETTLED;
 }
 
-/* Returns how many it looked at. */
-static size_t settle(struct queue *q, const struct df_row_commitment *c)
+/*
+ * Goes on with the transaction at hand, from the item where it stopped: behind
+ * `max` items, or at the first whose object is being read again, so that no
+ * result is driven out before it was used. Returns how many it looked at.
+ */
+static size_t settle(struct queue *q, const struct df_row_commitment *c,
+		     size_t max)
 {
 	static struct df_row_commitment_item items[BATCH]; /* one thread */
+	struct promising *p = q->promising;
 	bool late =
 		q->now - c->asked_ms >= q->cfg->commitment.deadline_s * 1000;
-	size_t seen = 0, open = 0, n;
-	int64_t k = -1;
+	bool waits = false; /* an item was met where the next turn begins */
+	int64_t k = p->at_k;
+	size_t seen = 0, n = BATCH;
 
-	while ((n = df_commitment_unsettled(q->j, c->n, k, items, BATCH)) > 0) {
+	while (n == BATCH && seen < max) {
+		n = df_commitment_unsettled(q->j, c->n, k, items, BATCH);
 		for (size_t i = 0; i < n; i++) {
 			unsigned reason = judge(q, c, &items[i].ref);
 
-			if (reason == UNSETTLED && late)
+			if (late && reason >= REREADING)
 				reason = DF_REFERENCE_PROCESSING_FAILURE;
-			if (reason == UNSETTLED)
-				open++;
-			else
+			waits = waits || reason == REREADING;
+			if (reason < REREADING)
 				df_commitment_settle(q->j, c->n, items[i].k,
 						     (uint16_t)reason);
+			else if (!waits)
+				p->at_open++;
+			k = items[i].k;
+			if (!waits)
+				p->at_k = k;
 		}
 		seen += n;
-		k = items[n - 1].k;
+		if (waits && p->under_way >= REREADS_MAX)
+			break;
 	}
-	if (open == 0)
+	if (waits || n == BATCH)
+		return waits ? max : seen;
+	if (p->at_open == 0)
 		df_commitment_move(q->j, c->n, DF_COMMITMENT_READY, q->now,
 				   false, NULL);
+	p->at = 0;
 	return seen + 1;
+}
+
+/* The next that is open; false at the end of the pass. */
+static bool settle_next(struct queue *q, struct df_row_commitment *c)
+{
+	struct promising *p = q->promising;
+
+	if (p->at != 0 && df_commitment(q->j, p->at, c) &&
+	    c->state == DF_COMMITMENT_OPEN)
+		return true;
+	p->at = 0;
+	if (df_commitments_due(q->j, DF_COMMITMENT_OF_US, DF_COMMITMENT_OPEN,
+			       "", p->after, q->now, c, 1) != 1) {
+		p->after = 0;
+		p->pass++;
+		return false;
+	}
+	p->at = p->after = c->n;
+	p->at_k = -1;
+	p->at_open = 0;
+	return true;
 }
 
 /* Some of the open ones, the others a little later: images go first. */
 static void settle_some(struct queue *q)
 {
-	struct promising *p = q->promising;
 	struct df_row_commitment c;
 	size_t seen = 0;
 
-	while (seen < LOOKS) {
-		if (df_commitments_due(q->j, DF_COMMITMENT_OF_US,
-				       DF_COMMITMENT_OPEN, "", p->after, q->now,
-				       &c, 1) != 1) {
-			p->after = 0;
-			return;
-		}
-		p->after = c.n;
-		seen += settle(q, &c);
-	}
+	while (seen < LOOKS && settle_next(q, &c))
+		seen += settle(q, &c, LOOKS - seen);
 }
 
 void promising_pump(struct queue *q)
@@ -306,19 +368,23 @@ void promising_pump(struct queue *q)
 	struct promising *p = q->promising;
 	const struct df_config *cfg = q->cfg;
 
-	if (q->now - p->looked_ms >= LOOK_MS || q->now < p->looked_ms) {
-		p->looked_ms = q->now;
-		settle_some(q);
-		telling_pump(q);
-	}
+	if (q->now - p->looked_ms < LOOK_MS && q->now >= p->looked_ms)
+		return;
+	p->looked_ms = q->now;
+	settle_some(q);
+	telling_pump(q);
 	if (q->now - p->swept_ms < SWEEP_MS && q->now >= p->swept_ms)
 		return;
+	rereads_void(p); /* numbers of transactions may come again */
+	if (df_commitments_sweep(q->j,
+				 q->now - (cfg->commitment.deadline_s +
+					   cfg->commitment.report_s) *
+						  1000,
+				 q->now - DROP_MS, q->now - FORGET_MS,
+				 SWEEP_MAX))
+		return; /* more of it at the next look */
 	p->swept_ms = q->now;
-	df_commitments_sweep(q->j,
-			     q->now - (cfg->commitment.deadline_s +
-				       cfg->commitment.report_s) *
-					      1000,
-			     q->now - FORGET_MS);
+	p->items = -1;
 }
 
 void promising_start(struct queue *q)
@@ -326,6 +392,8 @@ void promising_start(struct queue *q)
 	size_t n = q->cfg->n_modalities;
 
 	q->promising = df_xcalloc(1, sizeof *q->promising);
+	q->promising->pass = 1;
+	q->promising->items = -1;
 	if (n > 0)
 		q->promising->windows =
 			df_xcalloc(n, sizeof *q->promising->windows);

@@ -14,7 +14,9 @@
 /* An object that was read again from the disk, or is being read. */
 struct reread {
 	struct df_id id; /* "" = free */
-	int64_t at_ms;	 /* when it was begun */
+	int64_t upto;	 /* transactions up to this one were there when it was
+			    begun; no clock: that one may jump */
+	uint64_t failed; /* pass in which it could not be read, or 0 */
 	bool busy;
 	bool good;
 };
@@ -28,7 +30,13 @@ struct asker {
 };
 
 struct promising {
-	int64_t after; /* settling goes on behind this transaction */
+	/* settling: the transaction at hand, 0 = none, its item, and what stays
+	 * open of it before that; else it goes on behind `after` */
+	int64_t at, at_k, after;
+	size_t at_open;
+	uint64_t pass;	/* over all that are open, from 1 */
+	int64_t newest; /* transaction of us */
+	int64_t items;	/* named by transactions of us; -1 = not counted */
 	int64_t looked_ms, swept_ms;
 	struct reread kept[REREADS_KEPT];
 	size_t kept_next;
@@ -36,6 +44,7 @@ struct promising {
 	struct asker *askers; /* owned */
 	struct df_window *windows; /* owned; one a configured modality */
 	int64_t reporting; /* transaction that is reported just now; 0 = none */
+	bool stuck;	   /* no report can be made ready; it was logged */
 };
 
 struct asking { /* one a configured destination */

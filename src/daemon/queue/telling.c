@@ -66,10 +66,11 @@ static bool message_of(struct queue *q, struct df_msg *m, enum df_msg_type type,
 	df_commitment_references(q->j, c->n, &refs);
 	rc = df_room_list_fd(fd, &refs, &why);
 	df_references_release(&refs);
-	if (rc != DF_OK) {
+	if (rc != DF_OK && !q->promising->stuck)
 		df_log(DF_LOG_ERROR, "commitment.report", DF_F_ERR(&why));
+	q->promising->stuck = rc != DF_OK;
+	if (rc != DF_OK)
 		return false; /* looked at again */
-	}
 	df_msg_init(m, type, 0);
 	df_msg_put_str(m, DF_M_TRANSACTION, c->uid);
 	return true;
@@ -136,15 +137,25 @@ static bool has_asker(const struct promising *p, int64_t commitment)
 	return false;
 }
 
-/* Over the associations that asked, one report at a time each. */
+/* It may have asked again over a second one. */
+static bool is_telling(const struct promising *p, int64_t commitment)
+{
+	for (const struct asker *a = p->askers; a != NULL; a = a->next)
+		if (a->commitment == commitment && a->telling)
+			return true;
+	return false;
+}
+
+/* Over the associations that asked, one report at a time each, and each report
+ * over one of them. */
 static void tell_askers(struct queue *q)
 {
 	struct promising *p = q->promising;
 	struct df_row_commitment c;
 
 	for (struct asker *a = p->askers; a != NULL; a = a->next)
-		if (!a->telling && p->reporting != a->commitment &&
-		    !link_tells(p, a->link) &&
+		if (!is_telling(p, a->commitment) &&
+		    p->reporting != a->commitment && !link_tells(p, a->link) &&
 		    df_commitment(q->j, a->commitment, &c) &&
 		    c.state == DF_COMMITMENT_READY)
 			tell_asker(q, a, &c);

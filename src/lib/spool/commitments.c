@@ -48,6 +48,14 @@ int64_t df_commitment_add(struct df_journal *j,
 		   "ittdiii", (int64_t)c->side, c->uid, c->who, &c->digest,
 		   (int64_t)c->state, c->asked_ms, c->next_ms);
 	n = df_sql_last(j);
+	df_commitment_name(j, n, refs, deliveries);
+	return n;
+}
+
+void df_commitment_name(struct df_journal *j, int64_t n,
+			const struct df_references *refs,
+			const int64_t *deliveries)
+{
 	for (size_t i = 0; i < refs->n; i++)
 		df_sql_run(j,
 			   "INSERT INTO commitment_items(t, k, class, sop,"
@@ -55,7 +63,6 @@ int64_t df_commitment_add(struct df_journal *j,
 			   "iitti", n, (int64_t)i, refs->v[i].sop_class,
 			   refs->v[i].sop_instance,
 			   deliveries != NULL ? deliveries[i] : (int64_t)0);
-	return n;
 }
 
 #define SELECT_COMMITMENT                                                      \
@@ -175,20 +182,32 @@ uint64_t df_commitments_pending(struct df_journal *j,
 				"i", (int64_t)side));
 }
 
-void df_commitments_sweep(struct df_journal *j, int64_t give_up_ms,
-			  int64_t forget_ms)
+uint64_t df_commitments_items(struct df_journal *j)
+{
+	return number(j, df_sql(j,
+				"SELECT count(*) FROM commitments JOIN"
+				" commitment_items ON t = n WHERE side = ?",
+				"i", (int64_t)DF_COMMITMENT_OF_US));
+}
+
+bool df_commitments_sweep(struct df_journal *j, int64_t give_up_ms,
+			  int64_t drop_ms, int64_t forget_ms, size_t max)
 {
 	df_sql_run(j,
 		   "UPDATE commitments SET state = 4, changed = max(changed,"
 		   " next) WHERE side = 0 AND state = 1 AND asked < ?",
 		   "i", give_up_ms);
 	df_sql_run(j,
-		   "DELETE FROM commitment_items WHERE t IN (SELECT n FROM"
-		   " commitments WHERE state >= 3 AND changed < ?)",
-		   "i", forget_ms);
+		   "DELETE FROM commitment_items WHERE (t, k) IN (SELECT t, k"
+		   " FROM commitments JOIN commitment_items ON t = n WHERE"
+		   " state >= 3 AND changed < iif(side = 0, ?1, ?2) LIMIT ?3)",
+		   "iii", drop_ms, forget_ms, (int64_t)max);
+	if (df_sql_changes(j) == max)
+		return true;
 	df_sql_run(j,
 		   "DELETE FROM commitments WHERE state >= 3 AND changed < ?",
 		   "i", forget_ms);
+	return false;
 }
 
 void df_commitments_shift(struct df_journal *j, int64_t by_ms)
@@ -340,6 +359,22 @@ int64_t df_commitment_delivery(struct df_journal *j, int64_t n,
 	}
 	df_sql_done(st);
 	return delivery;
+}
+
+int64_t df_commitment_named(struct df_journal *j, int64_t n,
+			    const char *sop_instance)
+{
+	return (int64_t)number(j, df_sql(j,
+					 "SELECT delivery FROM"
+					 " commitment_items WHERE t = ? AND"
+					 " sop = ? AND delivery > 0",
+					 "it", n, sop_instance));
+}
+
+void df_commitment_drop(struct df_journal *j, int64_t n)
+{
+	df_sql_run(j, "DELETE FROM commitment_items WHERE t = ?", "i", n);
+	df_sql_run(j, "DELETE FROM commitments WHERE n = ?", "i", n);
 }
 
 uint64_t df_commitment_denials(struct df_journal *j, int64_t delivery)
