@@ -96,6 +96,14 @@ check "on an association that stays the report comes there" \
 	2.25.4712 $second
 sed 's/^/# /' "$T/check.out"
 check "and nowhere else" sh -c "! grep -q '^2.25.4712 ' '$T/reports'"
+many=$(for u in $second; do
+	echo "$u"
+	seq -f "1.2.3.9.$(echo "$u" | tail -c 9).%g" 300
+done)
+check "one that names more than is looked at in a turn" ask 2.25.4714 $many
+check "is settled all the same" wait_for 20 grep -q '^2.25.4714 3 900$' "$T/reports"
+check "asked twice at a time it is given once" python3 "$LIB/commitment_scu.py" \
+	twice --calling MODALITY "$DICOM_clinic" 2.25.4713 $second
 check "the node ends in order" stop_node clinic
 
 # towards a PACS: Orthanc, and one that does not keep everything
@@ -109,10 +117,21 @@ PIDS="$PIDS $!"
 silent=$(free_port)
 python3 "$LIB/pacs.py" "$silent" "$T/silent.came" commit:never >"$T/silent.log" 2>&1 &
 PIDS="$PIDS $!"
-wait_for 10 grep -q ready "$T/moody.log" && wait_for 10 grep -q ready "$T/silent.log" || exit 1
+PID_silent=$!
+skips=$(free_port)
+python3 "$LIB/pacs.py" "$skips" "$T/skips.came" "commit:skip=$tail8" >"$T/skips.log" 2>&1 &
+PIDS="$PIDS $!"
+late=$(free_port)
+python3 "$LIB/pacs.py" "$late" "$T/late.came" commit:late=6 >"$T/late.log" 2>&1 &
+PIDS="$PIDS $!"
+for pacs in moody silent skips late; do
+	wait_for 10 grep -q ready "$T/$pacs.log" || exit 1
+done
 node clinic2 destination add orthanc --dicom "PACS@127.0.0.1:$ORTHANC_DICOM_pacs" >/dev/null
 node clinic2 destination add moody --dicom "MOODY@127.0.0.1:$moody" >/dev/null
 node clinic2 destination add silent --dicom "SILENT@127.0.0.1:$silent" >/dev/null
+node clinic2 destination add skips --dicom "SKIPS@127.0.0.1:$skips" >/dev/null
+node clinic2 destination add late --dicom "LATE@127.0.0.1:$late" >/dev/null
 set_key clinic2 retry min 1 && set_key clinic2 retry max 2
 set_key clinic2 commitment answer 2
 start_node clinic2 || exit 1
@@ -132,10 +151,22 @@ check "what a PACS denies is sent again and then given up" \
 check "it was sent three times" [ "$(grep -c "$tail8 .* 0000\$" "$T/moody.came")" -eq 3 ]
 check "the others are confirmed" counts moody delivered 0
 check "what a PACS does not answer stays unconfirmed" counts silent delivered 12
+check "what a PACS never mentions is given up, too" wait_for 30 counts skips refused 1
+check "it was sent three times" [ "$(grep -c "$tail8 .* 0000\$" "$T/skips.came")" -eq 3 ]
+check "what it says too late counts" wait_for 20 sh -c \
+	"! '$DF_BIN/dcm-forward' -C '$T/clinic2' queue list --json | grep -q '\"late\"'"
+check "to a question that was given up" grep -q 'commitment.late .*good=[1-9]' "$T/clinic2.log"
 asks_of() { [ "$(grep -c 'event=commitment.unanswered' "$T/clinic2.log")" -ge "$1" ]; }
 check "and it is asked again" wait_for 20 asks_of 2
 check "study why says so" sh -c \
 	"'$DF_BIN/dcm-forward' -C '$T/clinic2' study why $(cat "$T/uid") | grep -q 'not yet'"
+kill "$PID_silent"
+unasked() { grep -q 'event=commitment.unasked' "$T/clinic2.log"; }
+wait_for 60 unasked
+silences() { grep -c 'event=commitment.unanswered' "$T/clinic2.log"; }
+check "what could not be asked is no silence" truth clinic2 \
+	"sum(c['state'] == 'ended' for c in j['commitments']) == $(silences)" \
+	commitment list --all
 check "the node ends in order" stop_node clinic2
 check "the spool is sound" node clinic2 spool check
 done_testing

@@ -29,15 +29,20 @@ struct question {
 /* --- the end of a question --------------------------------------------------
  */
 
+static void look_again(struct queue *q, const struct df_row_commitment *c)
+{
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		if (strcmp(q->cfg->destinations[i].name, c->who) == 0)
+			q->asking[i].whole_ms = 0;
+}
+
 /* Nothing comes of it; what it names is asked for anew. */
 static void end(struct queue *q, const struct df_row_commitment *c,
 		const struct df_why *why)
 {
 	df_commitment_settle_rest(q->j, c->n, DF_REFERENCE_PROCESSING_FAILURE);
 	df_commitment_move(q->j, c->n, DF_COMMITMENT_ENDED, q->now, true, why);
-	for (size_t i = 0; i < q->cfg->n_destinations; i++)
-		if (strcmp(q->cfg->destinations[i].name, c->who) == 0)
-			q->asking[i].whole_ms = 0;
+	look_again(q, c);
 }
 
 /* The PACS does not do it: its Success to C-STORE is all the word there is. */
@@ -52,6 +57,16 @@ static void no_question(struct queue *q, size_t dest, const char *remark)
 		       DF_F_NUM("destination", dest), DF_F_NUM("instances", n));
 }
 
+/* The association broke when it was asked. */
+static bool broke(const struct df_reply *r)
+{
+	uint64_t is = 0;
+
+	if (r->msg != NULL)
+		(void)df_msg_get_u64(r->msg, DF_M_COMMITMENT, &is);
+	return is != 0;
+}
+
 /* The question came to nothing. */
 static void failed(struct queue *q, size_t dest, struct df_reply *r,
 		   uint64_t status)
@@ -59,11 +74,8 @@ static void failed(struct queue *q, size_t dest, struct df_reply *r,
 	struct asking *a = &q->asking[dest];
 	bool is_auto =
 		q->cfg->destinations[dest].commitment == DF_COMMIT_ASK_AUTO;
-	uint64_t broke = 0;
 
-	if (r->msg != NULL)
-		(void)df_msg_get_u64(r->msg, DF_M_COMMITMENT, &broke);
-	if (broke != 0 && a->breaks < BREAKS_MAX)
+	if (broke(r) && a->breaks < BREAKS_MAX)
 		a->breaks++;
 	if (is_auto && r->err == DF_E_UNSUPPORTED)
 		no_question(q, dest, "");
@@ -84,6 +96,8 @@ static void replied(void *ctx, struct df_reply *r)
 	struct df_row_commitment c;
 	struct df_why why = r->why;
 	uint64_t status = 0;
+	/* what could not be asked is no silence of the PACS */
+	bool unsent = r->err != DF_OK && r->msg != NULL && !broke(r);
 
 	asking->busy = false;
 	if (r->msg != NULL)
@@ -102,7 +116,11 @@ static void replied(void *ctx, struct df_reply *r)
 		   c.state == DF_COMMITMENT_ASKED) {
 		df_log(DF_LOG_WARN, "commitment.unasked",
 		       DF_F_UID("transaction", c.uid), DF_F_ERR(&why));
-		end(q, &c, &why);
+		if (unsent)
+			df_commitment_drop(q->j, c.n);
+		else
+			end(q, &c, &why);
+		look_again(q, &c);
 		failed(q, a->dest, r, status);
 	}
 	free(a);
@@ -252,42 +270,70 @@ void asking_start(struct queue *q)
 /* --- the answer --------------------------------------------------------------
  */
 
-/* The name of the destination whose word it is, "" when it has none to give. */
-static const char *whose(struct queue *q, const struct df_msg *m,
-			 const struct df_row_commitment *c)
+/* Is it the word of the destination that was asked? */
+static bool is_its_word(struct queue *q, const struct df_msg *m,
+			const struct df_row_commitment *c)
 {
 	const struct df_destination *d =
 		df_config_destination(q->cfg, df_text_of(c->who));
 	struct df_text by;
 
 	if (d == NULL)
-		return "";
+		return false;
 	if (df_msg_get(m, DF_M_DESTINATION, &by))
-		return df_text_eq(by, d->name) ? d->name : "";
-	return df_msg_get(m, DF_M_CALLING, &by) && df_text_eq(by, d->ae)
-		       ? d->name
-		       : "";
+		return df_text_eq(by, d->name);
+	return df_msg_get(m, DF_M_CALLING, &by) && df_text_eq(by, d->ae);
 }
 
 static void denied(struct queue *q, int64_t delivery, unsigned reason)
 {
 	bool over = df_commitment_denials(q->j, delivery) >= DENIALS_MAX;
+	struct df_row_delivery d;
 	struct df_why why = {0};
 
+	if (!df_journal_delivery(q->j, delivery, &d))
+		return;
 	(void)df_fail(&why, over ? DF_E_REFUSED : DF_E_AGAIN,
 		      "the PACS took it and does not commit to it (reason "
 		      "%04x)",
 		      reason);
 	(void)df_journal_delivery_move(
 		q->j, delivery, over ? DF_DELIVERY_DENIED : DF_DELIVERY_MISSING,
-		0, why.err, why.text, reason);
+		over ? 0 : object_again(q, d.since_ms), why.err, why.text,
+		reason);
+}
+
+struct lost {
+	int64_t delivery;
+	unsigned reason;
+};
+
+/* What the report passes over is not committed to either. */
+static void unmentioned(struct queue *q, const struct df_row_commitment *c,
+			struct lost *lost, size_t *n)
+{
+	static struct df_row_commitment_item items[ASK_MAX]; /* one thread */
+	size_t open = df_commitment_unsettled(q->j, c->n, -1, items, ASK_MAX);
+	int64_t k;
+
+	for (size_t i = 0; i < open; i++) {
+		int64_t delivery = df_commitment_delivery(
+			q->j, c->n, items[i].ref.sop_instance, &k);
+
+		if (delivery != 0)
+			lost[(*n)++] = (struct lost){
+				delivery, DF_REFERENCE_PROCESSING_FAILURE};
+	}
+	df_commitment_settle_rest(q->j, c->n, DF_REFERENCE_PROCESSING_FAILURE);
 }
 
 static void apply(struct queue *q, const struct df_row_commitment *c,
 		  const struct df_references *refs)
 {
-	int64_t *lost = df_xcalloc(refs->n + 1, sizeof *lost), k;
-	uint64_t good = 0, bad = 0;
+	struct lost *lost = df_xcalloc(c->items + 1, sizeof *lost);
+	size_t n_lost = 0;
+	int64_t k;
+	uint64_t good = 0;
 
 	for (size_t i = 0; i < refs->n; i++) {
 		const struct df_reference *r = &refs->v[i];
@@ -298,24 +344,46 @@ static void apply(struct queue *q, const struct df_row_commitment *c,
 			continue; /* it was not asked for */
 		df_commitment_settle(q->j, c->n, k, r->reason);
 		if (r->reason != DF_REFERENCE_GOOD) {
-			lost[i] = delivery;
-			bad++;
+			lost[n_lost++] = (struct lost){delivery, r->reason};
 			continue;
 		}
 		good++;
 		(void)df_journal_delivery_move(q->j, delivery, DF_DELIVERY_WORD,
 					       0, DF_OK, NULL, 0);
 	}
-	/* what it does not mention is asked for again, by another question */
-	df_commitment_settle_rest(q->j, c->n, DF_REFERENCE_PROCESSING_FAILURE);
+	unmentioned(q, c, lost, &n_lost);
 	df_commitment_move(q->j, c->n, DF_COMMITMENT_DONE, q->now, true, NULL);
-	for (size_t i = 0; i < refs->n; i++)
-		if (lost[i] != 0)
-			denied(q, lost[i], refs->v[i].reason);
+	for (size_t i = 0; i < n_lost; i++)
+		denied(q, lost[i].delivery, lost[i].reason);
 	free(lost);
-	df_log(bad > 0 ? DF_LOG_WARN : DF_LOG_INFO, "commitment.answered",
+	df_log(n_lost > 0 ? DF_LOG_WARN : DF_LOG_INFO, "commitment.answered",
 	       DF_F_UID("transaction", c->uid), DF_F_NUM("good", good),
-	       DF_F_NUM("failed", bad));
+	       DF_F_NUM("failed", n_lost));
+}
+
+/* It came too late for its question; what it says is true nevertheless. */
+static void apply_late(struct queue *q, const struct df_row_commitment *c,
+		       const struct df_references *refs)
+{
+	struct df_row_delivery d;
+	uint64_t good = 0;
+
+	for (size_t i = 0; i < refs->n; i++) {
+		const struct df_reference *r = &refs->v[i];
+
+		if (r->reason != DF_REFERENCE_GOOD ||
+		    !df_journal_delivery(
+			    q->j,
+			    df_commitment_named(q->j, c->n, r->sop_instance),
+			    &d) ||
+		    d.state != DF_DELIVERY_DELIVERED)
+			continue;
+		(void)df_journal_delivery_move(q->j, d.n, DF_DELIVERY_WORD, 0,
+					       DF_OK, NULL, 0);
+		good++;
+	}
+	df_log(DF_LOG_INFO, "commitment.late", DF_F_UID("transaction", c->uid),
+	       DF_F_NUM("good", good));
 }
 
 static uint16_t take_word(struct queue *q, const struct df_msg *m,
@@ -326,10 +394,12 @@ static uint16_t take_word(struct queue *q, const struct df_msg *m,
 
 	if (!df_msg_get_str(m, DF_M_TRANSACTION, uid, sizeof uid) ||
 	    !df_commitment_find(q->j, DF_COMMITMENT_BY_US, uid, &c) ||
-	    whose(q, m, &c)[0] == '\0')
+	    !is_its_word(q, m, &c))
 		return STATUS_INVALID_ARGUMENT;
-	if (c.state == DF_COMMITMENT_ASKED) /* else it was said before */
+	if (c.state == DF_COMMITMENT_ASKED)
 		apply(q, &c, refs);
+	else if (c.state == DF_COMMITMENT_ENDED)
+		apply_late(q, &c, refs); /* else it was said before */
 	return 0;
 }
 
