@@ -20,6 +20,9 @@ int64_t df_clock_mono_ms(void); /* since boot; never goes back */
 #define DF_TIME_LEN 20
 void df_time_encode(char to[DF_TIME_LEN + 1], int64_t wall_ms);
 int64_t df_time_decode(const char *text, unsigned long len);
+/* The minute of the week by the clock on the wall here (the time zone of the
+ * node), 0 = Monday 00:00. */
+unsigned df_time_week_minute(int64_t wall_ms);
 
 #ifdef __cplusplus
 }

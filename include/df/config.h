@@ -17,6 +17,7 @@
 #ifndef DF_CONFIG_H
 #define DF_CONFIG_H
 
+#include "df/cap.h"
 #include "df/str.h"
 
 #ifdef __cplusplus
@@ -30,10 +31,18 @@ extern "C" {
 #define DF_HOST_LEN 120
 #define DF_URL_LEN 180
 #define DF_CIDRS 8 /* per modality */
+#define DF_ASSOCIATIONS 8 /* to one PACS at once */
 
 enum df_node_role { DF_NODE_CLINIC, DF_NODE_CENTRE };
 enum df_commit_level { DF_COMMIT_AUTO, DF_COMMIT_LOCAL, DF_COMMIT_CENTRE };
 enum df_commit_ask { DF_COMMIT_ASK_AUTO, DF_COMMIT_ASK_YES, DF_COMMIT_ASK_NO };
+/* In which form native pixels go to a PACS. */
+enum df_compress {
+	DF_COMPRESS_AUTO,
+	DF_COMPRESS_NO,
+	DF_COMPRESS_JPEGLS,
+	DF_COMPRESS_JPEG2000,
+};
 enum df_coding_choice {
 	DF_CODING_AUTO,
 	DF_CODING_STORED,
@@ -71,6 +80,9 @@ struct df_destination {
 	char stow_ca[DF_URL_LEN + 1];	/* PEM file under DIR, "" = system's */
 	char calling_ae[DF_AE_LEN + 1]; /* "" = the node's own */
 	int64_t commitment; /* enum df_commit_ask */
+	struct df_caps caps;
+	int64_t associations; /* at once, 1..DF_ASSOCIATIONS */
+	int64_t compress;     /* enum df_compress */
 };
 
 /* The node that we dial (the centre, seen from a clinic). */
@@ -78,6 +90,7 @@ struct df_peer {
 	char name[DF_NAME_LEN + 1];
 	char url[DF_URL_LEN + 1];	  /* https://host:port */
 	char fingerprint[DF_HEX_LEN + 1]; /* hex SHA-256 of its public key */
+	struct df_caps caps;		  /* of what we send there */
 };
 
 struct df_config {
@@ -156,6 +169,14 @@ DF_MUST_CHECK enum df_err df_config_parse(const char *text, size_t len,
 					  struct df_config *cfg,
 					  struct df_why *why);
 void df_config_release(struct df_config *cfg);
+
+/*
+ * A process of deliver_dimse has one association. Its number tells which: the
+ * lane'th of a destination; destination n_destinations, lane 0: reports of
+ * storage commitment to modalities.
+ */
+uint32_t df_config_lane(const struct df_config *cfg, size_t destination,
+			size_t lane);
 
 /* By name, or NULL. */
 const struct df_destination *df_config_destination(const struct df_config *cfg,

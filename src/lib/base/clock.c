@@ -58,3 +58,14 @@ int64_t df_time_decode(const char *text, unsigned long len)
 	df_time_encode(back, ms);
 	return memcmp(back, text, len) == 0 ? ms : -1;
 }
+
+unsigned df_time_week_minute(int64_t wall_ms)
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL)
+		return 0; /* no year that anybody lives in */
+	return (unsigned)((tm.tm_wday + 6) % 7 * 1440 + tm.tm_hour * 60 +
+			  tm.tm_min);
+}

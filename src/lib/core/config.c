@@ -22,7 +22,7 @@ const struct df_config_key df_config_keys[] = {
 #define N_KEYS (sizeof df_config_keys / sizeof *df_config_keys)
 const size_t df_config_n_keys = N_KEYS;
 
-/* In a named section each key but 'from' stands once. */
+/* In a named section each key but 'from' and 'cap' stands once. */
 struct parse {
 	struct df_config *cfg;
 	struct df_why *why;
@@ -42,6 +42,11 @@ bool df_config_is_named(const char *section)
 		if (strcmp(section, kinds[i]) == 0)
 			return true;
 	return false;
+}
+
+bool df_config_repeats(const struct df_config_key *k)
+{
+	return k->type == DF_KEY_CIDR || k->type == DF_KEY_CAP;
 }
 
 /* Keeps the first failure and says where it stands. */
@@ -261,7 +266,7 @@ static int pair(void *user, const char *section, const char *name,
 		note(p, DF_E_CONFIG, "unknown key");
 		return 1;
 	}
-	if (p->seen[i] && df_config_keys[i].type != DF_KEY_CIDR) {
+	if (p->seen[i] && !df_config_repeats(&df_config_keys[i])) {
 		note(p, DF_E_CONFIG, "key is there twice");
 		return 1;
 	}
@@ -388,6 +393,12 @@ static bool is_loopback(struct df_text addr)
 	    df_cidr_decode(&v6, df_text_of("::1"), NULL) != DF_OK)
 		df_bug("loopback prefixes");
 	return df_cidr_holds(&v4, addr) || df_cidr_holds(&v6, addr);
+}
+
+uint32_t df_config_lane(const struct df_config *cfg, size_t destination,
+			size_t lane)
+{
+	return (uint32_t)(lane * (cfg->n_destinations + 1) + destination);
 }
 
 /* A PACS that we ask for storage commitment calls back. */

@@ -18,7 +18,8 @@ enum df_key_type {
 	DF_KEY_PEER_URL,
 	DF_KEY_FILE,
 	DF_KEY_HEX,
-	DF_KEY_CIDR,
+	DF_KEY_CIDR, /* these two may stand several times */
+	DF_KEY_CAP,
 };
 
 struct df_config_key {
@@ -35,6 +36,9 @@ struct df_config_key {
 
 extern const struct df_config_key df_config_keys[];
 extern const size_t df_config_n_keys;
+
+/* May it stand several times? */
+bool df_config_repeats(const struct df_config_key *k);
 
 /* The named kinds stand after the single sections. */
 bool df_config_is_named(const char *section);

@@ -33,7 +33,10 @@ static const char named[] =
 	"#\n"
 	"# [peer \"centre\"]\n"
 	"# url = https://centre.example:8443\n"
-	"# fingerprint = <64 hex digits>\n";
+	"# fingerprint = <64 hex digits>\n"
+	"# cap = 10 Mbit/s   (what we may send there; without: all it takes)\n"
+	"# cap = Mon-Fri 08:00-18:00 2 Mbit/s   (the narrowest hours count)\n"
+	"# cap = 22:00-06:00 none\n";
 
 static enum df_err key_write(struct df_buf *to, const struct df_config_key *k,
 			     const struct df_config *cfg, bool set,

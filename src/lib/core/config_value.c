@@ -322,6 +322,20 @@ static enum df_err cidr_add(struct df_modality *m, struct df_text t,
 	return rc;
 }
 
+static enum df_err cap_add(struct df_caps *to, struct df_text t,
+			   struct df_why *why)
+{
+	enum df_err rc;
+
+	if (to->n == DF_CAPS_MAX)
+		return df_fail(why, DF_E_CONFIG, "more than %d 'cap' lines",
+			       DF_CAPS_MAX);
+	rc = df_cap_decode(&to->v[to->n], t, why);
+	if (rc == DF_OK)
+		to->n++;
+	return rc;
+}
+
 /* An AE title and where it is: of a PACS, or of a modality that listens. */
 static enum df_err dial_set(const struct df_config_key *k, void *base,
 			    struct df_text t, struct df_why *why)
@@ -365,6 +379,8 @@ enum df_err df_config_set(const struct df_config_key *k, void *base,
 		return dial_set(k, base, t, why);
 	case DF_KEY_CIDR:
 		return cidr_add(base, t, why);
+	case DF_KEY_CAP:
+		return cap_add((struct df_caps *)(void *)at, t, why);
 	}
 	df_bug("key type %d", (int)k->type);
 }
@@ -408,6 +424,20 @@ static enum df_err dial_get(const struct df_config_key *k, const void *base,
 	return endpoint_get(&d->dicom, d->ae, to, why);
 }
 
+static enum df_err caps_get(const struct df_caps *c, struct df_buf *to,
+			    struct df_why *why)
+{
+	enum df_err rc = DF_OK;
+
+	for (size_t i = 0; i < c->n && rc == DF_OK; i++) {
+		char text[DF_CAP_TEXT];
+
+		df_cap_encode(text, &c->v[i]);
+		rc = df_buf_addf(to, why, "%s%s", i > 0 ? "; " : "", text);
+	}
+	return rc;
+}
+
 enum df_err df_config_get(const struct df_config_key *k, const void *base,
 			  struct df_buf *to, struct df_why *why)
 {
@@ -437,7 +467,10 @@ enum df_err df_config_get(const struct df_config_key *k, const void *base,
 	case DF_KEY_DIAL:
 		return dial_get(k, base, to, why);
 	case DF_KEY_CIDR:
-		return DF_OK; /* several: the caller writes them */
+		return DF_OK; /* the caller writes them */
+	case DF_KEY_CAP:
+		return caps_get((const struct df_caps *)(const void *)at, to,
+				why);
 	}
 	df_bug("key type %d", (int)k->type);
 }

@@ -124,6 +124,8 @@ static void refusals(void **state)
 		{NODE "[destination \"a\"]\nca = ../x\n", "directory"},
 		{NODE "[peer \"a\"]\nurl = http://h\n", "https URL"},
 		{NODE "[peer \"a\"]\nurl = https://h\n", "needs 'url'"},
+		{NODE "[destination \"a\"]\ncap = fast\n", "line 6: 'fast' is"},
+		{NODE "[peer \"a\"]\ncap = Mon-Fri\n", "ends with a rate"},
 		{NODE "nonsense\n", "line 5: not a 'key = value' line"},
 		{NODE "log-level =\n", "line 5: 'log-level' has no value"},
 		{"[node]\nname = \xff\xfe\n", "line 2: 'name'"},
@@ -235,6 +237,35 @@ static void storage_commitment(void **state)
 			 DF_E_CONFIG);
 }
 
+static void caps(void **state)
+{
+	struct df_config c;
+	struct df_why why = {0};
+	struct df_buf show;
+
+	(void)state;
+	assert_int_equal(parse(NODE "[peer \"a\"]\nurl = https://h\n"
+				    "fingerprint = " FP "\n"
+				    "cap = 10 Mbit/s\n"
+				    "cap = Mon-Fri 08:00-18:00 2 Mbit/s\n"
+				    "[destination \"p\"]\ndicom = A@h:1\n"
+				    "cap = 1 Mbit/s\n",
+			       &c, &why),
+			 DF_OK);
+	assert_int_equal(c.peers[0].caps.n, 2);
+	assert_true(df_caps_rate(&c.peers[0].caps, 0) == 10000000);
+	assert_true(df_caps_rate(&c.peers[0].caps, 9 * 60) == 2000000);
+	assert_int_equal(c.destinations[0].caps.n, 1);
+	df_buf_init(&show, 1 << 16);
+	assert_int_equal(df_config_show(&show, &c, &why), DF_OK);
+	assert_int_equal(df_buf_u8(&show, 0), DF_OK);
+	assert_non_null(strstr((char *)show.ptr,
+			       "peer \"a\".cap = 10 Mbit/s; "
+			       "Mon-Fri 08:00-18:00 2 Mbit/s  # set\n"));
+	df_buf_release(&show);
+	df_config_release(&c);
+}
+
 static void appending(void **state)
 {
 	static const char *const pairs[] = {"dicom", "PACS@h:104"};
@@ -341,6 +372,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(admission),
 		cmocka_unit_test(storage_commitment),
+		cmocka_unit_test(caps),
 		cmocka_unit_test(appending),
 		cmocka_unit_test(sample),
 	};
