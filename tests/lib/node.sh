@@ -10,6 +10,8 @@ TESTDATA="$DF_SOURCE/testdata/dicom"
 LIB="$DF_SOURCE/tests/lib"
 T=${DF_T:-$(mktemp -d "${TMPDIR:-/tmp}/dcmf-test.XXXXXX")}
 PIDS=""
+IN_NS=               # what runs a program elsewhere (netlab.sh)
+CENTRE_HOST=127.0.0.1 # where a centre listens to peers, and is dialled
 CASES=0
 FAILED=0
 export LC_ALL=C.UTF-8
@@ -83,7 +85,7 @@ wait_for() {
 node() {
 	dir=$1
 	shift
-	"$DF_BIN/dcm-forward" -C "$T/$dir" "$@"
+	$IN_NS "$DF_BIN/dcm-forward" -C "$T/$dir" "$@"
 }
 
 # json EXPRESSION: evaluates Python over the JSON on standard input, as `j`
@@ -105,7 +107,7 @@ is_ready() { truth "$1" 'bool(j["ready"])' status; }
 
 # start_node NAME: serve in the background, until ready
 start_node() {
-	"$DF_BIN/dcm-forward" -C "$T/$1" serve >>"$T/$1.log" 2>&1 &
+	$IN_NS "$DF_BIN/dcm-forward" -C "$T/$1" serve >>"$T/$1.log" 2>&1 &
 	eval "PID_$1=$!"
 	PIDS="$PIDS $!"
 	wait_for 20 is_ready "$1"
@@ -149,7 +151,7 @@ new_centre() {
 	eval "DICOM_$name=$port HTTPS_$name=$https"
 	node "$name" init --role centre --name "县医院 $name" --ae-title CENTRE \
 		--listen-dicom "127.0.0.1:$port" \
-		--listen-https "127.0.0.1:$https" >/dev/null &&
+		--listen-https "$CENTRE_HOST:$https" >/dev/null &&
 		small_reserve "$name"
 }
 # a node for a test holds back little of this machine's disk
@@ -162,7 +164,7 @@ set_key() {
 }
 # join CLINIC CENTRE [PORT]: enrols, both running; PORT = a line between them
 join() {
-	eval "url=https://127.0.0.1:\${3:-\$HTTPS_$2}"
+	eval "url=https://$CENTRE_HOST:\${3:-\$HTTPS_$2}"
 	code=$(node "$2" peer invite "镇卫生院 $1") || return 1
 	node "$1" peer join "$url" --code "$code"
 }
@@ -171,18 +173,18 @@ join() {
 # $PACS_ACCEPTS (options), or every transfer syntax that +xa means
 start_storescp() {
 	mkdir -p "$2"
-	storescp --bit-preserving --fork --unique-filenames ${PACS_ACCEPTS:-+xa} \
+	$IN_NS storescp --bit-preserving --fork --unique-filenames ${PACS_ACCEPTS:-+xa} \
 		-aet PACS -od "$2" "$1" >>"$T/storescp-$1.log" 2>&1 &
 	eval "PID_storescp=$!"
 	PIDS="$PIDS $!"
-	wait_for 10 echoscu -aec PACS 127.0.0.1 "$1"
+	wait_for 10 $IN_NS echoscu -aec PACS 127.0.0.1 "$1"
 }
 # send PORT FILE|DIR...: as a modality would; never re-codes
 send() {
 	port=$1
 	shift
-	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC 127.0.0.1 \
-		"$port" "$@" >>"$T/dcmsend.log" 2>&1
+	$IN_NS dcmsend --no-halt --decompress-never +sd +r -aet MODALITY \
+		-aec CLINIC 127.0.0.1 "$port" "$@" >>"$T/dcmsend.log" 2>&1
 }
 # send_sure PORT COUNT FILE|DIR...: succeeds only when every one of COUNT was
 # answered with Success (dcmsend also ends with 0 when its association broke)
@@ -191,7 +193,7 @@ send_sure() {
 	wanted=$2
 	shift 2
 	rm -f "$T/sent.report"
-	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC \
+	$IN_NS dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CLINIC \
 		+crf "$T/sent.report" 127.0.0.1 "$port" "$@" \
 		>>"$T/dcmsend.log" 2>&1
 	[ "$(grep -c '^DIMSE Status *: 0x0000' "$T/sent.report")" = "$wanted" ]
