@@ -44,6 +44,14 @@ struct df_http_tls {
 	void *ctx;
 };
 
+/* Holds what is sent to a rate, over as many requests as share it. */
+struct df_http_pace {
+	/* How many of `want` bytes of a body may leave now; 0: none, ask again
+	 * after *wait_ms. */
+	size_t (*take)(void *ctx, size_t want, int64_t *wait_ms);
+	void *ctx;
+};
+
 struct df_http_result {
 	enum df_err err;   /* DF_OK: a whole response came */
 	struct df_why why; /* when err is set; printable ASCII */
@@ -70,6 +78,10 @@ struct df_http_request {
 	int body_fd; /* used when body is NULL and body_fd_len > 0 */
 	uint64_t body_fd_off;
 	uint64_t body_fd_len;
+
+	/* Of the body; NULL = as fast as it goes. Borrowed until done. Who has
+	 * waited longest goes first. */
+	const struct df_http_pace *pace;
 
 	size_t max_response; /* bytes of a response kept in memory */
 	/* When set, the body of a response with sink_status (0: 200 or 206)

@@ -36,7 +36,9 @@ struct df_http_call {
 	struct df_http_request rq;
 	struct df_http_tls tls;
 	struct df_buf body;
-	uint64_t fd_at; /* bytes of the file range already read */
+	uint64_t body_at;	 /* bytes of the body that curl has */
+	int64_t paused_until_ms; /* mono; 0 = not held back */
+	int64_t paused_since_ms;
 	uint64_t sink_bytes;
 	int64_t started_ms;
 	enum df_err failed; /* by the sink or a limit */
@@ -140,10 +142,41 @@ static size_t take_body(char *ptr, size_t size, size_t count, void *ctx)
 	return call->failed == DF_OK ? len : 0;
 }
 
+static bool body_is_file(const struct df_http_request *rq)
+{
+	return rq->body == NULL && rq->body_fd_len > 0;
+}
+
+static uint64_t body_size(const struct df_http_request *rq)
+{
+	return body_is_file(rq) ? rq->body_fd_len : rq->body_len;
+}
+
+/* How much may go now; 0: it waits, and the client wakes it. */
+static size_t paced(struct df_http_call *call, size_t want)
+{
+	const struct df_http_pace *pace = call->rq.pace;
+	int64_t now, wait_ms = 0;
+	size_t n;
+
+	if (pace == NULL)
+		return want;
+	n = pace->take(pace->ctx, want, &wait_ms);
+	if (n > 0) {
+		call->paused_since_ms = 0;
+		return n;
+	}
+	now = df_clock_mono_ms();
+	call->paused_until_ms = now + (wait_ms > 0 ? wait_ms : 1);
+	if (call->paused_since_ms == 0)
+		call->paused_since_ms = now;
+	return 0;
+}
+
 static size_t give_body(char *to, size_t size, size_t count, void *ctx)
 {
 	struct df_http_call *call = ctx;
-	uint64_t left = call->rq.body_fd_len - call->fd_at;
+	uint64_t left = body_size(&call->rq) - call->body_at;
 	size_t want = size * count;
 	ssize_t n;
 
@@ -151,16 +184,24 @@ static size_t give_body(char *to, size_t size, size_t count, void *ctx)
 		want = (size_t)left;
 	if (want == 0)
 		return 0;
+	want = paced(call, want);
+	if (want == 0)
+		return CURL_READFUNC_PAUSE;
+	if (!body_is_file(&call->rq)) {
+		memcpy(to, (const char *)call->rq.body + call->body_at, want);
+		call->body_at += want;
+		return want;
+	}
 	do
 		n = pread(call->rq.body_fd, to, want,
-			  (off_t)(call->rq.body_fd_off + call->fd_at));
+			  (off_t)(call->rq.body_fd_off + call->body_at));
 	while (n < 0 && errno == EINTR);
 	if (n <= 0) {
 		call->failed = df_fail(&call->why, DF_E_IO,
 				       "cannot read the body to send");
 		return CURL_READFUNC_ABORT;
 	}
-	call->fd_at += (uint64_t)n;
+	call->body_at += (uint64_t)n;
 	return (size_t)n;
 }
 
@@ -170,9 +211,9 @@ static int seek_body(void *ctx, curl_off_t offset, int origin)
 	struct df_http_call *call = ctx;
 
 	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > call->rq.body_fd_len)
+	    (uint64_t)offset > body_size(&call->rq))
 		return CURL_SEEKFUNC_FAIL;
-	call->fd_at = (uint64_t)offset;
+	call->body_at = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
 }
 
@@ -254,13 +295,10 @@ static void set_body(struct df_http_call *call)
 	if (rq->body != NULL || rq->body_fd_len > 0 ||
 	    strcmp(rq->method, "POST") == 0 ||
 	    strcmp(rq->method, "PATCH") == 0) {
-		bool file = rq->body == NULL && rq->body_fd_len > 0;
-
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		curl_easy_setopt(
-			e, CURLOPT_POSTFIELDSIZE_LARGE,
-			(curl_off_t)(file ? rq->body_fd_len : rq->body_len));
-		if (file) {
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)body_size(rq));
+		if (body_is_file(rq) || rq->pace != NULL) {
 			curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
 			curl_easy_setopt(e, CURLOPT_READDATA, call);
 			curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, seek_body);
@@ -491,6 +529,39 @@ void df_http_client_free(struct df_http_client *c)
 	free(c);
 }
 
+/* --- held back ---------------------------------------------------------------
+ */
+
+/* Of those that may ask again the one that has waited longest. */
+static void wake_paced(struct df_http_client *c)
+{
+	struct df_http_call *best = NULL;
+	int64_t now = df_clock_mono_ms();
+
+	for (struct df_http_call *call = c->first; call; call = call->next)
+		if (call->paused_until_ms != 0 && call->paused_until_ms <= now &&
+		    (best == NULL ||
+		     call->paused_since_ms < best->paused_since_ms))
+			best = call;
+	if (best == NULL)
+		return;
+	best->paused_until_ms = 0;
+	/* what goes wrong in it ends the call as any failure does */
+	(void)curl_easy_pause(best->easy, CURLPAUSE_CONT);
+}
+
+/* When the first may ask again, but not after deadline_ms; -1 = never. */
+static int64_t paced_deadline(const struct df_http_client *c,
+			      int64_t deadline_ms)
+{
+	for (const struct df_http_call *call = c->first; call;
+	     call = call->next)
+		if (call->paused_until_ms != 0 &&
+		    (deadline_ms < 0 || call->paused_until_ms < deadline_ms))
+			deadline_ms = call->paused_until_ms;
+	return deadline_ms;
+}
+
 /* --- the loop's side -------------------------------------------------------
  */
 
@@ -501,13 +572,13 @@ int df_http_client_fd(const struct df_http_client *c)
 
 int64_t df_http_client_timeout_ms(const struct df_http_client *c)
 {
-	int64_t left;
+	int64_t deadline_ms = paced_deadline(c, c->deadline_ms), left;
 
 	if (c->cancelled > 0)
 		return 0;
-	if (c->deadline_ms < 0)
+	if (deadline_ms < 0)
 		return -1;
-	left = c->deadline_ms - df_clock_mono_ms();
+	left = deadline_ms - df_clock_mono_ms();
 	return left < 0 ? 0 : left;
 }
 
@@ -529,6 +600,7 @@ void df_http_client_turn(struct df_http_client *c)
 		curl_multi_socket_action(c->multi, ev[i].data.fd, mask,
 					 &running);
 	}
+	wake_paced(c);
 	if (c->deadline_ms >= 0 && c->deadline_ms <= df_clock_mono_ms()) {
 		c->deadline_ms = -1; /* curl sets it again */
 		curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0,

@@ -327,6 +327,94 @@ static void streams_bodies(void **state)
 	assert_int_equal(t.accepted, 1);
 }
 
+struct ration {
+	uint64_t allowed, given;
+};
+
+static size_t take_ration(void *ctx, size_t want, int64_t *wait_ms)
+{
+	struct ration *r = ctx;
+	uint64_t left = r->allowed - r->given;
+
+	*wait_ms = 1;
+	if (want > left)
+		want = (size_t)left;
+	r->given += want;
+	return want;
+}
+
+/* No byte of a body leaves that was not allowed, from memory or a file; all
+ * who share a pace come to their turn. */
+static void keeps_to_a_pace(void **state)
+{
+	static char memory[50000];
+	struct ration ration = {.allowed = 10000};
+	struct df_http_pace pace = {take_ration, &ration};
+	struct df_http_request file = {.body_fd = t.file,
+				       .body_fd_len = 200000,
+				       .pace = &pace};
+	struct df_http_request mem = {.body = memory,
+				      .body_len = sizeof memory,
+				      .pace = &pace};
+	struct reply r = {0}, m = {0}, poll = {0};
+	int64_t end = df_clock_mono_ms() + 50;
+
+	(void)state;
+	ask(&r, "PATCH", "/stream", file);
+	while (t.streamed < 10000 || df_clock_mono_ms() < end)
+		turn();
+	assert_int_equal(t.streamed, 10000);
+	ask(&m, "POST", "/now", mem);
+	ask(&poll, "GET", "/now", NOTHING); /* without a body: not held back */
+	until(&poll.done);
+	assert_int_equal(ration.given, 10000);
+	assert_int_equal(t.streamed, 10000);
+	for (int i = 0; !m.done; i++) {
+		assert_true(i < 200);
+		ration.allowed += 5000;
+		while (!m.done && ration.given < ration.allowed)
+			turn();
+	}
+	assert_int_equal(m.status, 200);
+	/* they took turns: the large one was not left behind */
+	assert_true(t.streamed >= 40000);
+	assert_false(r.done);
+	ration.allowed = 1000000;
+	while (t.held == NULL)
+		turn();
+	assert_int_equal(t.streamed, 200000);
+	assert_int_equal(ration.given, 250000);
+	df_http_answer(t.held, 204, NULL, NULL, 0);
+	until(&r.done);
+	assert_int_equal(r.status, 204);
+}
+
+/* One that is held back can be cancelled, and freed with its client. */
+static void ends_while_held_back(void **state)
+{
+	struct ration none = {0};
+	struct df_http_pace pace = {take_ration, &none};
+	struct df_http_request rq = {.body = "hello", .body_len = 5,
+				     .pace = &pace};
+	struct reply r = {0}, left = {0};
+	struct df_http_call *call = ask(&r, "POST", "/echo", rq);
+
+	(void)state;
+	while (t.heads == 0)
+		turn();
+	df_http_call_cancel(call);
+	until(&r.done);
+	assert_int_equal(r.err, DF_E_CANCELLED);
+	ask(&left, "POST", "/echo", rq);
+	while (t.heads < 2)
+		turn();
+	df_http_client_free(t.client);
+	t.client = NULL;
+	assert_int_equal(left.err, DF_E_CANCELLED);
+	while (t.closes < t.heads)
+		df_http_server_turn(t.server);
+}
+
 static void sends_file_ranges(void **state)
 {
 	struct df_http_request rq = {.sink = sink};
@@ -489,6 +577,7 @@ int main(void)
 		CASE(sends_file_ranges),	 CASE(refuses_large_bodies),
 		CASE(refuses_bad_framing),	 CASE(survives_lost_peers),
 		CASE(reports_dead_servers),	 CASE(caps_connections),
+		CASE(keeps_to_a_pace),		 CASE(ends_while_held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
