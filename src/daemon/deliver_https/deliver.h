@@ -16,6 +16,7 @@
 #include "df/peer.h"
 #include "df/room.h"
 
+struct pace;
 struct parcel;
 struct mailbox;
 
@@ -40,6 +41,7 @@ struct deliver {
 	struct df_buf ca_pem;	/* terminated */
 	bool identified;
 	struct line *lines;
+	struct pace *paces; /* pace.c */
 };
 extern struct deliver self;
 
@@ -60,6 +62,10 @@ void job_done(struct df_room *room, uint32_t tag, enum df_err err,
 /* DF_OK for the wanted status, else what went wrong. */
 enum df_err http_outcome(const struct df_http_result *r, int wanted,
 			 struct df_why *why);
+
+/* pace.c: the request's body keeps to these caps of the configuration,
+ * together with all others to that place. */
+void pace_join(const struct df_caps *caps, struct df_http_request *rq);
 
 /* --- the jobs: handlers of messages from queue -------------------------- */
 #define DELIVER_HANDLER(name)                                 \

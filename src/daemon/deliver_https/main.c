@@ -141,6 +141,7 @@ enum df_err line_start(struct line *line, struct df_http_request *rq,
 	rq->url = url;
 	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
+	pace_join(&line->peer->caps, rq);
 	return df_http_client_start(self.client, rq, call, why);
 }
 

@@ -9,6 +9,7 @@ struct stow_target {
 	char url[DF_URL_LEN + 16]; /* <base>/studies */
 	struct df_buf ca;	   /* terminated; empty = the system's */
 	struct df_http_tls tls;
+	const struct df_caps *caps; /* of the configuration */
 };
 
 /* DF_E_UNSUPPORTED when the destination is no DICOMweb server; else what

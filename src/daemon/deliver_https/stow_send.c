@@ -64,7 +64,7 @@ enum df_err stow_target_init(struct stow_target *t,
 	size_t base = strlen(d->stow);
 	enum df_err rc = DF_OK;
 
-	*t = (struct stow_target){0};
+	*t = (struct stow_target){.caps = &d->caps};
 	if (base == 0)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "destination is no DICOMweb server");
@@ -253,6 +253,7 @@ static void post_batch(struct stow_job *job)
 	b->len += strlen(tail);
 	rq.body_fd = b->body;
 	rq.body_fd_len = b->len;
+	pace_join(job->target.caps, &rq);
 	if (rc == DF_OK)
 		rc = df_http_client_start(self.client, &rq, NULL, &why);
 	if (rc == DF_OK)
