@@ -312,8 +312,10 @@ struct df_row_delivery {
 	char why[200];
 	uint32_t status; /* DIMSE or HTTP */
 	uint32_t priority;
+	int64_t due_ms; /* its place in the order; 0 = first of its study */
 };
-/* Nothing when there is one already. */
+/* Nothing when there is one already. Its place in the order is settled now
+ * (deliveries.c says how). */
 void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
 			     int64_t item, int64_t study, const char *dest,
 			     int64_t now_ms);
@@ -322,7 +324,7 @@ bool df_journal_delivery(struct df_journal *j, int64_t n,
 bool df_journal_delivery_find(struct df_journal *j, enum df_delivery_kind kind,
 			      int64_t item, const char *dest,
 			      struct df_row_delivery *d);
-/* Waiting, or deferred and due: STAT first, then in order of arrival. */
+/* Waiting, or deferred and due, in their order: STAT first, then by due_ms. */
 size_t df_journal_deliveries_due(struct df_journal *j,
 				 enum df_delivery_kind kind, const char *dest,
 				 int64_t now_ms, struct df_row_delivery *rows,

@@ -3,6 +3,26 @@
 
 #include "sql.h"
 
+/*
+ * The order in which a destination gets what waits for it is one number, made
+ * when a delivery is noted and never looked at again: `due`, when this item
+ * would have arrived if its study had a line of SHARE bytes a millisecond
+ * (1 Mbit/s) to itself. So a small study passes a large one that came before
+ * it, by no more than its share: what is older by more than the large one's
+ * own time at that rate goes first, and nothing waits for ever. The first item
+ * of a study is due at once (0): it is seen soon, whatever else there is.
+ * Urgent studies go before all others, the oldest first and each as a whole.
+ * Nothing is put off by more than DUE_MOST_MS, whatever its size.
+ */
+#define SHARE "125"
+#define DUE_MOST_MS "86400000"
+#define ITEM_BYTES                                                             \
+	"ifnull(iif(?1 = 1, (SELECT dfenv FROM parcels WHERE n = ?2),"        \
+	" (SELECT size FROM instances WHERE n = ?2)), 0)"
+#define STUDY_LAST                                                             \
+	"(SELECT max(due) FROM deliveries WHERE study = ?3 AND dest = ?4"     \
+	" AND kind = ?1)"
+
 void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
 			     int64_t item, int64_t study, const char *dest,
 			     int64_t now_ms)
@@ -10,15 +30,18 @@ void df_journal_delivery_add(struct df_journal *j, enum df_delivery_kind kind,
 	/* a note: routed anew when its item is looked into again */
 	df_sql_note(j,
 		    "INSERT OR IGNORE INTO deliveries(kind, item, study, dest,"
-		    " state, next, since, tries, err, why, status, priority)"
-		    " VALUES(?1,?2,?3,?4,0,0,?5,0,0,'',0,"
-		    " ifnull((SELECT priority FROM studies WHERE n = ?3), 0))",
+		    " state, next, since, tries, err, why, status, priority,"
+		    " due) SELECT ?1,?2,?3,?4,0,0,?5,0,0,'',0,"
+		    " ifnull(s.priority, 0), iif(s.priority > 0, s.opened,"
+		    " ifnull(min(max(" STUDY_LAST ", ?5) + " ITEM_BYTES
+		    " / " SHARE ", ?5 + " DUE_MOST_MS "), 0))"
+		    " FROM (SELECT 1) LEFT JOIN studies s ON s.n = ?3",
 		    "iiiti", (int64_t)kind, item, study, dest, now_ms);
 }
 
 #define SELECT_DELIVERY                                                        \
 	"SELECT n, kind, item, study, dest, state, next, since, tries, err,"  \
-	" why, status, priority FROM deliveries "
+	" why, status, priority, due FROM deliveries "
 
 static void row_read(sqlite3_stmt *st, struct df_row_delivery *d)
 {
@@ -35,6 +58,7 @@ static void row_read(sqlite3_stmt *st, struct df_row_delivery *d)
 	df_col_text(st, 10, d->why, sizeof d->why);
 	d->status = (uint32_t)COL(st, 11);
 	d->priority = (uint32_t)COL(st, 12);
+	d->due_ms = COL(st, 13);
 }
 
 static bool one(struct df_journal *j, sqlite3_stmt *st,
@@ -86,7 +110,8 @@ size_t df_journal_deliveries_due(struct df_journal *j,
 		    df_sql(j,
 			   SELECT_DELIVERY
 			   "WHERE dest = ? AND kind = ? AND state IN (0, 2)"
-			   " AND next <= ? ORDER BY priority DESC, n LIMIT ?",
+			   " AND next <= ? ORDER BY priority DESC, due, n"
+			   " LIMIT ?",
 			   "tiii", dest, (int64_t)kind, now_ms, (int64_t)max),
 		    rows, max);
 }
@@ -186,6 +211,10 @@ void df_journal_timers_shift(struct df_journal *j, int64_t by_ms)
 		   " WHERE state = 2",
 		   "i", by_ms);
 	df_sql_run(j,
+		   "UPDATE deliveries SET due = due + ?1"
+		   " WHERE state IN (0, 2) AND due > 0",
+		   "i", by_ms);
+	df_sql_run(j,
 		   "UPDATE manifests SET next = next + ?1, since = since + ?1"
 		   " WHERE state = 0 AND next > 0",
 		   "i", by_ms);
@@ -204,6 +233,11 @@ void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
 		   "UPDATE deliveries SET next = ?1 WHERE state = 2 AND"
 		   " next > ?2",
 		   "ii", now_ms, latest_ms);
+	/* noted by a clock that was far ahead */
+	df_sql_run(j,
+		   "UPDATE deliveries SET due = ?1 WHERE state IN (0, 2) AND"
+		   " due > ?1 + 2 * " DUE_MOST_MS,
+		   "i", now_ms);
 	df_sql_run(j,
 		   "UPDATE manifests SET next = ?1, since = min(since, ?1)"
 		   " WHERE state = 0 AND next > ?2",

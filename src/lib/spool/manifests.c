@@ -105,7 +105,8 @@ size_t df_journal_manifests_due(struct df_journal *j, const char *dest,
 		       " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE"
 		       "  study = m.study AND dest = m.dest AND kind = 1"
 		       "  AND state NOT IN (4, 5))"
-		       " ORDER BY n LIMIT ?",
+		       " ORDER BY (SELECT priority FROM studies s WHERE"
+		       " s.n = m.study) DESC, n LIMIT ?",
 		       "tii", dest, now_ms, (int64_t)max),
 		rows, max);
 }

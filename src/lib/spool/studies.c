@@ -150,7 +150,10 @@ void df_journal_study_priority(struct df_journal *j, int64_t n, uint32_t p)
 {
 	df_sql_run(j, "UPDATE studies SET priority = ? WHERE n = ?", "ii",
 		   (int64_t)p, n);
-	df_sql_run(j, "UPDATE deliveries SET priority = ? WHERE study = ?",
+	df_sql_run(j,
+		   "UPDATE deliveries SET priority = ?1,"
+		   " due = iif(?1 > 0, (SELECT opened FROM studies WHERE"
+		   " n = ?2), due) WHERE study = ?2",
 		   "ii", (int64_t)p, n);
 }
 

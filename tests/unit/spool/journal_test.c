@@ -191,6 +191,131 @@ static void uids_belong_to_who_came_first(void **state)
 	assert_int_equal(df_journal_claim(w->j, &r), DF_CLAIM_FREE);
 }
 
+static int64_t add_parcel(struct world *w, int64_t study, uint64_t bytes,
+			  int64_t now_ms)
+{
+	static unsigned number;
+	struct df_row_parcel p = {.study = study,
+				  .direction = DF_ENV_MADE,
+				  .epoch = 1,
+				  .sequence = number,
+				  .dfenv_len = bytes,
+				  .state = DF_PARCEL_READY};
+
+	df_str_fmt(p.hex, sizeof p.hex, "%032x", ++number);
+	p.n = df_journal_parcel_add(w->j, &p);
+	df_journal_delivery_add(w->j, DF_DELIVER_PARCEL, p.n, study, "c",
+				now_ms);
+	return p.n;
+}
+
+static int64_t add_study(struct world *w, const char *uid, int64_t at_ms)
+{
+	struct df_row_study s;
+
+	df_journal_study_touch(w->j, uid, "", "CT", at_ms, &s);
+	return s.n;
+}
+
+/* The studies of what is due, in its order: "1 2 2 3". */
+static const char *order(struct world *w)
+{
+	static char text[400];
+	struct df_row_delivery due[64];
+	size_t n = df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+					     INT64_MAX, due, 64);
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		df_str_fmt(text + at, sizeof text - at, "%s%d",
+			   i > 0 ? " " : "", (int)due[i].study);
+		at += strlen(text + at);
+	}
+	return text;
+}
+
+/* A study of 40 MB, then a small one, then another large one. */
+static void small_studies_pass_large_ones(void **state)
+{
+	struct world *w = *state;
+	int64_t big = add_study(w, "1", 1000), small, other;
+
+	for (int i = 0; i < 10; i++)
+		add_parcel(w, big, 4000000, 1000);
+	small = add_study(w, "2", 20000);
+	for (int i = 0; i < 3; i++)
+		add_parcel(w, small, 1000000, 20000);
+	assert_int_equal(big, 1);
+	assert_int_equal(small, 2);
+	/* the first of each; then 33, 65, ... s against 28 and 36 s */
+	assert_string_equal(order(w), "1 2 2 1 2 1 1 1 1 1 1 1 1");
+	other = add_study(w, "3", 100000);
+	for (int i = 0; i < 3; i++)
+		add_parcel(w, other, 4000000, 100000);
+	/* due 132 and 164 s: it gets its share beside the first, 33 to 289 s;
+	 * what is older by more than its size does not wait for it */
+	assert_string_equal(order(w),
+			    "1 2 3 2 1 2 1 1 1 3 1 3 1 1 1 1");
+}
+
+/* Days of work wait: the oldest first, and no study is put off for ever. */
+static void a_backlog_goes_by_age(void **state)
+{
+	struct world *w = *state;
+	struct df_row_delivery due[64];
+	const int64_t day = 86400000;
+	int64_t huge = add_study(w, "1", 0);
+
+	for (int i = 0; i < 4; i++)
+		add_parcel(w, huge, (uint64_t)1 << 36, 1000);
+	for (int i = 0; i < 5; i++) {
+		char uid[8];
+		int64_t n;
+
+		df_str_fmt(uid, sizeof uid, "2.%d", i);
+		n = add_study(w, uid, i * day);
+		add_parcel(w, n, 1000000, i * day);
+		add_parcel(w, n, 1000000, i * day);
+	}
+	/* 64 GiB are put off by a day and no more */
+	assert_string_equal(order(w), "1 2 3 4 5 6 2 1 1 1 3 4 5 6");
+	/* noted by a clock that was days ahead */
+	df_journal_timers_cap(w->j, 1000, day);
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   INT64_MAX, due, 64), 14);
+	assert_true(due[13].due_ms <= 1000 + 2 * day);
+}
+
+/* Urgent ones first, the oldest of them first, each as a whole and in its
+ * order; also one that is called urgent late. */
+static void urgent_studies_go_first(void **state)
+{
+	struct world *w = *state;
+	int64_t routine = add_study(w, "1", 10), late = add_study(w, "2", 20),
+		stat = add_study(w, "3", 30);
+	struct df_row_delivery due[64];
+
+	df_journal_study_priority(w->j, stat, 1);
+	for (int i = 0; i < 3; i++) {
+		add_parcel(w, routine, 1000, 10);
+		add_parcel(w, late, 1000, 20);
+		add_parcel(w, stat, 4000000, 30);
+	}
+	assert_string_equal(order(w), "3 3 3 1 2 1 1 2 2");
+	df_journal_study_priority(w->j, late, 1);
+	add_parcel(w, late, 1000, 40);
+	add_parcel(w, stat, 1000, 50);
+	assert_string_equal(order(w), "2 2 2 2 3 3 3 3 1 1 1");
+	assert_int_equal(df_journal_deliveries_due(w->j, DF_DELIVER_PARCEL, "c",
+						   INT64_MAX, due, 64), 11);
+	for (size_t i = 1; i < 4; i++)
+		assert_true(due[i].item > due[i - 1].item);
+	/* the clock was wrong and is set right: old and new ones compare */
+	df_journal_timers_shift(w->j, 1000000);
+	assert_string_equal(order(w), "2 2 2 2 3 3 3 3 1 1 1");
+}
+
 static void waiting_times_go_with_the_clock(void **state)
 {
 	struct world *w = *state;
@@ -310,6 +435,9 @@ int main(void)
 		T(every_statement_prepares),
 		T(a_stream_is_a_chain),
 		T(only_a_late_image_reopens),
+		T(small_studies_pass_large_ones),
+		T(a_backlog_goes_by_age),
+		T(urgent_studies_go_first),
 		T(waiting_times_go_with_the_clock),
 		T(uids_belong_to_who_came_first),
 		T(a_step_of_retention_is_short),
