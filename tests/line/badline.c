@@ -11,17 +11,16 @@
  *
  * Settings, at the start and by `tell PATH set NAME VALUE`: struct setting.
  * What else can be told: `down`, `up`, `cut SECONDS`, `stats` (JSON, counted
- * since the start or the last `reset`), `reset`, `quit`. Only at the start:
+ * since the start or the last `reset`; "bytes" is what the wire carried,
+ * "payload" and "again" what TCP was given and what it repeated), `reset`,
+ * `quit`. Only at the start:
  * `mtu`, `seed`, `congestion` (of TCP in both), `net` (the third byte of the
  * addresses), `far` (path of a namespace to use as B, for a second line to it).
  */
-#include "netns.h"
-#include "shape.h"
+#include "badline.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,25 +31,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS 1000000000ull
-#define MILLISECOND 1000000ull
 #define LATE_NS (2 * MILLISECOND)
 #define PACKET_MAX 65536
 #define READS_A_TURN 64
 
-enum { UP, DOWN, WAYS };
+struct line line;
+volatile sig_atomic_t is_over;
 
-static struct line {
-	struct netns end[WAYS]; /* A, B: way UP leaves end[UP] */
-	struct shape way[WAYS];
-	uint64_t cut_every_ns, cut_for_ns;
-	uint64_t next_cut_ns, mend_at_ns; /* UINT64_MAX: never */
-	uint64_t cuts, late, worst_ns;
-	int control;
-} line;
-static volatile sig_atomic_t is_over;
-
-static uint64_t now_ns(void)
+uint64_t line_now_ns(void)
 {
 	struct timespec t;
 
@@ -58,121 +46,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
 }
 
-/* --- settings --------------------------------------------------------------*/
-
-/* "384k", "20M", "1.5": a number of at least 0 with its multiplier */
-static bool read_number(const char *text, double *value)
-{
-	char *end = NULL;
-
-	*value = strtod(text, &end);
-	if (end == text || !(*value >= 0))
-		return false;
-	if (*end == 'k')
-		*value *= 1e3;
-	else if (*end == 'M')
-		*value *= 1e6;
-	else if (*end == 'G')
-		*value *= 1e9;
-	else
-		return *end == '\0' || strcmp(end, "%") == 0;
-	return end[1] == '\0';
-}
-
-static void set_rate(double v)
-{
-	line.way[UP].rate_bps = line.way[DOWN].rate_bps = (uint64_t)v;
-}
-
-static void set_down_rate(double v)
-{
-	line.way[DOWN].rate_bps = (uint64_t)v;
-}
-
-static void set_rtt(double v)
-{
-	line.way[UP].delay_ns = line.way[DOWN].delay_ns =
-		(uint64_t)(v * (double)MILLISECOND / 2);
-}
-
-static void set_loss(double v)
-{
-	line.way[UP].loss_ppm = line.way[DOWN].loss_ppm = (uint32_t)(v * 1e4);
-}
-
-static void set_burst(double v)
-{
-	line.way[UP].burst = line.way[DOWN].burst = (uint32_t)v;
-}
-
-static void set_queue(double v)
-{
-	line.way[UP].queue_bytes = line.way[DOWN].queue_bytes = (uint64_t)v;
-}
-
-static void set_cut_every(double v)
-{
-	line.cut_every_ns = (uint64_t)(v * (double)NS);
-	line.next_cut_ns = v > 0 ? now_ns() + line.cut_every_ns : UINT64_MAX;
-}
-
-static void set_cut_for(double v)
-{
-	line.cut_for_ns = (uint64_t)(v * (double)NS);
-}
-
-static const struct setting {
-	const char *name;
-	void (*set)(double value);
-	const char *what;
-} settings[] = {
-	{"rate", set_rate, "bit/s of both ways, 0: no limit (20M)"},
-	{"down-rate", set_down_rate, "bit/s from B to A, after rate"},
-	{"rtt", set_rtt, "ms, there and back (80)"},
-	{"loss", set_loss, "% of packets, each way (0)"},
-	{"burst", set_burst, "mean packets of a loss (1)"},
-	{"queue", set_queue, "bytes before each transmitter (250k)"},
-	{"cut-every", set_cut_every, "s from one cut to the next, 0: none"},
-	{"cut-for", set_cut_for, "s that such a cut lasts (5)"},
-};
-
-static bool set(const char *name, const char *value)
-{
-	double number;
-
-	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-		if (strcmp(name, settings[i].name) != 0)
-			continue;
-		if (!read_number(value, &number))
-			return false;
-		settings[i].set(number);
-		return true;
-	}
-	return false;
-}
-
-/* --- the line --------------------------------------------------------------*/
-
-static void set_down(bool down)
-{
-	if (down && !line.way[UP].down)
-		line.cuts++;
-	for (int i = 0; i < WAYS; i++)
-		shape_set_down(&line.way[i], down);
-	line.mend_at_ns = UINT64_MAX;
-}
-
-static void cut_for(uint64_t ns)
-{
-	set_down(true);
-	line.mend_at_ns = now_ns() + ns;
-}
-
 /* What has come out of one way is given to the other end. */
 static void deliver(int way)
 {
 	struct shape_packet *p;
-	uint64_t now = now_ns(), late;
+	uint64_t now = line_now_ns(), late;
 
 	while ((p = shape_take(&line.way[way], now)) != NULL) {
 		late = now - p->due_ns;
@@ -196,19 +74,20 @@ static void collect(int way)
 		n = read(line.end[way].tun, packet, sizeof packet);
 		if (n <= 0)
 			return;
-		shape_put(&line.way[way], packet, (size_t)n, now_ns());
+		flows_note(&line.flows[way], packet, (size_t)n);
+		shape_put(&line.way[way], packet, (size_t)n, line_now_ns());
 	}
 }
 
 static uint64_t keep_schedule(void)
 {
-	uint64_t now = now_ns(), next;
+	uint64_t now = line_now_ns(), next;
 
 	if (line.mend_at_ns <= now)
-		set_down(false);
+		line_set_down(false);
 	if (line.next_cut_ns <= now) {
 		line.next_cut_ns += line.cut_every_ns;
-		cut_for(line.cut_for_ns);
+		line_cut_for(line.cut_for_ns);
 	}
 	next = line.mend_at_ns < line.next_cut_ns ? line.mend_at_ns
 						  : line.next_cut_ns;
@@ -222,72 +101,6 @@ static uint64_t keep_schedule(void)
 
 /* --- what it is told -------------------------------------------------------*/
 
-static int say_way(char *to, size_t cap, const char *name,
-		   const struct shape *s)
-{
-	const struct shape_count *c = &s->count;
-
-	return snprintf(
-		to, cap,
-		"\"%s\":{\"packets\":%llu,\"bytes\":%llu,"
-		"\"lost\":%llu,\"lost_bytes\":%llu,\"overflow\":%llu,"
-		"\"cut\":%llu,\"queue_most\":%llu}",
-		name, (unsigned long long)c->packets,
-		(unsigned long long)c->bytes, (unsigned long long)c->lost,
-		(unsigned long long)c->lost_bytes,
-		(unsigned long long)c->overflow, (unsigned long long)c->cut,
-		(unsigned long long)c->queue_most);
-}
-
-static void say_stats(char *to, size_t cap)
-{
-	char up[400], down[400];
-
-	(void)say_way(up, sizeof up, "up", &line.way[UP]);
-	(void)say_way(down, sizeof down, "down", &line.way[DOWN]);
-	(void)snprintf(to, cap,
-		       "{%s,%s,\"is_down\":%s,\"cuts\":%llu,"
-		       "\"late_packets\":%llu,\"worst_late_us\":%llu}",
-		       up, down, line.way[UP].down ? "true" : "false",
-		       (unsigned long long)line.cuts,
-		       (unsigned long long)line.late,
-		       (unsigned long long)(line.worst_ns / 1000));
-}
-
-static void reset(void)
-{
-	for (int i = 0; i < WAYS; i++)
-		memset(&line.way[i].count, 0, sizeof line.way[i].count);
-	line.cuts = line.late = line.worst_ns = 0;
-}
-
-static bool obey(char *words, char *answer, size_t cap)
-{
-	char *rest = NULL, *verb = strtok_r(words, " ", &rest);
-	char *name = strtok_r(NULL, " ", &rest);
-	char *value = strtok_r(NULL, " ", &rest);
-	double number;
-
-	(void)snprintf(answer, cap, "ok");
-	if (verb == NULL)
-		return false;
-	if (strcmp(verb, "stats") == 0)
-		say_stats(answer, cap);
-	else if (strcmp(verb, "reset") == 0)
-		reset();
-	else if (strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0)
-		set_down(strcmp(verb, "down") == 0);
-	else if (strcmp(verb, "quit") == 0)
-		is_over = 1;
-	else if (strcmp(verb, "cut") == 0 && name != NULL &&
-		 read_number(name, &number))
-		cut_for((uint64_t)(number * (double)NS));
-	else if (strcmp(verb, "set") != 0 || name == NULL || value == NULL ||
-		 !set(name, value))
-		return false;
-	return true;
-}
-
 static void listen_to_control(void)
 {
 	char words[256], answer[1024];
@@ -299,7 +112,7 @@ static void listen_to_control(void)
 	if (n < 0)
 		return;
 	words[n] = '\0';
-	if (!obey(words, answer, sizeof answer))
+	if (!line_obey(words, answer, sizeof answer))
 		(void)snprintf(answer, sizeof answer, "not understood");
 	/* who asked may be gone */
 	(void)sendto(line.control, answer, strlen(answer), MSG_DONTWAIT,
@@ -359,9 +172,7 @@ static int usage(void)
 		      "badline --control PATH [--NAME VALUE]...\n"
 		      "badline tell PATH down|up|cut S|set NAME VALUE|stats|"
 		      "reset|quit\nNAME is one of\n");
-	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-		(void)fprintf(stderr, "  %-10s %s\n", settings[i].name,
-			      settings[i].what);
+	line_say_settings();
 	(void)fprintf(stderr, "  mtu, seed, congestion, net, far\n");
 	return 2;
 }
@@ -381,7 +192,7 @@ static void serve(void)
 
 	(void)sigemptyset(&none);
 	while (!is_over) {
-		uint64_t next = keep_schedule(), now = now_ns();
+		uint64_t next = keep_schedule(), now = line_now_ns();
 		uint64_t ns = next > now ? next - now : 0;
 		struct timespec t = {(time_t)(ns / NS), (long)(ns % NS)};
 
@@ -428,8 +239,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < WAYS; i++)
 		shape_init(&line.way[i], seed * WAYS + (uint64_t)i);
 	line.next_cut_ns = line.mend_at_ns = UINT64_MAX;
-	(void)(set("rate", "20M") && set("rtt", "80") && set("queue", "250k") &&
-	       set("cut-for", "5"));
+	(void)(line_set("rate", "20M") && line_set("rtt", "80") &&
+	       line_set("queue", "250k") && line_set("cut-for", "5"));
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i], *value = argv[i + 1];
 
@@ -445,7 +256,8 @@ int main(int argc, char **argv)
 			a.congestion = value;
 		else if (strcmp(name, "--far") == 0)
 			b.existing = value;
-		else if (strcmp(name, "--seed") != 0 && !set(name + 2, value))
+		else if (strcmp(name, "--seed") != 0 &&
+			 !line_set(name + 2, value))
 			return usage();
 	}
 	if (control == NULL)

@@ -1,4 +1,4 @@
-/* The shaper of test lines: its rate, delay, queue, losses and cuts. */
+/* What a test line does to packets, and what it counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "flows.h"
 #include "shape.h"
 
 #define MS 1000000ull
@@ -146,6 +147,45 @@ static void a_cut_takes_what_is_under_way_and_what_comes(void **state)
 	shape_release(&s);
 }
 
+/* An IPv4 packet of a TCP connection from `port`. */
+static void send_tcp(struct flows *f, unsigned char port, unsigned char flags,
+		     uint32_t sequence, size_t size)
+{
+	unsigned char p[2000] = {
+		0x45, [9] = 6, [12] = 10, [16] = 10, [21] = port};
+
+	for (int i = 0; i < 4; i++)
+		p[24 + i] = (unsigned char)(sequence >> (24 - 8 * i));
+	p[32] = 5 << 4;
+	p[33] = flags;
+	flows_note(f, p, 40 + size);
+}
+
+static void each_byte_of_a_connection_counts_once(void **state)
+{
+	static struct flows f;
+
+	(void)state;
+	send_tcp(&f, 1, 2, 0xfffffff0u, 0);
+	send_tcp(&f, 1, 2, 0xfffffff0u, 0);
+	assert_int_equal(f.opened, 1);
+	send_tcp(&f, 1, 16, 0xfffffff1u, 1000); /* goes over the end of 2^32 */
+	send_tcp(&f, 1, 16, 985, 1000);
+	send_tcp(&f, 1, 16, 1985, 0);
+	assert_int_equal(f.payload, 2000);
+	send_tcp(&f, 1, 16, 0xfffffff1u, 1000);
+	send_tcp(&f, 1, 16, 1485, 1000); /* half of it is new */
+	assert_int_equal(f.payload, 2500);
+	assert_int_equal(f.again, 1500);
+	send_tcp(&f, 2, 2, 7, 0);
+	send_tcp(&f, 2, 16, 8, 100);
+	assert_int_equal(f.opened, 2);
+	assert_int_equal(f.payload, 2600);
+	flows_note(&f, packet, 19);
+	flows_note(&f, packet, sizeof packet);
+	assert_int_equal(f.payload + f.again, 4100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +196,7 @@ int main(void)
 			losses_are_as_many_as_asked_and_in_bursts_as_long),
 		cmocka_unit_test(a_seed_loses_the_same_packets),
 		cmocka_unit_test(a_cut_takes_what_is_under_way_and_what_comes),
+		cmocka_unit_test(each_byte_of_a_connection_counts_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
