@@ -7,8 +7,9 @@
  * without a loop calls df_http_client_wait() until it has what it wants.
  *
  * Fixed here: http and https only, no redirects, no proxy from the
- * environment, TCP_NODELAY, 10 s to connect, 30 s without progress in either
- * direction ends a request with DF_E_TIMEOUT, TLS 1.2 with AEAD or 1.3.
+ * environment, TCP_NODELAY, BBR where the kernel offers it, 10 s to connect,
+ * 30 s without progress in either direction ends a request with DF_E_TIMEOUT,
+ * TLS 1.2 with AEAD or 1.3.
  * Any HTTP status is a result, not an error: read `status`. Errors are
  * DF_E_PEER (cannot reach, TLS refused, cut), DF_E_TIMEOUT, DF_E_LIMIT
  * (response larger than allowed), DF_E_DENIED (certificate or pinned key does
@@ -52,6 +53,13 @@ struct df_http_pace {
 	void *ctx;
 };
 
+/* A proxy of the house (CONNECT); TLS is with the peer all the same. */
+struct df_http_proxy {
+	const char *url;  /* "http://HOST:PORT" */
+	const char *user; /* NULL or "" = none; Basic or Digest */
+	const char *password;
+};
+
 struct df_http_result {
 	enum df_err err;   /* DF_OK: a whole response came */
 	struct df_why why; /* when err is set; printable ASCII */
@@ -90,6 +98,9 @@ struct df_http_request {
 	int sink_status;
 	enum df_err (*sink)(void *ctx, const void *ptr, size_t len,
 			    struct df_why *why);
+	const struct df_http_proxy *proxy; /* borrowed; NULL = none */
+	bool fresh;	    /* over a connection of its own */
+	int64_t connect_ms; /* 0 = 10 s, TLS included */
 	int64_t stall_ms; /* 0 = 30 s; a long poll needs more than it asks */
 	int64_t total_ms; /* 0 = no limit */
 	/* Exactly once, never from inside df_http_client_start(); it may start
@@ -111,6 +122,23 @@ DF_MUST_CHECK enum df_err df_http_client_start(struct df_http_client *c,
 /* done() runs with DF_E_CANCELLED at the next turn; the borrowed memory, fd
  * and ctx must live until then. */
 void df_http_call_cancel(struct df_http_call *call);
+
+/* True when all of the body that comes from a file has left for the kernel;
+ * what is left is to hear the answer. */
+bool df_http_call_sent(const struct df_http_call *call);
+/* How long nothing has come from the peer, not even an acknowledgement, though
+ * it owes one; 0 also while it connects. */
+int64_t df_http_call_quiet_ms(const struct df_http_call *call);
+
+/* What TCP knows of the way to the peer. */
+struct df_http_way {
+	uint64_t acked_bytes; /* acknowledged since the client was made */
+	unsigned open;	      /* connections, those that connect included */
+	unsigned idle;	      /* of them without a request */
+	uint32_t rtt_us;      /* of the best; 0 = unknown */
+	char congestion[16];  /* "bbr", "cubic"; "" = none is open */
+};
+void df_http_client_way(struct df_http_client *c, struct df_http_way *way);
 
 int df_http_client_fd(const struct df_http_client *c);
 /* -1 = nothing to wait for but the descriptor; 0 = turn now. */

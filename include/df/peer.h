@@ -8,6 +8,7 @@
 #ifndef DF_PEER_H
 #define DF_PEER_H
 
+#include "df/ranges.h"
 #include "df/str.h"
 
 #ifdef __cplusplus
@@ -46,6 +47,7 @@ struct df_peer_offered {
 	struct df_parcel_id id;
 	enum df_offer_state state;
 	uint64_t offset;   /* want: the first byte that is missing */
+	struct df_ranges held; /* want: what is there behind it */
 	enum df_err reason; /* refused */
 };
 struct df_peer_mail {

@@ -2,50 +2,16 @@
  * descriptor of our own, so that a room's loop sees one descriptor. */
 #include "df/http_client.h"
 
-#include <curl/curl.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "df/clock.h"
+#include "http_private.h"
 
-#define CONNECT_MS 10000
-#define STALL_MS 30000
 #define EVENTS 64
-
-struct df_http_client {
-	CURLM *multi;
-	int epoll_fd;
-	int64_t deadline_ms; /* mono, by curl's wish; -1 = none */
-	struct df_http_call *first;
-	unsigned active;
-	unsigned cancelled; /* calls that wait for their end */
-};
-
-struct df_http_call {
-	struct df_http_client *client;
-	struct df_http_call *next;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct df_http_request rq;
-	struct df_http_tls tls;
-	struct df_buf body;
-	uint64_t body_at;	 /* bytes of the body that curl has */
-	int64_t paused_until_ms; /* mono; 0 = not held back */
-	int64_t paused_since_ms;
-	uint64_t sink_bytes;
-	int64_t started_ms;
-	enum df_err failed; /* by the sink or a limit */
-	struct df_why why;
-	bool cancelled;
-	char error[CURL_ERROR_SIZE];
-};
 
 /* --- curl's wishes about descriptors and time ------------------------------
  */
@@ -55,9 +21,13 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
 {
 	struct df_http_client *c = ctx;
 	struct epoll_event ev = {.data.fd = fd};
+	struct df_http_call *call = NULL;
 
-	(void)easy;
 	(void)per_socket;
+	/* curl closes old connections with a handle of its own */
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+	if (call != NULL)
+		call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
 	if (what == CURL_POLL_REMOVE) {
 		/* curl may have closed it already, which removed it too */
 		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -82,23 +52,6 @@ static int want_time(CURLM *multi, long ms, void *ctx)
 	return 0;
 }
 
-/* Progress counts when the line took the bytes, not when a kernel buffer of
- * megabytes did: keep what is unsent small, and notice a dead path. */
-static int tune_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-	int low = 128 * 1024;
-	unsigned dead_ms = STALL_MS;
-
-	(void)ctx;
-	(void)purpose;
-	/* hints: a kernel without them works too */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
-			 sizeof dead_ms);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
-	return CURL_SOCKOPT_OK;
-}
-
 struct df_http_client *df_http_client_new(unsigned connections)
 {
 	struct df_http_client *c = df_xcalloc(1, sizeof *c);
@@ -117,240 +70,6 @@ struct df_http_client *df_http_client_new(unsigned connections)
 	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
 			  (long)connections);
 	return c;
-}
-
-/* --- one call --------------------------------------------------------------
- */
-
-static size_t take_body(char *ptr, size_t size, size_t count, void *ctx)
-{
-	struct df_http_call *call = ctx;
-	size_t len = size * count;
-	long status = 0;
-
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (call->rq.sink != NULL &&
-	    (call->rq.sink_status == 0 ? status == 200 || status == 206
-				       : status == call->rq.sink_status)) {
-		call->failed =
-			call->rq.sink(call->rq.ctx, ptr, len, &call->why);
-		if (call->failed == DF_OK)
-			call->sink_bytes += len;
-	} else {
-		call->failed = df_buf_add(&call->body, ptr, len, &call->why);
-	}
-	return call->failed == DF_OK ? len : 0;
-}
-
-static bool body_is_file(const struct df_http_request *rq)
-{
-	return rq->body == NULL && rq->body_fd_len > 0;
-}
-
-static uint64_t body_size(const struct df_http_request *rq)
-{
-	return body_is_file(rq) ? rq->body_fd_len : rq->body_len;
-}
-
-/* How much may go now; 0: it waits, and the client wakes it. */
-static size_t paced(struct df_http_call *call, size_t want)
-{
-	const struct df_http_pace *pace = call->rq.pace;
-	int64_t now, wait_ms = 0;
-	size_t n;
-
-	if (pace == NULL)
-		return want;
-	n = pace->take(pace->ctx, want, &wait_ms);
-	if (n > 0) {
-		call->paused_since_ms = 0;
-		return n;
-	}
-	now = df_clock_mono_ms();
-	call->paused_until_ms = now + (wait_ms > 0 ? wait_ms : 1);
-	if (call->paused_since_ms == 0)
-		call->paused_since_ms = now;
-	return 0;
-}
-
-static size_t give_body(char *to, size_t size, size_t count, void *ctx)
-{
-	struct df_http_call *call = ctx;
-	uint64_t left = body_size(&call->rq) - call->body_at;
-	size_t want = size * count;
-	ssize_t n;
-
-	if (want > left)
-		want = (size_t)left;
-	if (want == 0)
-		return 0;
-	want = paced(call, want);
-	if (want == 0)
-		return CURL_READFUNC_PAUSE;
-	if (!body_is_file(&call->rq)) {
-		memcpy(to, (const char *)call->rq.body + call->body_at, want);
-		call->body_at += want;
-		return want;
-	}
-	do
-		n = pread(call->rq.body_fd, to, want,
-			  (off_t)(call->rq.body_fd_off + call->body_at));
-	while (n < 0 && errno == EINTR);
-	if (n <= 0) {
-		call->failed = df_fail(&call->why, DF_E_IO,
-				       "cannot read the body to send");
-		return CURL_READFUNC_ABORT;
-	}
-	call->body_at += (uint64_t)n;
-	return (size_t)n;
-}
-
-/* curl starts over when a kept connection turns out to be dead. */
-static int seek_body(void *ctx, curl_off_t offset, int origin)
-{
-	struct df_http_call *call = ctx;
-
-	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > body_size(&call->rq))
-		return CURL_SEEKFUNC_FAIL;
-	call->body_at = (uint64_t)offset;
-	return CURL_SEEKFUNC_OK;
-}
-
-static CURLcode set_identity(CURL *easy, void *ssl_ctx, void *ctx)
-{
-	struct df_http_call *call = ctx;
-
-	(void)easy;
-	return call->tls.ssl_ctx(ssl_ctx, call->tls.ctx)
-		       ? CURLE_OK
-		       : CURLE_SSL_CERTPROBLEM;
-}
-
-static enum df_err set_pin(CURL *e, const char *pin, struct df_why *why)
-{
-	struct df_digest d;
-	struct df_buf b;
-	enum df_err rc;
-
-	if (!df_digest_decode(&d, df_text_of(pin)))
-		return df_fail(why, DF_E_CONFIG,
-			       "fingerprint is not 64 hex digits");
-	df_buf_init(&b, 128);
-	rc = df_buf_add(&b, "sha256//", 8, why);
-	if (rc == DF_OK)
-		rc = df_base64_encode(&b, d.b, sizeof d.b);
-	if (rc == DF_OK)
-		rc = df_buf_u8(&b, 0);
-	if (rc == DF_OK)
-		curl_easy_setopt(e, CURLOPT_PINNEDPUBLICKEY,
-				 (const char *)b.ptr);
-	df_buf_release(&b);
-	return rc;
-}
-
-static enum df_err set_tls(struct df_http_call *call, struct df_why *why)
-{
-	const struct df_http_tls *tls = &call->tls;
-	bool pinned = tls->pin != NULL && tls->pin[0] != '\0';
-	bool anchored = tls->ca_pem != NULL && tls->ca_pem[0] != '\0';
-	CURL *e = call->easy;
-
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST,
-			 "ECDHE+AESGCM:ECDHE+CHACHA20");
-	/* a resumed session would skip the checks above it */
-	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (tls->ssl_ctx != NULL) {
-		curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_identity);
-		curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, call);
-	}
-	if (anchored) {
-		struct curl_blob blob = {
-			.data = df_xstrdup(tls->ca_pem), /* not const there */
-			.len = strlen(tls->ca_pem),
-			.flags = CURL_BLOB_COPY,
-		};
-
-		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
-		curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* only these */
-		free(blob.data);
-	}
-	if (!pinned)
-		return DF_OK;
-	/* the key says who it is; a name in a certificate adds nothing */
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
-	if (!anchored)
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-	return set_pin(e, tls->pin, why);
-}
-
-static void set_body(struct df_http_call *call)
-{
-	const struct df_http_request *rq = &call->rq;
-	CURL *e = call->easy;
-
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-	if (rq->body != NULL || rq->body_fd_len > 0 ||
-	    strcmp(rq->method, "POST") == 0 ||
-	    strcmp(rq->method, "PATCH") == 0) {
-		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
-				 (curl_off_t)body_size(rq));
-		if (body_is_file(rq) || rq->pace != NULL) {
-			curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
-			curl_easy_setopt(e, CURLOPT_READDATA, call);
-			curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, seek_body);
-			curl_easy_setopt(e, CURLOPT_SEEKDATA, call);
-		} else {
-			curl_easy_setopt(e, CURLOPT_POSTFIELDS,
-					 rq->body != NULL ? rq->body : "");
-		}
-		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
-	}
-	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, rq->method); /* copied */
-}
-
-static void add_header(struct df_http_call *call, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(call->headers, line);
-
-	if (more == NULL)
-		df_bug("out of memory");
-	call->headers = more;
-}
-
-static enum df_err set_all(struct df_http_call *call, struct df_why *why)
-{
-	const struct df_http_request *rq = &call->rq;
-	CURL *e = call->easy;
-
-	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
-	curl_easy_setopt(e, CURLOPT_URL, rq->url); /* copied */
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROXY, ""); /* not from the environment */
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, tune_socket);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(
-		e, CURLOPT_LOW_SPEED_TIME,
-		(long)((rq->stall_ms > 0 ? rq->stall_ms : STALL_MS) + 999) /
-			1000);
-	if (rq->total_ms > 0)
-		curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->total_ms);
-	for (size_t i = 0; i < rq->n_headers; i++)
-		add_header(call, rq->headers[i]);
-	add_header(call, "Expect:"); /* no round trip before a body */
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-	set_body(call);
-	return set_tls(call, why);
 }
 
 static void free_call(struct df_http_call *call)
@@ -382,7 +101,8 @@ enum df_err df_http_client_start(struct df_http_client *c,
 	call->easy = curl_easy_init();
 	if (call->easy == NULL)
 		df_bug("out of memory");
-	rc = set_all(call, why);
+	call->fd = -1;
+	rc = http_request_set(call, why);
 	if (rc == DF_OK &&
 	    curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
 		rc = df_fail(why, DF_E_NOMEM, "cannot add a request");
@@ -526,6 +246,12 @@ void df_http_client_free(struct df_http_client *c)
 	}
 	curl_multi_cleanup(c->multi);
 	(void)close(c->epoll_fd); /* nothing to lose */
+	while (c->sockets != NULL) { /* curl leaves none */
+		struct http_socket *s = c->sockets;
+
+		c->sockets = s->next;
+		free(s);
+	}
 	free(c);
 }
 

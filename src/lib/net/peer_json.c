@@ -62,6 +62,22 @@ static const char *const OFFER_WORDS[] = {
 	[DF_OFFER_REFUSED] = "refused",
 };
 
+static void put_wanted(cJSON *item, const struct df_peer_offered *o)
+{
+	cJSON *array;
+
+	df_json_put_u64(item, "offset", o->offset);
+	if (o->held.n == 0)
+		return;
+	array = df_json_put_array(item, "held");
+	for (size_t i = 0; i < o->held.n; i++) {
+		cJSON *range = df_json_put_item(array);
+
+		df_json_put_u64(range, "from", o->held.r[i].from);
+		df_json_put_u64(range, "to", o->held.r[i].to);
+	}
+}
+
 enum df_err df_peer_offered_encode(struct df_buf *out,
 				   const struct df_peer_offered *o, size_t n,
 				   struct df_why *why)
@@ -75,7 +91,7 @@ enum df_err df_peer_offered_encode(struct df_buf *out,
 		df_json_put_parcel(item, &o[i].id);
 		df_json_put_text(item, "state", OFFER_WORDS[o[i].state]);
 		if (o[i].state == DF_OFFER_WANT)
-			df_json_put_u64(item, "offset", o[i].offset);
+			put_wanted(item, &o[i]);
 		if (o[i].state == DF_OFFER_REFUSED)
 			df_json_put_text(item, "reason",
 					 df_err_name(o[i].reason));
@@ -92,6 +108,27 @@ static enum df_err err_named(struct df_text name)
 	return DF_E_REFUSED;
 }
 
+/* `held` may be absent: then nothing is. */
+static bool get_wanted(const cJSON *from, struct df_peer_offered *o)
+{
+	const cJSON *item;
+	uint64_t a, b;
+
+	if (!df_json_get_u64(from, "offset", &o->offset))
+		return false;
+	if (cJSON_GetObjectItemCaseSensitive(from, "held") == NULL)
+		return true;
+	if (df_json_get_array(from, "held", DF_RANGES_MAX, &item, NULL) !=
+	    DF_OK)
+		return false;
+	for (; item != NULL; item = item->next)
+		if (!df_json_get_u64(item, "from", &a) ||
+		    !df_json_get_u64(item, "to", &b) || a < o->offset ||
+		    !df_ranges_add(&o->held, a, b))
+			return false;
+	return true;
+}
+
 static bool get_offered(const cJSON *item, struct df_peer_offered *o)
 {
 	struct df_text word, reason;
@@ -104,7 +141,7 @@ static bool get_offered(const cJSON *item, struct df_peer_offered *o)
 		if (df_text_eq(word, OFFER_WORDS[s]))
 			o->state = (enum df_offer_state)s;
 	if (o->state == DF_OFFER_WANT)
-		return df_json_get_u64(item, "offset", &o->offset);
+		return get_wanted(item, o);
 	if (o->state == DF_OFFER_REFUSED)
 		o->reason = df_json_get_text(item, "reason", &reason)
 				    ? err_named(reason)

@@ -1,0 +1,185 @@
+/* flow_test.c - a line that is simulated, and what is made of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "df/flow.h"
+
+#define STEP_MS 100
+
+/* What so many connections carry together, in bytes/s. */
+struct wire {
+	double all; /* the line */
+	double one; /* a connection alone */
+};
+
+static double carries(const struct wire *w, unsigned n)
+{
+	return n * w->one < w->all ? n * w->one : w->all;
+}
+
+/* Runs for so long with always enough to send; the time and bytes go on. */
+static void run(struct df_flow *f, const struct wire *w, int64_t ms,
+		int64_t *now, double *acked)
+{
+	for (int64_t end = *now + ms; *now < end; *now += STEP_MS) {
+		*acked += carries(w, f->width) * STEP_MS / 1000;
+		df_flow_look(f, f->width, (uint64_t)*acked, 80, *now);
+	}
+}
+
+static void a_clean_line_keeps_few(void **state)
+{
+	const struct wire w = {2.5e6, 2.4e6};
+	struct df_flow f;
+	int64_t now = 1000;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	run(&f, &w, 20000, &now, &acked);
+	assert_int_equal(f.width, 4);
+	assert_true(f.bytes_per_s > 2.4e6 && f.bytes_per_s < 2.6e6);
+}
+
+static void a_lossy_one_gets_many(void **state)
+{
+	const struct wire w = {2.5e6, 0.19e6}; /* 1 %, 80 ms, cubic */
+	struct df_flow f;
+	int64_t now = 1000;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	run(&f, &w, 6000, &now, &acked);
+	assert_int_equal(f.width, 16);
+	run(&f, &w, 600000, &now, &acked);
+	assert_int_equal(f.width, 16);
+}
+
+static void half_way_is_enough(void **state)
+{
+	const struct wire w = {1e6, 0.13e6}; /* 8 of them fill it */
+	struct df_flow f;
+	int64_t now = 1000;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	run(&f, &w, 20000, &now, &acked);
+	assert_int_equal(f.width, 8);
+}
+
+static void a_slow_line_keeps_two(void **state)
+{
+	const struct wire w = {48000, 48000};
+	struct df_flow f;
+	int64_t now = 1000;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	run(&f, &w, 60000, &now, &acked);
+	assert_int_equal(f.width, 2);
+	assert_int_equal(df_flow_part(&f, 4u << 20, 4u << 20, 2, 4u << 20),
+			 DF_FLOW_PART_MIN);
+}
+
+static void a_line_that_becomes_bad_is_tried_again(void **state)
+{
+	const struct wire good = {2.5e6, 2.5e6}, bad = {2.5e6, 0.2e6};
+	struct df_flow f;
+	int64_t now = 1000;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	run(&f, &good, 10000, &now, &acked);
+	assert_int_equal(f.width, 4);
+	run(&f, &bad, 60000, &now, &acked);
+	assert_int_equal(f.width, 16);
+}
+
+static void idle_time_is_no_slow_line(void **state)
+{
+	struct df_flow f;
+	uint64_t acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	for (int64_t at = 0; at < 600000; at += 60000) {
+		df_flow_look(&f, 1, acked, 80, at);
+		acked += 4000000;
+		df_flow_look(&f, 0, acked, 80, at + 100);
+	}
+	assert_true(f.bytes_per_s > 39e6 && f.bytes_per_s < 41e6);
+	assert_int_equal(f.width, 4); /* it was never full */
+}
+
+static void a_number_that_is_configured_stands(void **state)
+{
+	const struct wire w = {2.5e6, 0.1e6};
+	struct df_flow f;
+	int64_t now = 0;
+	double acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 3);
+	run(&f, &w, 60000, &now, &acked);
+	assert_int_equal(f.width, 3);
+}
+
+static void parts(void **state)
+{
+	static const struct {
+		double rate;
+		uint64_t gap, left;
+		unsigned free;
+		uint64_t most, want;
+	} T[] = {
+		/* unknown: careful; the first image over all that are open */
+		{0, 4u << 20, 4u << 20, 4, 4u << 20, 256u << 10},
+		{0, 120000, 120000, 4, 4u << 20, 32768},
+		{0, 120000, 120000, 1, 4u << 20, 120000},
+		{0, 20000, 20000, 4, 4u << 20, 20000},
+		/* a second of a share, within the limits */
+		{2e6, 4u << 20, 8u << 20, 4, 4u << 20, 500000},
+		{1e9, 64u << 20, 64u << 20, 4, 4u << 20, 4u << 20},
+		{1000, 4u << 20, 4u << 20, 4, 4u << 20, 64u << 10},
+		{2e6, 4u << 20, 8u << 20, 4, 100000, 100000},
+		/* the last bytes are for all */
+		{4e6, 1000000, 1000000, 4, 4u << 20, 250000},
+		/* no crumb */
+		{2e6, 510000, 8u << 20, 4, 4u << 20, 510000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof T / sizeof T[0]; i++) {
+		struct df_flow f;
+
+		df_flow_init(&f, 4);
+		f.bytes_per_s = T[i].rate;
+		assert_int_equal(df_flow_part(&f, T[i].gap, T[i].left,
+					      T[i].free, T[i].most),
+				 T[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clean_line_keeps_few),
+		cmocka_unit_test(a_lossy_one_gets_many),
+		cmocka_unit_test(half_way_is_enough),
+		cmocka_unit_test(a_slow_line_keeps_two),
+		cmocka_unit_test(a_line_that_becomes_bad_is_tried_again),
+		cmocka_unit_test(idle_time_is_no_slow_line),
+		cmocka_unit_test(a_number_that_is_configured_stands),
+		cmocka_unit_test(parts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
