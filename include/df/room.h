@@ -63,6 +63,7 @@ struct df_room;
 struct df_link {
 	enum df_role role;
 	uint32_t number; /* prepare#0, prepare#1; receive#n is one worker */
+	uint32_t serial; /* of this room's links: another life has another */
 	struct df_room *room;
 	void *ctx; /* the room's own, starts as NULL */
 };

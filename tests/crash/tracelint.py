@@ -4,7 +4,8 @@ and asks at every acknowledgement whether what it rests on had been synced.
 What rests on what (docs/invariants.md):
   C-STORE-RSP 0000     each file that this worker wrote since its last answer:
                        content and name, with the directories above; and the
-                       object that holds this instance, which may be another's
+                       object that holds this instance, which may be another's,
+                       given to queue before by COMMIT
   an upload's offset   the upload's file, its name, and the row: the journal's
                        log was written and synced since the request came
   a receipt            every object that came from a peer, and the row
@@ -260,6 +261,19 @@ class Lint:
         payload = re.search(r'iov_base="((?:\\x[0-9a-f]{2})*)"', args)
         return self.numbers.decode(text(payload.group(1)) if payload else b"")
 
+    def given(self, args):
+        """receive gives an object to queue: from now on it is in custody."""
+        kind, _, fields = self.message(args)
+        if kind == "COMMIT":
+            lines = dict(line.split(": ", 1) for line in fields.get(
+                "ENVELOPE", b"").decode("utf-8", "replace").splitlines()
+                if ": " in line)
+            path = "{0}/spool/objects/{1:.2}/{1}".format(
+                self.node, lines.get("id", ""))
+            self.homes[lines.get("sop-instance")].append(self.file(path))
+            self.said["COMMIT"] += 1
+            self.rests("COMMIT", [self.file(path)])
+
     def got(self, pid, args):
         """queue receives a request: from now on its answer may come."""
         if self.rooms.get(pid) != "queue":
@@ -268,17 +282,12 @@ class Lint:
         kind, tag, fields = self.message(args)
         if kind in REQUESTS:
             self.asked[(channel, tag)] = self.commits
-        if kind == "COMMIT":
-            lines = dict(line.split(": ", 1) for line in fields.get(
-                "ENVELOPE", b"").decode("utf-8", "replace").splitlines()
-                if ": " in line)
-            path = "{0}/spool/objects/{1:.2}/{1}".format(
-                self.node, lines.get("id", ""))
-            self.homes[lines.get("sop-instance")].append(self.file(path))
         if kind in ("PART_RQ", "PART_DONE"):
             self.parcels[(channel, tag)] = fields.get("PARCEL")
 
     def sent(self, pid, args):
+        if self.rooms.get(pid) == "receive":
+            self.given(args)
         if self.rooms.get(pid) != "queue":
             return
         channel = args.split(",")[0]

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import commitment_scu  # noqa: E402
-from room import Room, fields, memfd  # noqa: E402
+from room import ROLE, Channel, Room, fields, memfd  # noqa: E402
 
 BIN, SOURCE = os.environ["DF_BIN"], os.environ["DF_SOURCE"]
 DATA = f"{SOURCE}/testdata/dicom"
@@ -263,7 +263,21 @@ class Receiver:
                                  fields(("ADDRESS", "127.0.0.1")),
                                  [s.detach()])
 
-    def serve(self, stage_err=0, commit_err=0):
+    def lend(self, tag):
+        name = f"{len(self.staged):026d}"
+        fd = os.open(f"{self.dir}/{name}", os.O_RDWR | os.O_CREAT)
+        self.staged[name] = fd
+        self.queue.send("STAGED", tag, fields(("ID", name)), [os.dup(fd)])
+
+    def queue_again(self):
+        """The life of queue that lent a file ends, and another begins."""
+        self.queue.sock.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.queue = Channel(ours)
+        self.room.supervise.send("LINK", 0, fields(
+            ("ROLE", ROLE["QUEUE"]), ("NUMBER", 0)), [theirs.detach()])
+
+    def serve(self, stage_err=0, after_stage=None):
         """Plays queue until the room ends."""
         while True:
             try:
@@ -275,17 +289,12 @@ class Receiver:
             if m.type == "STAGE_RQ" and stage_err:
                 self.queue.send("STAGED", m.tag, fields(("ERR", stage_err)))
             elif m.type == "STAGE_RQ":
-                name = f"{len(self.staged):026d}"
-                fd = os.open(f"{self.dir}/{name}", os.O_RDWR | os.O_CREAT)
-                self.staged[name] = fd
-                self.queue.send("STAGED", m.tag, fields(("ID", name)),
-                                [os.dup(fd)])
+                self.lend(m.tag)
+                if after_stage:
+                    after_stage()
             elif m.type == "COMMIT":
                 self.committed.append(m)
-                body = fields(("ID", m.text("ID")))
-                if commit_err:
-                    body = fields(("ERR", commit_err)) + body
-                self.queue.send("COMMITTED", m.tag, body)
+                self.lend(m.tag)
             elif m.type == "UNSTAGE":
                 self.unstaged.append(m.text("ID"))
             elif m.type == "COMMITMENT_RQ":
@@ -350,14 +359,17 @@ def receive_refusals():
     out, _ = c.communicate(timeout=20)
     ok("a700" in out.lower() or "OutOfResources" in out.replace(" ", ""),
        "on a full spool an image is A700, and the association lives", out)
-    r = Receiver()
-    c = client("storescu", "-v", "-aec", "NODE", "127.0.0.1", str(r.port),
-               CT[0])
-    r.accept()
-    r.serve(commit_err=2)
-    out, _ = c.communicate(timeout=20)
-    ok("a700" in out.lower() or "OutOfResources" in out.replace(" ", ""),
-       "a commit that fails is A700, never Success", out)
+    for what, after_stage in (
+            ("was lost", lambda r: r.queue.sock.shutdown(socket.SHUT_RDWR)),
+            ("began again", Receiver.queue_again)):
+        r = Receiver()
+        c = client("storescu", "-v", "-aec", "NODE", "127.0.0.1", str(r.port),
+                   CT[0])
+        r.accept()
+        r.serve(after_stage=lambda r=r, then=after_stage: then(r))
+        out, _ = c.communicate(timeout=20)
+        ok("Success" not in out and c.returncode != 0 and not r.committed,
+           f"no Success of a file whose queue {what}", out)
     r = Receiver("max-object = 1 MiB\n")
     big = f"{DATA}/dx/chest.dcm"
     c = client("storescu", "-nh", "-aec", "NODE", "127.0.0.1", str(r.port),

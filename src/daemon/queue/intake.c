@@ -1,10 +1,12 @@
 /*
- * intake.c - from receive: empty files out, commits in, one answer each.
+ * intake.c - from receive: empty files out, commits in, the next file back.
  *
  * The worker has synced the content, the name was durable before it got the
- * file, and the object says its own row: so the row is a note, and success can
- * be said at once. A worker faces the network: the file must end in exactly
- * the envelope of the message, with our name for it.
+ * file, and the object says its own row: so the row is a note, and the worker
+ * says Success when COMMIT is on its way. Nothing is removed here that it may
+ * have said it of: until its link has been read to the end, what it was lent
+ * stays. A worker faces the network: the file must end in exactly the envelope
+ * of the message, with our name for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -108,22 +110,27 @@ static enum df_err stage_for(struct queue *q, struct df_link *from, int *fd,
 	return DF_OK;
 }
 
-QUEUE_HANDLER(stage)
+/* The next file, or why there is none. */
+static void lend(struct queue *q, struct df_link *to, uint32_t tag)
 {
-	struct queue *q = queue_of(room);
 	struct df_why why = {0};
 	struct df_id id;
 	struct df_msg out;
 	int fd = -1;
-	enum df_err rc = stage_for(q, from, &fd, &id, &why);
+	enum df_err rc = stage_for(q, to, &fd, &id, &why);
 
-	(void)fds, (void)n_fds;
-	df_msg_init(&out, DF_MSG_STAGED, m->tag);
+	df_msg_init(&out, DF_MSG_STAGED, tag);
 	df_msg_put_result(&out, rc, &why);
 	if (rc == DF_OK)
 		df_msg_put_id(&out, DF_M_ID, &id);
 	/* promises nothing, so it need not wait for the commit */
-	(void)df_room_send(from, &out, &fd, fd >= 0 ? 1 : 0);
+	(void)df_room_send(to, &out, &fd, fd >= 0 ? 1 : 0); /* link_down */
+}
+
+QUEUE_HANDLER(stage)
+{
+	(void)fds, (void)n_fds;
+	lend(queue_of(room), from, m->tag);
 }
 
 static bool staged_take(struct queue *q, const struct df_link *owner,
@@ -239,32 +246,12 @@ static bool is_double(struct queue *q, const struct df_envelope *env)
 	return true;
 }
 
-static void answer(struct queue *q, struct df_link *to, uint32_t tag,
-		   const struct df_id *id, enum df_err rc,
-		   const struct df_why *why)
-{
-	struct df_why mine = {0};
-	struct df_id next;
-	struct df_msg out;
-	int fd = -1;
-
-	df_msg_init(&out, DF_MSG_COMMITTED, tag);
-	df_msg_put_result(&out, rc, why);
-	df_msg_put_id(&out, DF_M_ID, id);
-	/* saves the worker a question; if not now, it asks and hears why */
-	if (stage_for(q, to, &fd, &next, &mine) == DF_OK)
-		df_msg_put_id(&out, DF_M_OBJECT, &next);
-	/* rests on the object, which is durable: no commit to wait for */
-	(void)df_room_send(to, &out, &fd, fd >= 0 ? 1 : 0); /* link_down */
-}
-
-/* twin: another object holds the same bytes. */
-static void settle(struct queue *q, const struct arrival *a, bool twin,
+static void settle(struct queue *q, const struct arrival *a,
 		   struct df_stage *st)
 {
 	struct df_row_instance row;
 
-	if (twin) {
+	if (is_double(q, &a->env)) { /* another object holds the same bytes */
 		df_stage_drop(&q->sp, st);
 		return;
 	}
@@ -276,7 +263,22 @@ static void settle(struct queue *q, const struct arrival *a, bool twin,
 	q->instances_received++;
 }
 
-/* The answer goes first: the modality waits for it, the row does not. */
+/* A worker that lies: it lends itself no more, but what it may have said
+ * Success of is not removed. */
+static void distrust(struct queue *q, struct df_link *from, struct df_stage *st,
+		     const struct df_why *why)
+{
+	struct df_why mine = {0};
+
+	df_log(DF_LOG_ERROR, "instance.unsound", DF_F_ERR(why));
+	df_room_link_drop(from);
+	if (st->id.s[0] != '\0' &&
+	    df_spool_set_aside(&q->sp, &st->id, &mine) != DF_OK)
+		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&mine));
+	df_fd_close(&st->fd);
+}
+
+/* The next file goes first: the modality waits for it, the row does not. */
 QUEUE_HANDLER(commit)
 {
 	struct queue *q = queue_of(room);
@@ -285,23 +287,24 @@ QUEUE_HANDLER(commit)
 	struct df_why why = {0};
 	struct df_id id = {""};
 	struct arrival a = {0};
-	bool twin = false;
 	enum df_err rc;
 
 	(void)fds, (void)n_fds;
 	if (!df_msg_get_id(m, DF_M_ID, &id) ||
 	    !df_msg_get_u64(m, DF_M_LENGTH, &a.dfenv_len) ||
 	    !df_msg_get(m, DF_M_ENVELOPE, &text) ||
-	    !staged_take(q, from, &id, &st))
-		rc = df_fail(&why, DF_E_FORMAT, "commit of what is not staged");
-	else
-		rc = check_file(&a, &st, text, &why);
+	    !staged_take(q, from, &id, &st)) {
+		(void)df_fail(&why, DF_E_FORMAT, "commit of what is not staged");
+		distrust(q, from, &st, &why);
+		return;
+	}
+	lend(q, from, m->tag);
+	rc = check_file(&a, &st, text, &why);
 	if (rc == DF_OK)
-		twin = is_double(q, &a.env);
-	answer(q, from, m->tag, &id, rc, &why);
-	if (rc == DF_OK)
-		settle(q, &a, twin, &st);
+		settle(q, &a, &st);
+	else if (rc == DF_E_IO) /* the next life will find it, or say why not */
+		degraded_end(q, &why);
 	else
-		df_stage_drop(&q->sp, &st);
+		distrust(q, from, &st, &why);
 	df_envelope_release(&a.env);
 }

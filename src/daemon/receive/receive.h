@@ -14,7 +14,8 @@
 
 struct stage {
 	struct df_id id;
-	int fd; /* owned; -1 = none */
+	int fd;		 /* owned; -1 = none */
+	uint32_t lender; /* the link to the life of queue that lent it */
 };
 
 struct receive {
@@ -32,9 +33,9 @@ struct receive {
 	uint8_t wrapped[DF_WRAPPED_LEN];
 	struct df_digest self;
 	/* lent by queue */
-	struct stage ready;  /* the next file: it comes with COMMITTED */
-	bool asked;	     /* STAGE_RQ without an answer yet */
-	enum df_err starved; /* why the last STAGE_RQ gave nothing */
+	struct stage ready;  /* the next file */
+	bool asked;	     /* for one, without an answer yet */
+	enum df_err starved; /* why the last answer gave nothing */
 	/* the instance that is arriving */
 	struct stage file;
 	struct df_sealer sealer;
@@ -51,11 +52,11 @@ struct receive {
 
 /* Asks keys for the data key; once, before the first association byte. */
 DF_MUST_CHECK enum df_err receive_key(struct receive *r, struct df_why *why);
-/* Takes a file that came with m. */
-void receive_lend(struct receive *r, const struct df_msg *m,
-		  enum df_field name, int *fd);
 /* Waits until a file is ready: NOSPACE when the spool is at its mark. */
 DF_MUST_CHECK enum df_err receive_stage(struct receive *r, struct df_why *why);
+/* The link to the life of queue that lent this file; NULL when it is over: the
+ * next one may have removed the file before it was whole. */
+struct df_link *receive_lender(struct receive *r, const struct stage *s);
 /* Takes one message of queue; waits for it at most wait_ms. */
 DF_MUST_CHECK enum df_err receive_message(struct receive *r, int64_t wait_ms,
 					  struct df_why *why);

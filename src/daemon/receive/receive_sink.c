@@ -3,8 +3,10 @@
  * then synced.
  *
  * The bytes are not parsed. The file is header, payload, envelope. It is synced
- * here, so that associations wait for the disk side by side; then COMMIT goes
- * to queue, and only its COMMITTED lets the peer see Success.
+ * here, so that associations wait for the disk side by side. Success is said
+ * when it is durable, and COMMIT stands in the socket of the very life of queue
+ * that lent the file: that one had removed nothing, and the next, which begins
+ * when it has ended, finds a whole object and adopts it.
  */
 #include "receive.h"
 
@@ -15,7 +17,6 @@
 #include "df/log.h"
 #include "df/sealed.h"
 
-#define COMMIT_MS 120000
 #define START_DISK_BYTES (1u << 18) /* then the disk may begin its work */
 
 /* The disk's trouble: the peer is told, and queue when it gets the file back. */
@@ -127,7 +128,8 @@ static enum df_err sink_begin(void *ctx, const struct df_store_rq *rq,
 		       DF_F_AE("calling", r->calling), DF_F_ERR(why));
 		return rc;
 	}
-	r->file = (struct stage){r->ready.id, df_fd_take(&r->ready.fd)};
+	r->file = r->ready;
+	r->ready.fd = -1;
 	r->trouble = (struct df_why){0};
 	r->written = 0;
 	r->started = 0;
@@ -185,27 +187,19 @@ static enum df_err finish(struct receive *r, struct df_buf *trailer,
 	return rc;
 }
 
-static enum df_err ask_commit(struct receive *r, const struct df_buf *trailer,
-			      uint64_t dfenv_len, struct df_why *why)
+/* Its answer is the next file; it is waited for when that is needed. */
+static enum df_err give(struct receive *r, const struct df_buf *trailer,
+			uint64_t dfenv_len, struct df_why *why)
 {
-	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
-	int fds[DF_CHANNEL_FDS];
-	struct df_msg m, reply;
-	size_t n_fds = 0;
-	enum df_err rc;
+	struct df_link *lender = receive_lender(r, &r->file);
+	struct df_msg m;
 
 	df_msg_init(&m, DF_MSG_COMMIT, 0);
 	df_msg_put_id(&m, DF_M_ID, &r->file.id);
 	df_msg_put_u64(&m, DF_M_LENGTH, dfenv_len);
 	df_msg_put(&m, DF_M_ENVELOPE, trailer->ptr, trailer->len);
-	rc = df_room_ask(r->room, queue, &m, NULL, 0, COMMIT_MS, &reply, fds,
-			 &n_fds, why);
-	if (rc == DF_OK && reply.type != DF_MSG_COMMITTED)
-		df_bug("queue answered COMMIT with %s",
-		       df_msg_name(reply.type));
-	if (n_fds > 0) /* the next one, unasked */
-		receive_lend(r, &reply, DF_M_OBJECT, &fds[0]);
-	return rc;
+	r->asked = df_room_request(r->room, lender, &m, NULL, 0) != 0;
+	return r->asked ? DF_OK : df_fail(why, DF_E_PEER, "queue was lost");
 }
 
 static enum df_err sink_commit(void *ctx, struct df_why *why)
@@ -220,8 +214,8 @@ static enum df_err sink_commit(void *ctx, struct df_why *why)
 	if (rc != DF_OK) {
 		unstage(r);
 	} else {
-		/* from here on the file is queue's, whatever it answers */
-		rc = ask_commit(r, &trailer, dfenv_len, why);
+		/* from here on the file is queue's */
+		rc = give(r, &trailer, dfenv_len, why);
 		df_fd_close(&r->file.fd);
 	}
 	df_buf_release(&trailer);

@@ -34,39 +34,38 @@ enum df_err receive_key(struct receive *r, struct df_why *why)
 	return DF_OK;
 }
 
-void receive_lend(struct receive *r, const struct df_msg *m,
-		  enum df_field name, int *fd)
+struct df_link *receive_lender(struct receive *r, const struct stage *s)
 {
-	if (r->ready.fd >= 0 || !df_msg_get_id(m, name, &r->ready.id))
-		df_bug("a file that was not asked for");
-	r->ready.fd = df_fd_take(fd);
+	struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+
+	return queue != NULL && queue->serial == s->lender ? queue : NULL;
 }
 
 static void ask_stage(struct receive *r)
 {
 	struct df_msg m;
 
-	if (r->asked)
-		return;
 	df_msg_init(&m, DF_MSG_STAGE_RQ, 0);
 	/* when queue is gone, the wait says so */
 	r->asked = df_room_request(r->room,
 				   df_room_link(r->room, DF_ROLE_QUEUE, 0), &m,
 				   NULL, 0) != 0;
-	r->starved = DF_OK;
 }
 
-static void take_stage(struct receive *r, const struct df_msg *m, int *fds,
-		       size_t n_fds, struct df_why *why)
+static void take_stage(struct receive *r, const struct df_link *from,
+		       const struct df_msg *m, int *fds, size_t n_fds,
+		       struct df_why *why)
 {
-	if (!r->asked)
+	if (!r->asked || r->ready.fd >= 0)
 		df_bug("an answer that nobody asked for");
 	r->asked = false;
 	r->starved = df_msg_result(m, why);
-	if (r->starved == DF_OK && n_fds != 1)
+	if (r->starved != DF_OK)
+		return;
+	if (n_fds != 1 || !df_msg_get_id(m, DF_M_ID, &r->ready.id))
 		df_bug("STAGED without a file");
-	if (r->starved == DF_OK)
-		receive_lend(r, m, DF_M_ID, &fds[0]);
+	r->ready.fd = df_fd_take(&fds[0]);
+	r->ready.lender = from->serial;
 }
 
 enum df_err receive_message(struct receive *r, int64_t wait_ms,
@@ -83,7 +82,7 @@ enum df_err receive_message(struct receive *r, int64_t wait_ms,
 	if (rc != DF_OK)
 		return rc;
 	if (m.type == DF_MSG_STAGED)
-		take_stage(r, &m, fds, n_fds, why);
+		take_stage(r, from, &m, fds, n_fds, why);
 	else if (m.type == DF_MSG_COMMITMENT_TELL && n_fds == 1)
 		receive_report_keep(r, &m, fds[0]);
 	else
@@ -95,18 +94,21 @@ enum df_err receive_message(struct receive *r, int64_t wait_ms,
 
 enum df_err receive_stage(struct receive *r, struct df_why *why)
 {
-	if (r->ready.fd < 0)
-		ask_stage(r); /* also anew for what was refused before */
+	r->starved = DF_OK; /* what was refused before is asked for anew */
 	while (r->ready.fd < 0) {
 		enum df_err rc;
 
+		if (r->starved != DF_OK)
+			return r->starved;
 		if (!r->asked)
-			return r->starved != DF_OK ? r->starved
-						   : df_fail(why, DF_E_PEER,
-							     "queue is gone");
+			ask_stage(r);
+		if (!r->asked)
+			return df_fail(why, DF_E_PEER, "queue is gone");
 		rc = receive_message(r, ASK_MS, why);
 		if (rc != DF_OK)
 			return rc;
 	}
+	if (receive_lender(r, &r->ready) == NULL)
+		return df_fail(why, DF_E_PEER, "queue was lost");
 	return DF_OK;
 }

@@ -218,14 +218,16 @@ enum df_err df_channel_receive(struct df_channel *ch, void *buf, size_t cap,
 		fds[i] = -1;
 	if (ch->fd < 0)
 		return df_fail(why, DF_E_PEER, "channel is closed");
+	/* a peer that ended before it read all of ours is a reset, said once:
+	 * what it had sent before is still there */
 	do {
 		n = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return DF_E_AGAIN;
-	if (n < 0 && errno != ECONNRESET)
+	if (n < 0)
 		return df_fail_sys(why, DF_E_IO, "cannot receive from a room");
-	if (n <= 0)
+	if (n == 0)
 		return df_fail(why, DF_E_PEER, "room at the other end left");
 	*n_fds = fds_take(&msg, fds);
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {

@@ -259,7 +259,10 @@ struct df_link *df_room_link_add(struct df_room *room, enum df_role role,
 			df_links_reap(room);
 	}
 	l->face =
-		(struct df_link){.role = role, .number = number, .room = room};
+		(struct df_link){.role = role,
+				 .number = number,
+				 .serial = ++room->links_made,
+				 .room = room};
 	df_channel_init(&l->ch, fd);
 	while (*at != NULL)
 		at = &(*at)->next;

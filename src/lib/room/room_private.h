@@ -56,6 +56,7 @@ struct df_room {
 	struct df_loop *loop; /* NULL in a worker without one */
 	struct df_config config;
 	struct link *links;
+	uint32_t links_made;
 	struct call *buckets[DF_ROOM_BUCKETS];
 	struct df_buf out;
 	uint8_t *in;	 /* DF_CHANNEL_MAX bytes: the message being handled */

@@ -138,12 +138,32 @@ static void bounded(void **state)
 	df_channel_release(&b);
 }
 
+/* A peer that ends before it read ours: what it had sent is not lost. */
+static void last_words_are_heard(void **state)
+{
+	struct df_channel a, b;
+	int fds[DF_CHANNEL_FDS];
+	size_t len, n;
+
+	(void)state;
+	pair(&a, &b);
+	assert_int_equal(df_channel_send(&b, "unread", 6, NULL, 0, NULL),
+			 DF_OK);
+	assert_int_equal(df_channel_send(&a, "last", 4, NULL, 0, NULL), DF_OK);
+	df_channel_release(&a);
+	assert_int_equal(take(&b, &len, fds, &n), DF_OK);
+	assert_memory_equal(big, "last", 4);
+	assert_int_equal(take(&b, &len, fds, &n), DF_E_PEER);
+	df_channel_release(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(descriptors_travel),
 		cmocka_unit_test(backlog_keeps_order),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(last_words_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void stage(struct df_room *room, struct df_link *from,
 	(void)fds;
 	(void)n_fds;
 	/* something else first: the asker must put it aside */
-	df_msg_init(&r, DF_MSG_COMMITTED, 0);
+	df_msg_init(&r, DF_MSG_COMMITMENT_TELL, 0);
 	df_room_send(from, &r, NULL, 0);
 	df_msg_init(&r, DF_MSG_STAGED, m->tag);
 	df_msg_put_result(&r, DF_E_NOSPACE, NULL);
@@ -122,7 +122,7 @@ static int worker_main(int argc, char **argv)
 			return 14;
 		if (m.type == DF_MSG_DRAIN)
 			break;
-		if (m.type == DF_MSG_COMMITTED)
+		if (m.type == DF_MSG_COMMITMENT_TELL)
 			aside = true;
 		if (m.type == DF_MSG_ASSOCIATION)
 			work = true;
