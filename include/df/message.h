@@ -63,13 +63,13 @@ extern "C" {
 	 * the association ends for the queue when the link goes down */       \
 	X(ASSOCIATION_OPEN)                                                    \
 	X(STAGE_RQ)     /* receive > queue: one file to write, please */       \
-	/* the answer to both: result ID (fd rw) ; NOSPACE = answer A700 */    \
-	X(STAGED)                                                              \
+	X(STAGED)       /* result ID (fd rw) ; NOSPACE = answer A700 */        \
 	/* receive > queue: ID LENGTH(DFENV bytes) ENVELOPE(text, as in the    \
-	 * trailer). All of the file has been written and synced; who lent it  \
-	 * has this message: it is in custody, and Success is said. It asks    \
-	 * for the next file, too. */                                          \
+	 * trailer). All of the file has been written and synced. */           \
 	X(COMMIT)                                                              \
+	/* result ID: DF_OK = in custody. [OBJECT (fd rw): the next file to    \
+	 * write, as in STAGED; without, the worker asks for one] */           \
+	X(COMMITTED)                                                           \
 	/* receive > queue: ID is abandoned (no reply). result: why, when the  \
 	 * disk would not take it (IO also: a sync failed) */                  \
 	X(UNSTAGE)                                                             \
@@ -176,7 +176,9 @@ extern "C" {
 	 * PROGRESS* JOB_DONE */                                               \
 	X(PARCEL_SEND)                                                         \
 	X(PROGRESS)     /* tag of the job: OFFSET (durable there) */           \
-	/* DESTINATION STUDY VERSION SIGNATURE (fd manifest) > JOB_DONE:       \
+	/* DESTINATION PARCEL PRIORITY: one that is being sent is urgent now */\
+	X(PARCEL_URGE)                                                         \
+	/* DESTINATION STUDY VERSION PRIORITY SIGNATURE (fd manifest) > JOB_DONE:\
 	 * RECEIPT(text) SIGNATURE, or MISSING*(parcel hex) */                 \
 	X(MANIFEST_SEND)                                                       \
 	/* DESTINATION CURSOR: long-poll from here; replaces an earlier one.   \
@@ -274,6 +276,10 @@ enum df_field {
  * index.db begins with nothing; queue tells it everything again and removes
  * this. */
 #define DF_INDEX_NEW "index.new"
+
+/* PRIORITY of what is sent: smaller goes first, below this it is urgent (STAT)
+ * and nothing else is begun beside it. */
+#define DF_PRIORITY_ROUTINE (UINT64_C(1) << 62)
 
 /* KIND of a source in PACK and RESTORE. */
 enum df_source_kind {

@@ -72,6 +72,7 @@ void pace_join(const struct df_caps *caps, struct df_http_request *rq);
 	void name(struct df_room *room, struct df_link *from, \
 		  const struct df_msg *m, int *fds, size_t n_fds)
 DELIVER_HANDLER(parcel_send);	      /* parcel_send.c */
+DELIVER_HANDLER(parcel_urge);
 void parcels_turn(struct line *line); /* offers what is new, sends parts */
 DELIVER_HANDLER(manifest_send);	      /* manifest_send.c */
 DELIVER_HANDLER(mailbox_open);	      /* mailbox_poll.c */

@@ -213,6 +213,7 @@ int main(int argc, char **argv)
 {
 	static const struct df_handler HANDLERS[] = {
 		{DF_MSG_PARCEL_SEND, DF_ROLE_QUEUE, parcel_send},
+		{DF_MSG_PARCEL_URGE, DF_ROLE_QUEUE, parcel_urge},
 		{DF_MSG_MANIFEST_SEND, DF_ROLE_QUEUE, manifest_send},
 		{DF_MSG_MAILBOX_OPEN, DF_ROLE_QUEUE, mailbox_open},
 		{DF_MSG_PULL, DF_ROLE_QUEUE, pull},

@@ -3,7 +3,8 @@
  *
  * A parcel has at most one part under way; several parcels go at the same
  * time over `connections` connections, and after each part the most urgent
- * parcel is next, so that a STAT study overtakes at a part's length. A part
+ * parcel is next, so that a STAT study overtakes at a part's length; while one
+ * of it is here no part of another is begun. A part
  * is about one second of the line. What is durable there is never sent again:
  * an answer that was lost comes back as 409 with the offset.
  */
@@ -343,6 +344,22 @@ static struct parcel *most_urgent(const struct line *line)
 	return best;
 }
 
+static bool is_urgent(const struct parcel *p)
+{
+	return p->priority < DF_PRIORITY_ROUTINE;
+}
+
+/* Urgent ones have the line to themselves, whatever they make of it. */
+static bool must_wait(const struct line *line, const struct parcel *p)
+{
+	if (is_urgent(p))
+		return false;
+	for (p = line->parcels; p != NULL; p = p->next)
+		if (is_urgent(p))
+			return true;
+	return false;
+}
+
 void parcels_turn(struct line *line)
 {
 	const struct df_config *cfg = df_room_config(line->room);
@@ -354,7 +371,7 @@ void parcels_turn(struct line *line)
 		send_offer(line);
 	while (line->sending < (unsigned)cfg->line.connections) {
 		p = most_urgent(line);
-		if (p == NULL)
+		if (p == NULL || must_wait(line, p))
 			break;
 		send_part(p);
 	}
@@ -388,4 +405,22 @@ DELIVER_HANDLER(parcel_send)
 	for (at = &p->line->parcels; *at != NULL;)
 		at = &(*at)->next;
 	*at = p; /* offered with its companions at the end of the turn */
+}
+
+DELIVER_HANDLER(parcel_urge)
+{
+	char hex[DF_PEER_PARCEL_HEX + 1];
+	struct df_text name;
+	uint64_t priority;
+
+	(void)room, (void)from, (void)fds, (void)n_fds;
+	if (!df_msg_get(m, DF_M_DESTINATION, &name) ||
+	    !df_msg_get_str(m, DF_M_PARCEL, hex, sizeof hex) ||
+	    !df_msg_get_u64(m, DF_M_PRIORITY, &priority))
+		df_bug("PARCEL_URGE is not whole");
+	for (struct line *line = self.lines; line != NULL; line = line->next)
+		for (struct parcel *p = line->parcels; p != NULL; p = p->next)
+			if (df_text_eq(name, line->peer->name) &&
+			    strcmp(p->hex, hex) == 0)
+				p->priority = priority;
 }

@@ -88,6 +88,7 @@ static void keep(struct signing *s, struct df_text signature)
 			   q->cfg->peers[i].name);
 		df_journal_manifest_add(q->j, &row, text, signature);
 	}
+	q->manifest_look = true;
 	df_log(DF_LOG_INFO, "manifest.signed",
 	       DF_F_UID("study", s->study.uid),
 	       DF_F_NUM("version", row.version));

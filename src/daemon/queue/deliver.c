@@ -1,8 +1,9 @@
 /*
  * deliver.c - parcels and manifests to the peers that we dial.
  *
- * Parcels by offset, several at a time; the peer knows what it holds, so
- * nothing is lost by asking again. A manifest follows when all parcels of its
+ * Parcels by offset, several at a time, in the journal's order; those of urgent
+ * studies have places of their own, so that they need not wait for one. The
+ * peer knows what it holds, so nothing is lost by asking again. A manifest follows when all parcels of its
  * study are there; only a receipt that keys verified, and that matches,
  * confirms them.
  */
@@ -19,17 +20,21 @@
 #define SOON_MS 1000
 
 struct parcel_job {
+	struct parcel_job *next;
 	struct queue *q;
 	size_t peer;
 	int64_t delivery;
+	int64_t study;
+	char hex[33];
+	bool urgent;
 	int64_t since_ms;
-	uint64_t bytes;
 	struct df_id object;
 };
 
 struct manifest_job {
 	struct queue *q;
 	size_t peer;
+	size_t place; /* among those under way */
 	struct df_row_manifest m;
 	struct df_buf receipt;
 	struct df_buf signature;
@@ -88,6 +93,59 @@ QUEUE_HANDLER(line)
 /* --- parcels ----------------------------------------------------------------
  */
 
+static uint64_t priority_of(uint32_t priority, int64_t due_ms)
+{
+	return (uint64_t)due_ms + (priority > 0 ? 0 : DF_PRIORITY_ROUTINE);
+}
+
+static void job_begin(struct destination_state *d, struct parcel_job *p)
+{
+	d->under_way++;
+	d->urgent += p->urgent;
+	p->next = d->jobs;
+	d->jobs = p;
+}
+
+static void job_end(struct destination_state *d, struct parcel_job *p)
+{
+	struct parcel_job **at = &d->jobs;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	d->under_way--;
+	d->urgent -= p->urgent;
+}
+
+void study_urge(struct queue *q, int64_t study)
+{
+	struct df_row_study s;
+	struct df_msg m;
+
+	df_journal_study_priority(q->j, study, 1);
+	df_sched_urge(&q->sched, (uint64_t)study, 1);
+	q->pack_look = q->verify_look = q->manifest_look = true;
+	if (!df_journal_study(q->j, study, &s))
+		return;
+	df_log(DF_LOG_INFO, "study.urgent", DF_F_UID("study", s.uid));
+	for (size_t i = 0; i < q->cfg->n_peers; i++) {
+		struct destination_state *d = &q->peers[i];
+
+		for (struct parcel_job *p = d->jobs; p != NULL; p = p->next) {
+			if (p->study != study || p->urgent)
+				continue;
+			p->urgent = true;
+			d->urgent++;
+			df_msg_init(&m, DF_MSG_PARCEL_URGE, 0);
+			df_msg_put_str(&m, DF_M_DESTINATION, d->name);
+			df_msg_put_str(&m, DF_M_PARCEL, p->hex);
+			df_msg_put_u64(&m, DF_M_PRIORITY,
+				       priority_of(1, s.opened_ms));
+			queue_post(q, queue_https(q), &m, NULL, 0);
+		}
+	}
+}
+
 static void parcel_done(void *ctx, struct df_reply *r)
 {
 	struct parcel_job *p = ctx;
@@ -96,9 +154,8 @@ static void parcel_done(void *ctx, struct df_reply *r)
 
 	if (!r->last)
 		return; /* PROGRESS: the peer remembers it for us */
-	d->under_way--;
-	df_line_end(&d->line, r->err == DF_OK ? p->bytes : 0,
-		    df_clock_mono_ms());
+	job_end(d, p);
+	q->manifest_look = true;
 	if (r->err == DF_OK) {
 		good(d);
 		(void)df_journal_delivery_move(q->j, p->delivery,
@@ -163,15 +220,24 @@ static void send_parcel(struct queue *q, size_t i,
 	(void)df_journal_delivery_move(q->j, row->n, DF_DELIVERY_START, 0,
 				       DF_OK, NULL, 0); /* it was due */
 	p = df_xmalloc(sizeof *p);
-	*p = (struct parcel_job){
-		q, i, row->n, row->since_ms, parcel.dfenv_len, parcel.object};
-	q->peers[i].under_way++;
-	df_line_begin(&q->peers[i].line, df_clock_mono_ms());
+	*p = (struct parcel_job){.q = q,
+				 .peer = i,
+				 .delivery = row->n,
+				 .study = row->study,
+				 .urgent = row->priority > 0,
+				 .since_ms = row->since_ms,
+				 .object = parcel.object};
+	memcpy(p->hex, parcel.hex, sizeof p->hex);
+	job_begin(&q->peers[i], p);
 	df_msg_init(&m, DF_MSG_PARCEL_SEND, 0);
 	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->peers[i].name);
 	df_msg_put_str(&m, DF_M_PARCEL, parcel.hex);
 	df_msg_put_u64(&m, DF_M_LENGTH, parcel.dfenv_len);
-	df_msg_put_u64(&m, DF_M_PRIORITY, row->priority > 0 ? 0 : 1);
+	if (q->first_made > 0 && parcel.n >= q->first_made &&
+	    row->tries == 0 && row->err == DF_OK)
+		df_msg_put_u64(&m, DF_M_OFFSET, 0);
+	df_msg_put_u64(&m, DF_M_PRIORITY,
+		       priority_of(row->priority, row->due_ms));
 	queue_call(q, queue_https(q), &m, &fd, 1, DF_MSG_JOB_DONE, 0,
 		   parcel_done, p);
 }
@@ -181,7 +247,8 @@ static void send_parcel(struct queue *q, size_t i,
 
 static void manifest_over(struct manifest_job *j)
 {
-	j->q->peers[j->peer].busy = false;
+	j->q->peers[j->peer].manifests[j->place] = 0;
+	j->q->manifest_look = true;
 	df_buf_release(&j->receipt);
 	df_buf_release(&j->signature);
 	free(j);
@@ -313,8 +380,8 @@ static void manifest_done(void *ctx, struct df_reply *r)
 		       &r->why);
 }
 
-static void send_manifest(struct queue *q, size_t i,
-			  const struct df_row_manifest *row)
+static void send_manifest(struct queue *q, size_t i, size_t place,
+			  const struct df_row_manifest *row, bool urgent)
 {
 	struct manifest_job *j = df_xcalloc(1, sizeof *j);
 	struct df_buf text, signature;
@@ -323,12 +390,13 @@ static void send_manifest(struct queue *q, size_t i,
 	struct df_msg m;
 	int fd = -1;
 
-	*j = (struct manifest_job){.q = q, .peer = i, .m = *row};
+	*j = (struct manifest_job){
+		.q = q, .peer = i, .place = place, .m = *row};
 	df_buf_init(&j->receipt, DF_RECEIPT_BYTES_MAX);
 	df_buf_init(&j->signature, DF_MSG_SMALL);
 	df_buf_init(&text, DF_MANIFEST_BYTES_MAX);
 	df_buf_init(&signature, DF_MSG_SMALL);
-	q->peers[i].busy = true;
+	q->peers[i].manifests[place] = row->n;
 	if (df_journal_study(q->j, row->study, &s) &&
 	    df_journal_manifest_text(q->j, row->n, &text, &signature))
 		fd = text_fd("manifest", text_of(&text), &why);
@@ -339,6 +407,7 @@ static void send_manifest(struct queue *q, size_t i,
 		df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->peers[i].name);
 		df_msg_put_str(&m, DF_M_STUDY, s.uid);
 		df_msg_put_u64(&m, DF_M_VERSION, row->version);
+		df_msg_put_u64(&m, DF_M_PRIORITY, priority_of(urgent, 0));
 		df_msg_put_text(&m, DF_M_SIGNATURE, text_of(&signature));
 		queue_call(q, queue_https(q), &m, &fd, 1, DF_MSG_JOB_DONE, 0,
 			   manifest_done, j);
@@ -347,27 +416,57 @@ static void send_manifest(struct queue *q, size_t i,
 	df_buf_release(&signature);
 }
 
-void deliver_pump(struct queue *q)
+/* One at a time: the next is asked about when the peer has said what it makes
+ * of this one. That of an urgent study does not wait for it. */
+static void pump_manifests(struct queue *q, size_t i)
+{
+	struct destination_state *d = &q->peers[i];
+	struct df_row_manifest rows[3];
+	size_t n = df_journal_manifests_due(q->j, d->name, q->now, rows, 3);
+
+	for (size_t k = 0; k < n; k++) {
+		struct df_row_study s = {.priority = 0};
+
+		if (rows[k].n == d->manifests[0] || rows[k].n == d->manifests[1])
+			continue;
+		if (!df_journal_study(q->j, rows[k].study, &s))
+			continue;
+		if (d->manifests[0] == 0)
+			send_manifest(q, i, 0, &rows[k], s.priority > 0);
+		else if (s.priority > 0 && d->manifests[1] == 0)
+			send_manifest(q, i, 1, &rows[k], true);
+	}
+}
+
+static void pump_parcels(struct queue *q, size_t i)
 {
 	struct df_row_delivery rows[PARCELS_MAX];
-	struct df_row_manifest manifest;
+	struct destination_state *d = &q->peers[i];
+	const uint32_t routine = d->under_way - d->urgent;
+	/* urgent ones stand first: without a place only one is looked at */
+	size_t most = routine < PARCELS_MAX ? PARCELS_MAX : 1;
+	size_t n = df_journal_deliveries_due(q->j, DF_DELIVER_PARCEL, d->name,
+					     q->now, rows, most);
+
+	for (size_t k = 0; k < n; k++)
+		if (rows[k].priority > 0
+			    ? d->urgent < PARCELS_MAX
+			    : d->under_way - d->urgent < PARCELS_MAX)
+			send_parcel(q, i, &rows[k]);
+}
+
+void deliver_pump(struct queue *q)
+{
+	const bool look = q->manifest_look;
 
 	if (queue_https(q) == NULL)
 		return;
+	q->manifest_look = false;
 	for (size_t i = 0; i < q->cfg->n_peers; i++) {
-		struct destination_state *d = &q->peers[i];
-		size_t n;
-
-		if (!df_window_open(&d->window, q->now) ||
-		    d->under_way >= PARCELS_MAX)
+		if (!df_window_open(&q->peers[i].window, q->now))
 			continue;
-		n = df_journal_deliveries_due(q->j, DF_DELIVER_PARCEL, d->name,
-					      q->now, rows,
-					      PARCELS_MAX - d->under_way);
-		for (size_t k = 0; k < n; k++)
-			send_parcel(q, i, &rows[k]);
-		if (!d->busy && df_journal_manifests_due(q->j, d->name, q->now,
-							 &manifest, 1) == 1)
-			send_manifest(q, i, &manifest);
+		pump_parcels(q, i);
+		if (look)
+			pump_manifests(q, i);
 	}
 }

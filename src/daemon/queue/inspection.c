@@ -98,7 +98,7 @@ static void understood(struct inspect *in)
 		df_journal_study_touch(q->j, s->study_uid, "", row.calling,
 				       row.received_ms, &study);
 		if (study.priority == 0 && acceptance_is_urgent(q, row.calling))
-			df_journal_study_priority(q->j, study.n, 1);
+			study_urge(q, study.n);
 		df_journal_instance_settle(
 			q->j, in->n,
 			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),

@@ -30,6 +30,7 @@ static void tick(void *ctx)
 			    q); /* runs as long as the room */
 	acceptance_tick(q);
 	q->study_look = true;
+	q->manifest_look = true;
 	q->pack_look = true;
 	q->upload_look = true;
 	q->verify_look = true;

@@ -139,7 +139,10 @@ void opened_put(struct df_msg *m, const struct opened *o); /* CEK LENGTH */
 struct destination_state { /* one a configured destination or peer */
 	const char *name; /* of the configuration */
 	struct df_window window;
-	uint32_t under_way;  /* parcels */
+	uint32_t under_way;  /* parcels, and of these */
+	uint32_t urgent;     /* so many of urgent studies */
+	struct parcel_job *jobs;
+	int64_t manifests[2]; /* under way; the second for urgent studies */
 	struct df_line line; /* peers only: how fast they go */
 	bool busy;           /* a SEND or MANIFEST_SEND is under way */
 	struct send *send;   /* PACS only */
@@ -213,6 +216,7 @@ struct queue {
 	uint32_t verifies;
 	bool verify_look;
 	bool study_look;
+	bool manifest_look;
 	bool signing;
 	bool upload_look;
 	bool receipt_look;
@@ -381,6 +385,9 @@ QUEUE_HANDLER(fetch);
 void destination_bad(struct queue *q, struct destination_state *d,
 		     const struct df_why *why);
 int64_t object_again(struct queue *q, int64_t since_ms);
+/* It is urgent (STAT) from now on: all of it that waits goes first, and what is
+ * under way to a peer too. */
+void study_urge(struct queue *q, int64_t study);
 
 /* upload.c, receipting.c */
 QUEUE_HANDLER(offer);
