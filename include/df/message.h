@@ -63,13 +63,13 @@ extern "C" {
 	 * the association ends for the queue when the link goes down */       \
 	X(ASSOCIATION_OPEN)                                                    \
 	X(STAGE_RQ)     /* receive > queue: one file to write, please */       \
-	X(STAGED)       /* result ID (fd rw) ; NOSPACE = answer A700 */        \
+	/* the answer to both: result ID (fd rw) ; NOSPACE = answer A700 */    \
+	X(STAGED)                                                              \
 	/* receive > queue: ID LENGTH(DFENV bytes) ENVELOPE(text, as in the    \
-	 * trailer). All of the file has been written and synced. */           \
+	 * trailer). All of the file has been written and synced; who lent it  \
+	 * has this message: it is in custody, and Success is said. It asks    \
+	 * for the next file, too. */                                          \
 	X(COMMIT)                                                              \
-	/* result ID: DF_OK = in custody. [OBJECT (fd rw): the next file to    \
-	 * write, as in STAGED; without, the worker asks for one] */           \
-	X(COMMITTED)                                                           \
 	/* receive > queue: ID is abandoned (no reply). result: why, when the  \
 	 * disk would not take it (IO also: a sync failed) */                  \
 	X(UNSTAGE)                                                             \
