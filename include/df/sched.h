@@ -39,8 +39,9 @@ void df_sched_release(struct df_sched *s);
 void df_sched_add(struct df_sched *s, const struct df_sched_job *job);
 /* Takes the next job out and returns its ctx; NULL when there is none. */
 void *df_sched_next(struct df_sched *s);
-/* All waiting jobs of a study are of this priority from now on. */
-void df_sched_urge(struct df_sched *s, uint64_t study, uint32_t priority);
+/* All waiting jobs of a study are more urgent by `by` from now on, unless they
+ * are as urgent already. */
+void df_sched_urge(struct df_sched *s, uint64_t study, uint32_t by);
 /* Takes a certain job out; false when it is not there. */
 bool df_sched_drop(struct df_sched *s, const void *ctx);
 

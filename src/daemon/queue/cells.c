@@ -26,7 +26,7 @@ struct job *job_new(struct queue *q, enum df_msg_type type, enum source source,
 	job->study = study;
 	job->ctx = ctx;
 	if (study != 0 && df_journal_study(q->j, study, &s))
-		job->priority = s.priority;
+		job->priority = s.priority > 0 ? JOB_URGENT : 0;
 	return job;
 }
 

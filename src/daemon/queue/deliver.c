@@ -123,8 +123,8 @@ void study_urge(struct queue *q, int64_t study)
 	struct df_msg m;
 
 	df_journal_study_priority(q->j, study, 1);
-	df_sched_urge(&q->sched, (uint64_t)study, 1);
-	q->pack_look = q->verify_look = q->manifest_look = true;
+	df_sched_urge(&q->sched, (uint64_t)study, JOB_URGENT);
+	q->pack_look = q->urgent_look = q->manifest_look = true;
 	if (!df_journal_study(q->j, study, &s))
 		return;
 	df_log(DF_LOG_INFO, "study.urgent", DF_F_UID("study", s.uid));
@@ -233,9 +233,6 @@ static void send_parcel(struct queue *q, size_t i,
 	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->peers[i].name);
 	df_msg_put_str(&m, DF_M_PARCEL, parcel.hex);
 	df_msg_put_u64(&m, DF_M_LENGTH, parcel.dfenv_len);
-	if (q->first_made > 0 && parcel.n >= q->first_made &&
-	    row->tries == 0 && row->err == DF_OK)
-		df_msg_put_u64(&m, DF_M_OFFSET, 0);
 	df_msg_put_u64(&m, DF_M_PRIORITY,
 		       priority_of(row->priority, row->due_ms));
 	queue_call(q, queue_https(q), &m, &fd, 1, DF_MSG_JOB_DONE, 0,

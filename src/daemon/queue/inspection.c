@@ -98,11 +98,12 @@ static void understood(struct inspect *in)
 		df_journal_study_touch(q->j, s->study_uid, "", row.calling,
 				       row.received_ms, &study);
 		if (study.priority == 0 && acceptance_is_urgent(q, row.calling))
-			study_urge(q, study.n);
+			study_urge(q, study.n); /* study is as before */
 		df_journal_instance_settle(
 			q->j, in->n,
 			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),
 			study.n, s->row.series, report_flag(q, s), "");
+		q->urgent_look = q->urgent_look || study.priority > 0;
 		q->pack_look = true; /* the rest may wait for the tick */
 	}
 	if (!df_journal_instance(q->j, in->n, &row))
@@ -223,6 +224,10 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	df_msg_put_id(&job->m, DF_M_OBJECT, &row.object);
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));
+	/* short, and all the rest waits for it */
+	job->priority += JOB_SOON;
+	if (row.study == 0 && acceptance_is_urgent(in->q, row.calling))
+		job->priority += JOB_URGENT;
 	job->instance = row.n;
 	job->suspect = row.deaths > 0;
 	job->dispatch = dispatch;

@@ -3,7 +3,9 @@
  *
  * The first parcel of a study closes with its first instance; later ones when
  * they have grown to parcel.size, after parcel.wait without more, or when the
- * study is closed. One at a time per study: a parcel names the one before it.
+ * study is closed. Those of urgent studies are smaller, so that more of them go
+ * at once, wait less and have places of their own.
+ * One at a time per study: a parcel names the one before it.
  * keys makes the header, a cell codes and seals, and the file is published.
  * The raw objects stay until verify.c has compared the parcel with them; a
  * crash on the way leaves nothing but a file that the next start removes.
@@ -17,7 +19,10 @@
 #include "df/log.h"
 #include "df/sealed.h"
 
-#define PACKS_MAX 4 /* studies that are packed at the same time */
+#define PACKS_MAX 4  /* studies that are packed at the same time, */
+#define PACKS_URGENT 2 /* and urgent ones beside them */
+#define URGENT_PART 4  /* of the size of others */
+#define URGENT_WAIT_MS 200
 #define BAD_PAUSE_MS 60000
 
 void pack_over(struct pack *p, bool again)
@@ -35,6 +40,7 @@ void pack_over(struct pack *p, bool again)
 		at = &(*at)->next;
 	*at = p->next;
 	p->q->pack_look = true;
+	p->q->urgent_look = p->q->urgent_look || p->study.priority > 0;
 	df_stage_drop(&p->q->sp, &p->stage);
 	for (size_t i = 0; i < p->n; i++) {
 		df_fd_close(&p->src[i].o.fd);
@@ -92,7 +98,10 @@ void pack_failed(struct queue *q, int64_t study)
 static size_t choose(const struct queue *q, const struct df_row_study *s,
 		     const struct df_row_instance *rows, size_t n)
 {
-	double want = (double)q->cfg->parcel.size_bytes * q->ratio;
+	const bool urgent = s->priority > 0;
+	double want = (double)q->cfg->parcel.size_bytes * q->ratio /
+		      (urgent ? URGENT_PART : 1);
+	int64_t wait_ms = q->cfg->parcel.wait_ms;
 	double have = 0;
 	int64_t newest = 0;
 	size_t k;
@@ -109,8 +118,10 @@ static size_t choose(const struct queue *q, const struct df_row_study *s,
 	}
 	if (s->sequence == 0)
 		return 1;
+	if (urgent && wait_ms > URGENT_WAIT_MS)
+		wait_ms = URGENT_WAIT_MS;
 	if (k == PACK_MAX || s->state == DF_STUDY_CLOSED ||
-	    q->now - newest >= q->cfg->parcel.wait_ms || q->now < newest)
+	    q->now - newest >= wait_ms || q->now < newest)
 		return k;
 	return 0;
 }
@@ -211,32 +222,48 @@ static void start(struct queue *q, const struct df_row_study *s,
 	ask_header(p);
 }
 
+/* Studies of that urgency that are packed now. */
+static size_t packs_of(const struct queue *q, bool urgent)
+{
+	size_t n = 0;
+
+	for (const struct pack *p = q->packs; p != NULL; p = p->next)
+		n += (p->study.priority > 0) == urgent;
+	return n;
+}
+
+static bool has_place(const struct queue *q, bool urgent)
+{
+	return packs_of(q, urgent) < (urgent ? PACKS_URGENT : PACKS_MAX);
+}
+
 void pack_pump(struct queue *q)
 {
 	struct df_row_study studies[16];
 	static struct df_row_instance rows[PACK_MAX]; /* one thread */
-	size_t n, under_way = 0;
+	size_t n;
 
 	if (!q->pack_look || q->cfg->n_peers == 0)
 		return;
-	for (const struct pack *p = q->packs; p != NULL; p = p->next)
-		under_way++;
-	if (under_way >= PACKS_MAX)
-		return; /* its end sets pack_look */
-	q->pack_look = false;
+	/* without a place: the end of one sets pack_look */
+	if (!has_place(q, false) && !(q->urgent_look && has_place(q, true)))
+		return;
+	q->pack_look = q->urgent_look = false;
 	n = df_journal_studies(q->j, DF_OF_UNPACKED, 0, studies, 16);
-	for (size_t i = 0; i < n && under_way < PACKS_MAX; i++) {
+	for (size_t i = 0; i < n; i++) {
 		size_t k;
 
+		/* an urgent one takes any place that is free */
+		if (!has_place(q, studies[i].priority > 0) &&
+		    (studies[i].priority == 0 || !has_place(q, false)))
+			continue;
 		if (pack_busy(q, studies[i].n) ||
 		    !df_route_peers(q->cfg, studies[i].peer))
 			continue;
 		k = df_journal_instances(q->j, DF_OF_TO_PACK, studies[i].n,
 					 rows, PACK_MAX);
 		k = choose(q, &studies[i], rows, k);
-		if (k == 0)
-			continue;
-		start(q, &studies[i], rows, k);
-		under_way++;
+		if (k > 0)
+			start(q, &studies[i], rows, k);
 	}
 }

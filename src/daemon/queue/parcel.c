@@ -153,6 +153,8 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 	       DF_F_NUM("instances", p->n), DF_F_NUM("raw", raw),
 	       DF_F_BYTES(p->row.dfenv_len));
 	p->q->study_look = p->q->verify_look = true;
+	if (p->study.priority > 0)
+		verify_urgent(p->q, n);
 	pack_over(p, false);
 }
 

@@ -85,6 +85,9 @@ void queue_publish(struct queue *q, struct df_stage *stage, published_fn *done,
 		   void *ctx);
 
 /* --- cells ----------------------------------------------------------------- */
+/* A job's priority: of an urgent study; and what others wait for. */
+#define JOB_URGENT 4
+#define JOB_SOON 1
 struct job { /* heap; init with job_new */
 	struct df_msg m;
 	int fds[64]; /* DF_CHANNEL_FDS */
@@ -212,7 +215,9 @@ struct queue {
 	struct pack *packs;
 	double ratio; /* raw to coded, learned */
 	bool pack_look;
+	bool urgent_look; /* also of urgent studies alone */
 	int64_t verify_cursor;
+	struct verify *verifying; /* all that are in hand */
 	uint32_t verifies;
 	bool verify_look;
 	bool study_look;
@@ -367,6 +372,8 @@ uint64_t pack_promised(const struct queue *q);
 bool pack_busy(const struct queue *q, int64_t study);
 void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
 void verify_pump(struct queue *q);
+/* A parcel of an urgent study: it does not wait for a place. */
+void verify_urgent(struct queue *q, int64_t parcel);
 /* A parcel that is ready, for the facts of its instances. */
 void verify_again(struct queue *q, int64_t parcel);
 

@@ -14,6 +14,7 @@
 #define VERIFIES_MAX 3
 
 struct verify {
+	struct verify *next;
 	struct queue *q;
 	struct df_row_parcel p;
 	bool again;
@@ -30,6 +31,11 @@ static uint32_t *places(const struct verify *v)
 
 static void over(struct verify *v)
 {
+	struct verify **at = &v->q->verifying;
+
+	while (*at != v)
+		at = &(*at)->next;
+	*at = v->next;
 	--*places(v);
 	v->q->verify_look = true;
 	seen_release(&v->seen);
@@ -273,6 +279,8 @@ static void start(struct queue *q, const struct df_row_parcel *p, bool again)
 	v->q = q;
 	v->p = *p;
 	v->again = again;
+	v->next = q->verifying;
+	q->verifying = v;
 	begin(v);
 }
 
@@ -284,6 +292,24 @@ void verify_again(struct queue *q, int64_t parcel)
 		return;
 	q->facts.under_way++;
 	start(q, &p, true);
+}
+
+static bool in_hand(const struct queue *q, int64_t parcel)
+{
+	for (const struct verify *v = q->verifying; v != NULL; v = v->next)
+		if (v->p.n == parcel && !v->again)
+			return true;
+	return false;
+}
+
+void verify_urgent(struct queue *q, int64_t parcel)
+{
+	struct df_row_parcel p;
+
+	if (!df_journal_parcel(q->j, parcel, &p) || in_hand(q, parcel))
+		return;
+	q->verifies++;
+	start(q, &p, false);
 }
 
 void verify_pump(struct queue *q)
@@ -298,6 +324,8 @@ void verify_pump(struct queue *q)
 					  VERIFIES_MAX - q->verifies);
 	for (size_t i = 0; i < n; i++) {
 		q->verify_cursor = rows[i].n;
+		if (in_hand(q, rows[i].n))
+			continue;
 		q->verifies++;
 		start(q, &rows[i], false);
 	}

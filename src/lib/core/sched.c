@@ -86,11 +86,11 @@ void *df_sched_next(struct df_sched *s)
 	return take(s, best);
 }
 
-void df_sched_urge(struct df_sched *s, uint64_t study, uint32_t priority)
+void df_sched_urge(struct df_sched *s, uint64_t study, uint32_t by)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->jobs[i].study == study && s->jobs[i].priority < priority)
-			s->jobs[i].priority = priority;
+		if (s->jobs[i].study == study && s->jobs[i].priority < by)
+			s->jobs[i].priority += by;
 }
 
 bool df_sched_drop(struct df_sched *s, const void *ctx)
