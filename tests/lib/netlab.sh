@@ -43,6 +43,8 @@ start_line() {
 line() { "$DF_BIN/badline" tell "$LINE" "$@"; }
 # line_bytes up|down: what the wire has carried since the start or `line reset`
 line_bytes() { line stats | json "j['$1']['bytes']"; }
+# line_payload up|down: what TCP was given, each byte once
+line_payload() { line stats | json "j['$1']['payload']"; }
 has_passed() { [ "$(line_bytes "$1")" -ge "$2" ]; }
 
 # in_a COMMAND...: at the clinic's end; in_b: at the centre's
