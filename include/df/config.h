@@ -104,7 +104,8 @@ struct df_config {
 	} node;
 	struct {
 		int64_t max_associations;
-		int64_t max_per_address;
+		int64_t max_per_address; /* strangers */
+		int64_t max_per_peer;	 /* connections of one key */
 		int64_t max_connections; /* held by front, idle ones too */
 		bool unknown_sop_classes;
 		int64_t max_object_bytes;

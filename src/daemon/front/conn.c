@@ -3,6 +3,15 @@
  *
  * A silent connection costs a descriptor and a small struct here, and no
  * process. Beyond the caps a newcomer is closed at once; those inside stay.
+ *
+ * An address answers for strangers: modalities, and TLS callers that have not
+ * shown a certificate of our centre. Many clinics may call from one (address
+ * translation, a VPN), so an enrolled peer is counted by its key instead. At
+ * the TLS door nobody is refused for what others of that address or peer have
+ * open: the oldest stranger there ends, or the peer's own stillest connection.
+ * So a clinic whose line broke comes in although its old connections look
+ * alive, and a crowd shuts out nobody who takes less time to show who it is
+ * than the crowd to be renewed. TLS strangers have half of all places.
  */
 #include "front.h"
 
@@ -44,35 +53,94 @@ void conn_end(struct conn *c)
 	free(c);
 }
 
-static int64_t from_address(const struct front *f, const char *address)
+static bool is_stranger(const struct conn *c)
 {
-	const struct conn *c;
-	int64_t n = 0;
-
-	for (c = f->conns; c != NULL; c = c->next)
-		if (strcmp(c->address, address) == 0)
-			n++;
-	return n;
+	return c->peer.s[0] == '\0';
 }
 
-static bool is_admitted(struct front *f, const char *address)
-{
-	const struct df_config *cfg = df_room_config(f->room);
-	const char *word = NULL;
+struct strangers {
+	int64_t at_tls;
+	int64_t from_there;	   /* DICOM too */
+	struct conn *oldest;	   /* at TLS */
+	struct conn *oldest_there; /* at TLS, from that address */
+};
 
-	if (f->n_conns >= cfg->receive.max_connections)
-		word = "too many connections";
-	else if (from_address(f, address) >= cfg->receive.max_per_address)
-		word = "too many from one address";
-	if (word == NULL) {
-		f->full_said = false;
-		return true;
+static struct strangers strangers(const struct front *f, const char *address)
+{
+	struct strangers s = {0};
+	struct conn *c;
+
+	for (c = f->conns; c != NULL; c = c->next) { /* the newest is first */
+		bool there = strcmp(c->address, address) == 0;
+
+		if (!is_stranger(c))
+			continue;
+		s.from_there += there;
+		if (c->kind != CONN_TLS)
+			continue;
+		s.at_tls++;
+		s.oldest = c;
+		if (there)
+			s.oldest_there = c;
 	}
+	return s;
+}
+
+static void say_full(struct front *f, const char *address, const char *word)
+{
 	if (!f->full_said) /* once, not for each of a flood */
 		df_log(DF_LOG_WARN, "connection.refused", DF_F_ADDR(address),
 		       DF_F_WORD("reason", word));
 	f->full_said = true;
-	return false;
+}
+
+static bool is_admitted(struct front *f, enum conn_kind kind,
+			const char *address)
+{
+	const struct df_config *cfg = df_room_config(f->room);
+	struct strangers s = strangers(f, address);
+	bool many_there = s.from_there >= cfg->receive.max_per_address;
+	bool many = s.at_tls >= cfg->receive.max_connections / 2;
+
+	if (f->n_conns >= cfg->receive.max_connections) {
+		say_full(f, address, "too many connections");
+		return false;
+	}
+	if (many_there && (kind == CONN_DICOM || s.oldest_there == NULL)) {
+		say_full(f, address, "too many from one address");
+		return false;
+	}
+	if (kind == CONN_TLS && (many_there || many)) {
+		say_full(f, address, "the oldest stranger goes");
+		conn_end(many_there ? s.oldest_there : s.oldest);
+		return true;
+	}
+	f->full_said = false;
+	return true;
+}
+
+void conn_known(struct conn *c, const struct df_digest *peer)
+{
+	const struct df_config *cfg = df_room_config(c->f->room);
+	struct conn *other, *stillest = NULL;
+	int64_t n = 1;
+
+	c->peer = df_digest_hex(peer);
+	for (other = c->f->conns; other != NULL; other = other->next) {
+		if (other == c || strcmp(other->peer.s, c->peer.s) != 0)
+			continue;
+		n++;
+		if (stillest == NULL ||
+		    tls_moved_ms(other) < tls_moved_ms(stillest))
+			stillest = other;
+	}
+	if (n <= cfg->receive.max_per_peer)
+		return;
+	df_log(DF_LOG_DEBUG, "connection.dropped",
+	       DF_F_ADDR(stillest->address),
+	       DF_F_WORD("peer", c->peer.s),
+	       DF_F_WORD("reason", "this peer has opened more since"));
+	conn_end(stillest);
 }
 
 static void conn_begin(struct front *f, enum conn_kind kind, int fd,
@@ -131,7 +199,7 @@ static void listener_ready(void *ctx, int fd, unsigned events)
 			listeners_rest(l->f);
 			return;
 		}
-		if (is_admitted(l->f, address))
+		if (is_admitted(l->f, l->kind, address))
 			conn_begin(l->f, l->kind, newcomer, address);
 		else
 			df_fd_close(&newcomer);

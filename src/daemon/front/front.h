@@ -34,6 +34,7 @@ struct conn {
 	struct conn *line_next;
 	/* TLS */
 	struct tls *tls; /* owned, NULL until its first byte */
+	struct df_hex peer; /* who it is; "" = a stranger */
 };
 
 struct listener {
@@ -62,6 +63,9 @@ void listeners_close(struct front *f);
 void conn_deadline(struct conn *c, int64_t in_ms, df_loop_fn *run);
 /* Closes what is still owned and forgets it. */
 void conn_end(struct conn *c);
+/* c has shown who it is: its address answers for it no longer, and what its
+ * peer has too many of ends, the one that has been still for longest first. */
+void conn_known(struct conn *c, const struct df_digest *peer);
 
 /* associate_wait.c */
 void association_begin(struct conn *c);
@@ -72,6 +76,7 @@ void worker_gone(struct df_room *room, struct df_link *from,
 /* tls.c */
 void tls_identity_ask(struct front *f);
 void tls_begin(struct conn *c);
+int64_t tls_moved_ms(const struct conn *c); /* monotonic */
 void tls_release(struct conn *c);
 
 #endif

@@ -5,7 +5,8 @@
  * gets one end of a socketpair with the fingerprint of the certificate that
  * the peer showed (or none: enrolment). Each direction holds one buffer; a
  * side that does not read stops the other, and no progress for two minutes
- * ends both.
+ * ends both. So does a request that trickles: it has two minutes, and a second
+ * more for each RATE_MIN bytes that came, until we begin to answer.
  */
 #include "front.h"
 
@@ -22,6 +23,7 @@
 
 #define HANDSHAKE_MS 15000
 #define IDLE_MS 120000
+#define RATE_MIN 256 /* bytes a second; a worn satellite line has ten times */
 #define STRANGER_MS 60000 /* all that one without a certificate has */
 #define LINGER_MS 2000
 #define SIGN_MS 2000
@@ -46,6 +48,8 @@ struct tls {
 	bool write_wants_read;
 	int64_t moved_ms;
 	int64_t until_ms; /* of a stranger; INT64_MAX */
+	int64_t asked_ms; /* first byte that came since we last sent; 0 */
+	int64_t asked_bytes;
 	struct flow in;	  /* TLS to gateway */
 	struct flow out;  /* gateway to TLS */
 };
@@ -202,14 +206,26 @@ static void drop_rest(struct conn *c)
 		conn_end(c);
 }
 
-/* Until it must have moved; trickling helps no stranger. */
+static int64_t lesser(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Until it must have moved; trickling helps nobody. */
 static int64_t left_of(const struct tls *t)
 {
-	int64_t until_ms = t->moved_ms + IDLE_MS;
+	int64_t until_ms = lesser(t->moved_ms + IDLE_MS, t->until_ms);
 
-	if (until_ms > t->until_ms)
-		until_ms = t->until_ms;
+	if (t->asked_ms != 0)
+		until_ms = lesser(until_ms,
+				  t->asked_ms + IDLE_MS +
+					  t->asked_bytes * 1000 / RATE_MIN);
 	return until_ms - df_clock_mono_ms();
+}
+
+int64_t tls_moved_ms(const struct conn *c)
+{
+	return c->tls->moved_ms;
 }
 
 static void idle_look(void *ctx)
@@ -222,7 +238,7 @@ static void idle_look(void *ctx)
 		return;
 	}
 	df_log(DF_LOG_INFO, "connection.dropped", DF_F_ADDR(c->address),
-	       DF_F_WORD("reason", "no progress"));
+	       DF_F_WORD("reason", "no progress, or hardly any"));
 	conn_end(c);
 }
 
@@ -243,6 +259,9 @@ static enum step net_read(struct conn *c)
 	if (n > 0) {
 		t->in.at = 0;
 		t->in.len = (size_t)n;
+		if (t->asked_ms == 0)
+			t->asked_ms = df_clock_mono_ms();
+		t->asked_bytes += n;
 		df_sock_tune(c->fd);
 		return STEP_MOVED;
 	}
@@ -313,6 +332,7 @@ static enum step net_write(struct conn *c)
 	if (n > 0) {
 		t->out.at += (size_t)n;
 		t->out.len -= (size_t)n;
+		t->asked_ms = t->asked_bytes = 0; /* it is being answered */
 		return STEP_MOVED;
 	}
 	switch (SSL_get_error(t->ssl, n)) {
@@ -409,11 +429,14 @@ static void hand_over(struct conn *c)
 		return;
 	}
 	c->tls->plain = fds[0];
+	c->tls->moved_ms = df_clock_mono_ms();
 	df_msg_init(&m, DF_MSG_CONNECTION, 0);
 	df_msg_put_str(&m, DF_M_ADDRESS, c->address);
 	known = df_tls_peer(c->tls->ssl, &peer);
-	if (known)
-		df_msg_put_str(&m, DF_M_PEER, df_digest_hex(&peer).s);
+	if (known) {
+		conn_known(c, &peer);
+		df_msg_put_str(&m, DF_M_PEER, c->peer.s);
+	}
 	if (df_room_send(gateway, &m, &fds[1], 1) != DF_OK) {
 		df_fd_close(&c->tls->plain);
 		conn_end(c);
@@ -423,7 +446,6 @@ static void hand_over(struct conn *c)
 			  c) != DF_OK)
 		df_bug("cannot watch a connection");
 	c->tls->is_open = true;
-	c->tls->moved_ms = df_clock_mono_ms();
 	c->tls->until_ms = known ? INT64_MAX : c->tls->moved_ms + STRANGER_MS;
 	conn_deadline(c, left_of(c->tls), idle_look);
 	pump(c);

@@ -26,6 +26,8 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 
 	(void)why; /* nothing here fails but by dying */
 	service.ctx = room;
+	service.connections_max =
+		(unsigned)df_room_config(room)->receive.max_connections;
 	self.server = df_http_server_new(&service);
 	self.engine = (struct df_engine){
 		.ctx = self.server, .timeout_ms = wait_ms, .turn = serve};
