@@ -56,6 +56,7 @@ struct request {
 	uint64_t first, last;
 
 	uint64_t cursor;
+	struct request *gather_next; /* of those whose body is in memory */
 };
 
 /* The room's server; ctx of the room. */
@@ -71,6 +72,8 @@ extern const struct df_http_service gateway_service; /* ctx = the room */
 void request_ask(struct request *rq, enum df_role role, struct df_msg *m,
 		 int *fds, size_t n_fds, int64_t timeout_ms,
 		 df_reply_fn *reply);
+/* As df_http_gather, within what one peer and all may have in memory. */
+void request_gather(struct request *rq, size_t max);
 /* Answers the error of a reply (or none); true when it was one. */
 bool request_failed(struct request *rq, const struct df_reply *reply);
 void request_json(struct request *rq, unsigned status, struct df_buf *json,

@@ -5,7 +5,7 @@
 
 void enrol_begin(struct request *rq)
 {
-	df_http_gather(rq->x, 64u << 10);
+	request_gather(rq, 64u << 10);
 }
 
 static void take_pem(struct df_buf *to, const struct df_msg *m,

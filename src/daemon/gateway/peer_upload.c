@@ -9,7 +9,7 @@
 
 void offers_begin(struct request *rq)
 {
-	df_http_gather(rq->x, GATEWAY_SMALL);
+	request_gather(rq, GATEWAY_SMALL);
 }
 
 static bool take_offered(const struct df_msg *item, struct df_peer_offered *o)
@@ -265,7 +265,7 @@ void manifest_begin(struct request *rq)
 	if (!df_uid_valid(rq->variable))
 		df_http_answer_err(rq->x, DF_E_NOTFOUND, "no such study");
 	else
-		df_http_gather(rq->x, GATEWAY_SIGNED);
+		request_gather(rq, GATEWAY_SIGNED);
 }
 
 static void answer_missing(struct request *rq, const struct df_msg *m)

@@ -13,6 +13,10 @@
 #include "df/log.h"
 #include "gateway.h"
 
+/* of bodies in memory: one peer's, and the large ones of all */
+#define GATHERED_PEER_MAX (GATEWAY_SIGNED + GATEWAY_SMALL)
+#define GATHERED_LARGE_MAX (4ull * GATEWAY_SIGNED)
+
 static const struct route ROUTES[] = {
 	{"GET", "/peer/v1/hello", NULL, false, hello_begin, NULL},
 	{"POST", "/peer/v1/enrolments", NULL, true, enrol_begin, enrol_whole},
@@ -74,6 +78,46 @@ void request_json(struct request *rq, unsigned status, struct df_buf *json,
 		df_http_answer(rq->x, status, DF_PEER_TYPE_JSON, json->ptr,
 			       json->len);
 	df_buf_release(json);
+}
+
+/*
+ * Bodies that are read into memory. A peer may have one of the largest under
+ * way, or many small ones; all together a few of the largest. Small ones of
+ * others are never refused for it: their number is that of the connections.
+ */
+static struct request *gathering;
+
+static void gather_forget(struct request *rq)
+{
+	struct request **at = &gathering;
+
+	while (*at != NULL && *at != rq)
+		at = &(*at)->gather_next;
+	if (*at == rq)
+		*at = rq->gather_next;
+}
+
+void request_gather(struct request *rq, size_t max)
+{
+	uint64_t len = df_http_length(rq->x), mine = len, large = len;
+
+	for (const struct request *g = gathering; g != NULL;
+	     g = g->gather_next) {
+		uint64_t theirs = df_http_length(g->x);
+
+		large += theirs > GATEWAY_SMALL ? theirs : 0;
+		if (strcmp(request_peer(g), request_peer(rq)) == 0)
+			mine += theirs;
+	}
+	if (mine > GATHERED_PEER_MAX ||
+	    (len > GATEWAY_SMALL && large > GATHERED_LARGE_MAX)) {
+		df_http_answer_err(rq->x, DF_E_AGAIN,
+				   "too much at once: ask again");
+		return;
+	}
+	rq->gather_next = gathering;
+	gathering = rq;
+	df_http_gather(rq->x, max);
 }
 
 static void peer_checked(void *ctx, struct df_reply *reply)
@@ -173,6 +217,7 @@ static void on_closed(struct df_http_exchange *x, void *ctx)
 		return;
 	df_room_call_cancel(rq->room, rq->call);
 	part_forget(rq);
+	gather_forget(rq);
 	df_fd_close(&rq->fd);
 	df_sha256_release(&rq->hash);
 	free(rq);
@@ -185,5 +230,4 @@ const struct df_http_service gateway_service = {
 	.closed = on_closed,
 	.body_max = GATEWAY_SIGNED,
 	.idle_s = 60,
-	.connections_max = 512,
 };
