@@ -339,9 +339,26 @@ bool df_journal_delivery_move(struct df_journal *j, int64_t n,
 uint64_t df_journal_deliveries_move(struct df_journal *j, const char *dest,
 				    int64_t study, enum df_delivery_kind kind,
 				    enum df_delivery_event event);
-/* Those that are not ended, then the ended badly; n > after. */
+/* All but the confirmed, by n > after, each with its place among those that
+ * wait for the same destination (1 = next; 0 = it does not wait). */
+struct df_row_place {
+	int64_t n;
+	uint64_t place;
+};
 size_t df_journal_deliveries_list(struct df_journal *j, int64_t after,
-				  struct df_row_delivery *rows, size_t max);
+				  struct df_row_place *rows, size_t max);
+/* What of other studies a destination gets before the next item of this study
+ * that waits for it, and before the last. */
+struct df_ahead {
+	bool waits; /* false: nothing of this study does */
+	uint64_t items;
+	uint64_t studies;
+	uint64_t urgent; /* of these studies */
+	uint64_t bytes;
+};
+void df_journal_ahead(struct df_journal *j, int64_t study, const char *dest,
+		      enum df_delivery_kind kind, struct df_ahead *next,
+		      struct df_ahead *last);
 /* How many are in each state, per destination of a study (0 = of all). */
 struct df_delivery_sum {
 	char dest[121];

@@ -173,6 +173,10 @@ static void status_destinations(const cJSON *queue)
 		} else {
 			df_cell(df_json_text(d, "warning"), 1);
 		}
+		if (cJSON_IsObject(df_json_at(d, "cap")))
+			(void)printf("  cap 限速 %s",
+				     df_json_text(df_json_at(d, "cap"),
+						  "rate")); /* the same */
 		(void)putchar('\n'); /* the same */
 	}
 }

@@ -74,6 +74,24 @@ static void text_print(const cJSON *o)
 		(void)putchar('\n'); /* main checks stdout */
 }
 
+/* Where it stands in the order of a destination. */
+static void ahead_print(const cJSON *d)
+{
+	const cJSON *next = df_json_at(d, "before_next");
+	const cJSON *last = df_json_at(d, "before_last");
+	char size[16];
+
+	if (!cJSON_IsObject(next) || !cJSON_IsObject(last))
+		return;
+	df_bytes_text(size, df_json_num(last, "bytes"));
+	(void)printf("         次序 place: %lld before its next, %lld (%s of %lld "
+		     "other studies, %lld STAT) before its last\n",
+		     (long long)df_json_num(next, "items"),
+		     (long long)df_json_num(last, "items"), size,
+		     (long long)df_json_num(last, "studies"),
+		     (long long)df_json_num(last, "stat_studies")); /* main */
+}
+
 static void deliveries_print(const cJSON *o)
 {
 	const cJSON *d;
@@ -88,6 +106,7 @@ static void deliveries_print(const cJSON *o)
 			     df_json_text(d, "state")); /* the same */
 		df_cell(df_json_text(d, "error"), 1);
 		(void)putchar('\n'); /* the same */
+		ahead_print(d);
 	}
 	cJSON_ArrayForEach(d, df_json_at(o, "manifests"))
 	{
@@ -149,9 +168,10 @@ static void study_print(const cJSON *o)
 	(void)printf("study    %s\n", df_json_text(o, "study_uid"));
 	(void)printf("from     %s%s%.16s\n", df_json_text(o, "source"),
 		     peer[0] ? ", by node " : "", peer); /* main checks */
-	(void)printf("state    %s, %s\n", df_json_text(o, "state"),
-		     cJSON_IsTrue(df_json_at(o, "closed")) ? "complete"
-							   : "open"); /* same */
+	(void)printf("state    %s, %s%s\n", df_json_text(o, "state"),
+		     cJSON_IsTrue(df_json_at(o, "closed")) ? "complete" : "open",
+		     df_json_num(o, "priority") > 0 ? ", STAT 急诊"
+						    : ""); /* the same */
 	(void)printf("images   %lld, %lld packed, %lld delivered, %lld "
 		     "confirmed, %lld in quarantine\n",
 		     (long long)df_json_num(o, "instances"),
@@ -213,7 +233,8 @@ static enum df_err send_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_study_send = {
 	.path = "study send",
 	.args = "UID [--stat]",
-	.help = "the study is complete now; --stat lets it overtake",
+	.help = "the study is complete now; --stat: it is urgent and goes "
+		"before all others",
 	.options = "stat",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
@@ -231,8 +252,8 @@ static void queue_print(const cJSON *all)
 		(void)puts("nothing waits to be delivered 没有待发送的内容");
 		return;
 	}
-	(void)puts("id         destination          state      tries  next try "
-		   "            last error"); /* main checks stdout */
+	(void)puts("id         place  destination          state      tries  "
+		   "next try             last error"); /* main checks stdout */
 	cJSON_ArrayForEach(d, list)
 	{
 		const cJSON *id = df_json_at(d, "id");
@@ -242,6 +263,14 @@ static void queue_print(const cJSON *all)
 							 d, "id")); /* main */
 		else
 			df_cell(df_json_text(d, "id"), 10);
+		if (df_json_num(d, "place") > 0)
+			(void)printf("%-5lld%c ",
+				     (long long)df_json_num(d, "place"),
+				     cJSON_IsTrue(df_json_at(d, "stat"))
+					     ? '!'
+					     : ' '); /* main checks stdout */
+		else
+			df_cell("-", 6);
 		df_cell(df_json_text(d, "destination"), 20);
 		df_cell(df_json_text(d, "state"), 10);
 		(void)printf("%-6lld ",
@@ -260,7 +289,8 @@ static enum df_err queue_list(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_queue_list = {
 	.path = "queue list",
 	.args = "",
-	.help = "what is still to be delivered",
+	.help = "what is still to be delivered; place: its turn at the "
+		"destination (1 = next), ! = STAT",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = queue_list,
 };

@@ -211,6 +211,7 @@ static void put_sums(struct queue *q, cJSON *o, int64_t study)
 		put_num(d, "count", rows[i].count);
 		put_str(d, "error", rows[i].why);
 		put_time(d, "next", rows[i].next_ms);
+		place_put(q, d, study, &rows[i]);
 		(void)cJSON_AddItemToArray(list, d);
 	}
 }

@@ -41,6 +41,16 @@ void commitment_put(struct queue *q, cJSON *status);
 void scrub_put(struct queue *q, cJSON *status);
 void spool_scrub(struct ask *a);
 
+/* placing.c */
+/* Where a study stands at a destination, into an item of "deliveries". */
+void place_put(struct queue *q, cJSON *o, int64_t study,
+	       const struct df_delivery_sum *d);
+/* The same as lines of `study why`; how many bytes. */
+size_t place_say(struct queue *q, char *to, size_t cap, int64_t study,
+		 const struct df_delivery_sum *d);
+/* The cap of this hour, when the destination has any. */
+void cap_put(struct queue *q, cJSON *o, const char *name);
+
 /* degraded.c */
 void degraded_answer(struct ask *a); /* while the disk does not work */
 void degraded_put(const struct queue *q, cJSON *status);

@@ -76,6 +76,7 @@ static void put_destination(struct queue *q, cJSON *list,
 	(void)cJSON_AddBoolToObject(o, "up", d->window.failures == 0);
 	put_str(o, "last_error", d->last.text);
 	put_str(o, "warning", d->remark);
+	cap_put(q, o, d->name);
 	put_time(o, "next_try",
 		 d->window.failures > 0 && d->window.next_ms > q->now
 			 ? d->window.next_ms
@@ -151,18 +152,23 @@ void queue_status(struct ask *a)
 void queue_list(struct ask *a)
 {
 	struct queue *q = a->q;
-	struct df_row_delivery *rows = df_xcalloc(LIST_MAX, sizeof *rows);
+	struct df_row_place *rows = df_xcalloc(LIST_MAX, sizeof *rows);
 	cJSON *all = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(all, "deliveries");
 	size_t n = df_journal_deliveries_list(q->j, 0, rows, LIST_MAX);
+	struct df_row_delivery row, *d = &row;
 	struct df_row_instance in;
 	struct df_row_study s;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct df_row_delivery *d = &rows[i];
-		cJSON *o = cJSON_CreateObject();
+		cJSON *o;
 
+		if (!df_journal_delivery(q->j, rows[i].n, d))
+			continue;
+		o = cJSON_CreateObject();
 		put_num(o, "id", (uint64_t)d->n);
+		put_num(o, "place", rows[i].place);
+		(void)cJSON_AddBoolToObject(o, "stat", d->priority > 0);
 		put_str(o, "kind",
 			d->kind == DF_DELIVER_PARCEL ? "parcel" : "instance");
 		put_str(o, "destination", d->dest);

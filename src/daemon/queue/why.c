@@ -52,6 +52,9 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 	if (v->c.bytes > 0 && v->c.coded_bytes > 0)
 		say(b, "大小 size:       %.1f MB -> %.1f MB\n",
 		    (double)v->c.bytes / 1e6, (double)v->c.coded_bytes / 1e6);
+	if (s->priority > 0)
+		say(b, "急诊 STAT:       优先发送 / it goes before all that is "
+		       "not urgent\n");
 	if (s->state == DF_STUDY_CLOSED)
 		say(b, "完成 closed:     %s, 版本 version %u\n",
 		    s->close_reason, (unsigned)s->version);
@@ -116,9 +119,10 @@ static void say_commitment(struct df_buf *b, const struct df_delivery_sum *d)
 	       "commitment list\n");
 }
 
-static void say_delivery(struct df_buf *b, struct queue *q,
+static void say_delivery(struct df_buf *b, struct queue *q, int64_t study,
 			 const struct df_delivery_sum *d)
 {
+	char place[400];
 	const struct destination_state *st = state_of(q, d->dest);
 	const char *error = d->why, *todo = advice(d, d->err);
 	int64_t next_ms = d->next_ms;
@@ -148,6 +152,8 @@ static void say_delivery(struct df_buf *b, struct queue *q,
 		say(b, "  下次 next try: %s (%lld s)\n", when,
 		    (long long)((next_ms - q->now) / 1000));
 	}
+	if (place_say(q, place, sizeof place, study, d) > 0)
+		say(b, "%s", place);
 	say_commitment(b, d);
 	if (todo != NULL)
 		say(b, "  怎么办 do:     %s%s%s\n", todo,
@@ -258,7 +264,7 @@ char *why_text(struct queue *q, const struct df_row_study *s)
 	say_state(&b, s, &v);
 	say_open(&b, q, s);
 	for (size_t i = 0; i < n; i++)
-		say_delivery(&b, q, &sums[i]);
+		say_delivery(&b, q, s->n, &sums[i]);
 	say_manifest(&b, q, s);
 	say_retention(&b, q, s);
 	say_quarantined(&b, q, s, &v);

@@ -161,17 +161,6 @@ uint64_t df_journal_deliveries_move(struct df_journal *j, const char *dest,
 	return moved;
 }
 
-size_t df_journal_deliveries_list(struct df_journal *j, int64_t after,
-				  struct df_row_delivery *rows, size_t max)
-{
-	return many(j,
-		    df_sql(j,
-			   SELECT_DELIVERY "WHERE state <> 5 AND n > ?"
-					   " ORDER BY n LIMIT ?",
-			   "ii", after, (int64_t)max),
-		    rows, max);
-}
-
 size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
 				struct df_delivery_sum *rows, size_t max)
 {

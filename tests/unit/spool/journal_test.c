@@ -10,6 +10,7 @@ static void every_statement_prepares(void **state)
 	struct df_row_parcel p = {.hex = "aa", .direction = DF_ENV_MADE,
 				  .epoch = 1, .sequence = 1}, ps[4];
 	struct df_row_delivery d, ds[4];
+	struct df_row_place places[4];
 	struct df_row_manifest m = {.version = 1, .dest = "c"}, ms[4];
 	struct df_row_upload u = {.hex = "ab", .peer = "p"}, us[4];
 	struct df_row_pull pull;
@@ -111,7 +112,7 @@ static void every_statement_prepares(void **state)
 	df_journal_instance_indexed(w->j, n);
 	df_journal_instance_reporting(w->j, n, DF_REPORTING_DONE, "");
 	df_journal_instance_unpacked(w->j, n, &in.object);
-	(void)df_journal_deliveries_list(w->j, 0, ds, 4);
+	(void)df_journal_deliveries_list(w->j, 0, places, 4);
 	(void)df_journal_deliveries_move(w->j, "c", 0, 0, DF_DELIVERY_HOLD);
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
 	df_buf_release(&a);
@@ -287,6 +288,43 @@ static void a_backlog_goes_by_age(void **state)
 	assert_true(due[13].due_ms <= 1000 + 2 * day);
 }
 
+/* 2 2 2 2 3 3 3 3 1 1 1, of 1000 bytes, but three of 4 MB in study 3 */
+static void assert_places(struct world *w, int64_t routine, int64_t late,
+			  int64_t stat)
+{
+	struct df_row_place places[16];
+	struct df_row_delivery d;
+	struct df_ahead next, last;
+	uint64_t seen = 0;
+
+	assert_int_equal(df_journal_deliveries_list(w->j, 0, places, 16), 11);
+	for (size_t i = 0; i < 11; i++) {
+		assert_true(df_journal_delivery(w->j, places[i].n, &d));
+		assert_in_range(places[i].place, d.study == late   ? 1
+						 : d.study == stat ? 5
+								   : 9,
+				d.study == late	  ? 4
+				: d.study == stat ? 8
+						  : 11);
+		seen |= (uint64_t)1 << places[i].place;
+	}
+	assert_int_equal(seen, 0xffe);
+	df_journal_ahead(w->j, late, "c", DF_DELIVER_PARCEL, &next, &last);
+	assert_true(next.waits);
+	assert_int_equal(next.items + last.items, 0);
+	df_journal_ahead(w->j, stat, "c", DF_DELIVER_PARCEL, &next, &last);
+	assert_int_equal(next.items, 4);
+	assert_int_equal(last.items, 4);
+	assert_int_equal(last.bytes, 4000);
+	df_journal_ahead(w->j, routine, "c", DF_DELIVER_PARCEL, &next, &last);
+	assert_int_equal(last.items, 8);
+	assert_int_equal(last.studies, 2);
+	assert_int_equal(last.urgent, 2);
+	assert_int_equal(last.bytes, 12005000);
+	df_journal_ahead(w->j, 77, "c", DF_DELIVER_PARCEL, &next, &last);
+	assert_false(next.waits);
+}
+
 /* Urgent ones first, the oldest of them first, each as a whole and in its
  * order; also one that is called urgent late. */
 static void urgent_studies_go_first(void **state)
@@ -311,6 +349,7 @@ static void urgent_studies_go_first(void **state)
 						   INT64_MAX, due, 64), 11);
 	for (size_t i = 1; i < 4; i++)
 		assert_true(due[i].item > due[i - 1].item);
+	assert_places(w, routine, late, stat);
 	/* the clock was wrong and is set right: old and new ones compare */
 	df_journal_timers_shift(w->j, 1000000);
 	assert_string_equal(order(w), "2 2 2 2 3 3 3 3 1 1 1");
