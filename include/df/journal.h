@@ -459,8 +459,18 @@ void df_journal_upload_drop(struct df_journal *j, const char *hex,
 uint64_t df_journal_uploads_of(struct df_journal *j, const char *peer,
 			       enum df_upload_state state, int64_t *oldest_ms,
 			       char oldest_hex[33]);
-size_t df_journal_uploads_whole(struct df_journal *j,
+/* Whole ones of the first peer, by fingerprint, behind `after` that has any;
+ * the one that is whole for longest first. */
+size_t df_journal_uploads_whole(struct df_journal *j, const char *after,
 				struct df_row_upload *rows, size_t max);
+/* What each peer has brought and we still hold, in bytes of parcels, unfinished
+ * and refused ones too. Walks over all parcels. */
+struct df_row_share {
+	char peer[DF_HEX_LEN + 1];
+	uint64_t bytes;
+};
+size_t df_journal_peer_shares(struct df_journal *j, struct df_row_share *rows,
+			      size_t max);
 bool df_journal_upload_file(struct df_journal *j, const struct df_id *file);
 
 /* --- reports and mailboxes ------------------------------------------------- */

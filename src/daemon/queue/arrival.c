@@ -1,5 +1,7 @@
 /*
  * arrival.c - a parcel that is whole: opened, decoded, taken into custody.
+ *
+ * Peers take turns, one parcel each: who brings much at once waits for itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +50,7 @@ static void refuse(struct upload *u, enum df_err err, const char *text)
 	u->row.err = err;
 	df_str_fmt(u->row.why, sizeof u->row.why, "%.190s", text);
 	df_journal_upload_put(q->j, &u->row, q->now);
-	q->receipt_look = true;
+	receipt_wake(q, u->row.peer);
 	over(u);
 }
 
@@ -176,7 +178,7 @@ static void take(struct upload *u, uint64_t bytes)
 	df_log(DF_LOG_INFO, "parcel.taken", DF_F_WORD("parcel", p.hex),
 	       DF_F_UID("study", study.uid), DF_F_NUM("instances", u->seen.n),
 	       DF_F_BYTES(u->row.size));
-	q->receipt_look = true;
+	receipt_wake(q, u->row.peer);
 }
 
 /* Another parcel of this name is held. True: that was all. */
@@ -194,7 +196,7 @@ static bool name_is_taken(struct upload *u)
 	}
 	df_incoming_drop(&q->sp, &u->row.file); /* its twin is the object */
 	df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
-	q->receipt_look = true;
+	receipt_wake(q, u->row.peer);
 	over(u);
 	return true;
 }
@@ -328,21 +330,42 @@ static bool in_hand(const struct queue *q, const struct df_row_upload *row)
 	return false;
 }
 
+/* The next parcel of the peer whose turn it is; false: it has no other. */
+static bool start_one(struct queue *q, const struct df_row_upload *rows,
+		      size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (in_hand(q, &rows[i]))
+			continue;
+		start(q, &rows[i]);
+		return true;
+	}
+	return false;
+}
+
 void upload_pump(struct queue *q)
 {
-	struct df_row_upload rows[2 * ARRIVALS_MAX];
-	size_t n, under_way = 0;
+	struct df_row_upload rows[ARRIVALS_MAX];
+	size_t n, under_way = 0, rounds = 0; /* in which nothing was found */
 
 	if (!q->upload_look)
 		return;
 	q->upload_look = false;
 	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
 		under_way++;
-	n = df_journal_uploads_whole(q->j, rows, 2 * ARRIVALS_MAX);
-	for (size_t i = 0; i < n && under_way < ARRIVALS_MAX; i++) {
-		if (in_hand(q, &rows[i]))
+	while (under_way < ARRIVALS_MAX && rounds < 2) {
+		/* one of them at least is in nobody's hand, if there is any */
+		n = df_journal_uploads_whole(q->j, q->upload_turn, rows,
+					     under_way + 1);
+		if (n == 0) {
+			q->upload_turn[0] = '\0';
+			rounds++;
 			continue;
-		start(q, &rows[i]);
-		under_way++;
+		}
+		memcpy(q->upload_turn, rows[0].peer, sizeof q->upload_turn);
+		if (start_one(q, rows, n)) {
+			under_way++;
+			rounds = 0;
+		}
 	}
 }

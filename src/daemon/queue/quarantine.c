@@ -200,7 +200,7 @@ void quarantine_release(struct ask *a)
 		q->report_look = true;
 		break;
 	}
-	q->receipt_look = true;
+	receipt_wake(q, NULL);
 	answer_state(a, row.n);
 }
 

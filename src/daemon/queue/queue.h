@@ -214,6 +214,7 @@ struct queue {
 	uint32_t n_unacked;
 	struct pack *packs;
 	double ratio; /* raw to coded, learned */
+	int64_t first_made; /* parcel of this life of the room; 0 = none yet */
 	bool pack_look;
 	bool urgent_look; /* also of urgent studies alone */
 	int64_t verify_cursor;
@@ -224,7 +225,7 @@ struct queue {
 	bool manifest_look;
 	bool signing;
 	bool upload_look;
-	bool receipt_look;
+	char upload_turn[DF_HEX_LEN + 1]; /* whose parcel was taken up last */
 	struct upload *uploads;
 	struct parked_manifest *manifests;
 	struct parked_mailbox *mailboxes;
@@ -255,6 +256,10 @@ void acceptance_start(struct queue *q);
 void acceptance_tick(struct queue *q);
 /* May an image, or a parcel of `more` bytes, come in? Else the refusal. */
 enum df_err acceptance(struct queue *q, uint64_t more, struct df_why *why);
+/* The same for what a peer brings: above the high mark, who holds more than an
+ * equal share waits, and the others go on. */
+enum df_err acceptance_peer(struct queue *q, const char *peer, uint64_t more,
+			    struct df_why *why);
 /* Reports are small and wanted: they may use half of the reserve. */
 enum df_err acceptance_report(struct queue *q, uint64_t more,
 			      struct df_why *why);
@@ -403,6 +408,8 @@ QUEUE_HANDLER(part_done);
 QUEUE_HANDLER(manifest);
 void upload_pump(struct queue *q);
 void receipt_pump(struct queue *q); /* parked manifests look again */
+/* What this peer brought has changed (NULL: anybody's). */
+void receipt_wake(struct queue *q, const char *peer);
 void receipt_link_down(struct queue *q, struct df_link *link);
 
 /* mailbox.c (centre), pull.c (clinic) */

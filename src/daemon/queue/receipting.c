@@ -17,7 +17,7 @@
 #include "queue.h"
 
 #define PATIENCE_MS 15000
-#define PARKED_MAX 32	  /* manifests, up to DF_MANIFEST_BYTES_MAX each */
+#define PARKED_BYTES_MAX (4ull * DF_MANIFEST_BYTES_MAX) /* of all texts */
 #define PARKED_PEER_MAX 4 /* of one peer: it has one question at a time */
 
 struct parked_manifest {
@@ -35,6 +35,7 @@ struct parked_manifest {
 	int64_t study_n;
 	int64_t until_ms;
 	bool busy; /* keys are asked */
+	bool look; /* what it waits for may be there */
 };
 
 static struct df_text text_of(const struct df_buf *b)
@@ -243,16 +244,16 @@ static void checked(void *ctx, struct df_reply *r)
 }
 
 /* Whoever asks and hangs up in a circle must not fill our memory. */
-static bool too_many(const struct queue *q, const char *peer)
+static bool too_many(const struct parked_manifest *newest)
 {
-	size_t all = 0, mine = 0;
+	uint64_t bytes = 0, mine = 0;
 
-	for (const struct parked_manifest *p = q->manifests; p != NULL;
+	for (const struct parked_manifest *p = newest->q->manifests; p != NULL;
 	     p = p->next) {
-		all++;
-		mine += strcmp(p->peer, peer) == 0;
+		bytes += p->text.len;
+		mine += strcmp(p->peer, newest->peer) == 0;
 	}
-	return all > PARKED_MAX || mine > PARKED_PEER_MAX;
+	return mine > PARKED_PEER_MAX || bytes > PARKED_BYTES_MAX;
 }
 
 QUEUE_HANDLER(manifest)
@@ -274,8 +275,8 @@ QUEUE_HANDLER(manifest)
 	df_buf_init(&p->signature, DF_MSG_SMALL);
 	df_buf_init(&p->receipt, DF_RECEIPT_BYTES_MAX);
 	(void)df_msg_get_str(m, DF_M_PEER, p->peer, sizeof p->peer);
-	if (q->self[0] == '\0' || too_many(q, p->peer)) {
-		fail(p, df_fail(&why, DF_E_PEER, "busy: ask again"), &why);
+	if (q->self[0] == '\0') {
+		fail(p, df_fail(&why, DF_E_PEER, "not ready: ask again"), &why);
 		return;
 	}
 	if (n_fds != 1 || p->peer[0] == '\0' ||
@@ -284,6 +285,10 @@ QUEUE_HANDLER(manifest)
 	    fd_text(fds[0], &p->text, &why) != DF_OK) {
 		fail(p, df_fail(&why, DF_E_FORMAT, "manifest is not whole"),
 		     &why);
+		return;
+	}
+	if (too_many(p)) {
+		fail(p, df_fail(&why, DF_E_AGAIN, "busy: ask again"), &why);
 		return;
 	}
 	/* a copy that nobody else can write to */
@@ -307,10 +312,18 @@ void receipt_pump(struct queue *q)
 
 	for (struct parked_manifest *p = q->manifests; p != NULL; p = next) {
 		next = p->next;
-		if (!p->busy && (q->receipt_look || q->now >= p->until_ms))
-			look(p);
+		if (p->busy || (!p->look && q->now < p->until_ms))
+			continue;
+		p->look = false;
+		look(p);
 	}
-	q->receipt_look = false;
+}
+
+void receipt_wake(struct queue *q, const char *peer)
+{
+	for (struct parked_manifest *p = q->manifests; p != NULL; p = p->next)
+		if (peer == NULL || strcmp(p->peer, peer) == 0)
+			p->look = true;
 }
 
 void receipt_link_down(struct queue *q, struct df_link *link)

@@ -113,7 +113,7 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 				  u.offset, DF_OK, NULL);
 		return;
 	}
-	rc = acceptance(q, size, &why);
+	rc = acceptance_peer(q, peer, size, &why);
 	if (rc == DF_OK && !place_for(q, peer))
 		rc = df_fail(&why, DF_E_AGAIN,
 			     "too many parcels of this node are unfinished");
@@ -163,7 +163,7 @@ static enum df_err grant(struct queue *q, struct df_row_upload *u,
 		return df_fail(why, DF_E_CONFLICT, "go on at another offset");
 	if (len == 0 || len > u->size - u->offset)
 		return df_fail(why, DF_E_LIMIT, "part is longer than the rest");
-	rc = acceptance(q, len, why);
+	rc = acceptance_peer(q, u->peer, len, why);
 	if (rc != DF_OK)
 		return rc;
 	if (u->file.s[0] != '\0') {

@@ -122,6 +122,10 @@ static const char retention_schema[] =
 	"CREATE INDEX instances_kept ON instances(n) WHERE report = 4;"
 	"CREATE INDEX instances_gone ON instances(n) WHERE state = 5;";
 
+/* Whose turn it is, and how many a peer has: also in files that had none. */
+static const char turns_schema[] =
+	"CREATE INDEX IF NOT EXISTS uploads_turn ON uploads(state, peer, at);";
+
 static void fail(struct df_journal *j, const char *what)
 {
 	int code = sqlite3_extended_errcode(j->db);
@@ -355,6 +359,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 			       "state.db is of another version (%lld)",
 			       (long long)version);
 	}
+	exec(j, turns_schema);
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

@@ -64,6 +64,27 @@ enum df_claim df_journal_claim(struct df_journal *j,
 	return claim;
 }
 
+size_t df_journal_peer_shares(struct df_journal *j, struct df_row_share *rows,
+			      size_t max)
+{
+	sqlite3_stmt *st =
+		df_sql(j,
+		       "SELECT peer, sum(bytes) FROM (SELECT peer, dfenv AS"
+		       " bytes FROM parcels WHERE direction = ? AND state <> ?"
+		       " UNION ALL SELECT peer, offset FROM uploads)"
+		       " GROUP BY peer LIMIT ?",
+		       "iii", (int64_t)DF_ENV_TAKEN, (int64_t)DF_PARCEL_PURGED,
+		       (int64_t)max);
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st)) {
+		df_col_text(st, 0, rows[n].peer, sizeof rows[n].peer);
+		rows[n++].bytes = (uint64_t)COL(st, 1);
+	}
+	df_sql_done(st);
+	return n;
+}
+
 uint64_t df_journal_uploads_of(struct df_journal *j, const char *peer,
 			       enum df_upload_state state, int64_t *oldest_ms,
 			       char oldest_hex[33])

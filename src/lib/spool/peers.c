@@ -52,12 +52,16 @@ void df_journal_upload_drop(struct df_journal *j, const char *hex,
 		   hex, peer);
 }
 
-size_t df_journal_uploads_whole(struct df_journal *j,
+size_t df_journal_uploads_whole(struct df_journal *j, const char *after,
 				struct df_row_upload *rows, size_t max)
 {
 	sqlite3_stmt *st = df_sql(
-		j, SELECT_UPLOAD "WHERE state = 1 ORDER BY at LIMIT ?", "i",
-		(int64_t)max);
+		j,
+		SELECT_UPLOAD
+		"WHERE state = 1 AND peer = (SELECT peer FROM uploads"
+		" WHERE state = 1 AND peer > ? ORDER BY peer LIMIT 1)"
+		" ORDER BY at LIMIT ?",
+		"ti", after, (int64_t)max);
 	size_t n = 0;
 
 	while (n < max && df_sql_row(j, st))

@@ -93,7 +93,7 @@ static void every_statement_prepares(void **state)
 	df_journal_study_priority(w->j, 1, 1);
 	df_journal_upload_put(w->j, &u, 1);
 	assert_true(df_journal_upload(w->j, "ab", "p", &u));
-	(void)df_journal_uploads_whole(w->j, us, 4);
+	(void)df_journal_uploads_whole(w->j, "", us, 4);
 	df_journal_upload_drop(w->j, "ab", "p");
 	(void)df_journal_mail_add(w->j, "p", "aa", &in.object, 5);
 	assert_int_equal(df_journal_mail(w->j, "p", 0, mail, 4), 1);
@@ -466,6 +466,47 @@ static void a_step_of_retention_is_short(void **state)
 	assert_int_equal(cursor, 0);
 }
 
+static void bring(struct world *w, const char *peer, const char *hex,
+		  uint64_t bytes, int64_t at)
+{
+	struct df_row_upload u = {.size = bytes, .offset = bytes,
+				  .state = DF_UPLOAD_WHOLE};
+
+	df_str_fmt(u.peer, sizeof u.peer, "%s", peer);
+	df_str_fmt(u.hex, sizeof u.hex, "%s", hex);
+	df_journal_upload_put(w->j, &u, at);
+}
+
+/* Who brought much first does not stand before who brought little later. */
+static void peers_take_turns(void **state)
+{
+	static const char *const order[] = {"a1", "a2", "b1", "c1", "c2"};
+	struct world *w = *state;
+	struct df_row_upload us[4];
+	struct df_row_share shares[4];
+	const char *after = "";
+	size_t seen = 0, n;
+
+	bring(w, "c", "c2", 7, 9);
+	bring(w, "c", "c1", 70, 8);
+	bring(w, "a", "a1", 1, 1);
+	bring(w, "a", "a2", 1, 2);
+	bring(w, "b", "b1", 5, 3);
+	while ((n = df_journal_uploads_whole(w->j, after, us, 4)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			assert_string_equal(us[i].hex, order[seen++]);
+		after = order[seen - 1][0] == 'a'   ? "a"
+			: order[seen - 1][0] == 'b' ? "b"
+						    : "c";
+	}
+	assert_int_equal(seen, 5);
+	assert_int_equal(df_journal_uploads_whole(w->j, "", us, 1), 1);
+	assert_string_equal(us[0].hex, "a1");
+	assert_int_equal(df_journal_peer_shares(w->j, shares, 4), 3);
+	assert_string_equal(shares[2].peer, "c");
+	assert_int_equal(shares[2].bytes, 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +520,7 @@ int main(void)
 		T(urgent_studies_go_first),
 		T(waiting_times_go_with_the_clock),
 		T(uids_belong_to_who_came_first),
+		T(peers_take_turns),
 		T(a_step_of_retention_is_short),
 	};
 
