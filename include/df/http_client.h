@@ -150,6 +150,9 @@ unsigned df_http_client_active(const struct df_http_client *c);
 
 /* The server's time (header Date), wall ms; only inside done(). */
 bool df_http_result_date(const struct df_http_result *r, int64_t *ms);
+/* How long a server that answered 429 or 503 asks to be left alone, at most a
+ * day; 0 = it does not say. Only inside done(). */
+int64_t df_http_result_wait_ms(const struct df_http_result *r);
 /* Last value of a response header, only inside done(); false when absent. */
 bool df_http_result_header(const struct df_http_result *r, const char *name,
 			   struct df_text *value);

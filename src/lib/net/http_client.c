@@ -12,6 +12,7 @@
 #include "http_private.h"
 
 #define EVENTS 64
+#define WAIT_MAX_MS (24 * 60 * 60 * 1000) /* that a server may ask for */
 
 /* --- curl's wishes about descriptors and time ------------------------------
  */
@@ -365,6 +366,28 @@ bool df_http_result_header(const struct df_http_result *r, const char *name,
 		return false;
 	*value = df_text_of(h->value);
 	return true;
+}
+
+int64_t df_http_result_wait_ms(const struct df_http_result *r)
+{
+	struct df_text value;
+	uint64_t seconds;
+	int64_t ms;
+	time_t at;
+
+	if ((r->status != 503 && r->status != 429) ||
+	    !df_http_result_header(r, "Retry-After", &value))
+		return 0;
+	if (df_text_u64(value, &seconds)) {
+		ms = seconds < WAIT_MAX_MS / 1000 ? (int64_t)seconds * 1000
+						  : WAIT_MAX_MS;
+	} else {
+		at = curl_getdate(value.ptr, NULL); /* curl's, terminated */
+		ms = at == -1 ? 0 : (int64_t)at * 1000 - df_clock_wall_ms();
+	}
+	if (ms < 0)
+		return 0;
+	return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 
 bool df_http_result_date(const struct df_http_result *r, int64_t *ms)

@@ -9,6 +9,7 @@
 
 #define CONNECT_MS 10000
 #define STALL_MS 30000
+#define SLOWEST 32L /* bytes a second; what trickles stands still */
 /* What is in curl's hands counts as sent: keep it small. */
 #define UPLOAD_BUFFER 16384L
 
@@ -257,7 +258,7 @@ enum df_err http_request_set(struct df_http_call *call, struct df_why *why)
 		(long)(rq->connect_ms > 0 ? rq->connect_ms : CONNECT_MS));
 	if (rq->fresh)
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
 	curl_easy_setopt(
 		e, CURLOPT_LOW_SPEED_TIME,
 		(long)((rq->stall_ms > 0 ? rq->stall_ms : STALL_MS) + 999) /

@@ -39,6 +39,7 @@ struct reply {
 	char body[256];
 	size_t body_len;
 	char offset[32];
+	int64_t wait_ms;
 	uint64_t sunk;
 	enum df_err sink_err;
 };
@@ -65,7 +66,10 @@ static void head(struct df_http_exchange *x, void *ctx)
 		df_http_answer_fd(x, 206, "x/y", dup(t.file), 10, 100000);
 	else if (strcmp(path, "/query") == 0 && df_http_query(x, "after", &v))
 		df_http_answer(x, 200, "text/plain", v.ptr, v.len);
-	else
+	else if (strcmp(path, "/busy") == 0 && df_http_query(x, "for", &v)) {
+		df_http_answer_header(x, "Retry-After", v.ptr);
+		df_http_answer_err(x, DF_E_AGAIN, NULL);
+	} else
 		df_http_answer_err(x, DF_E_NOTFOUND, NULL);
 }
 
@@ -118,6 +122,7 @@ static void done(void *ctx, struct df_http_result *r)
 	reply->done = true;
 	reply->err = r->err;
 	reply->status = r->status;
+	reply->wait_ms = df_http_result_wait_ms(r);
 	reply->body_len = r->body.len;
 	snprintf(reply->body, sizeof reply->body, "%.*s", (int)r->body.len,
 		 r->body.ptr ? (char *)r->body.ptr : "");
@@ -260,6 +265,38 @@ static void answers_at_once(void **state)
 		assert_non_null(strstr(n.body, "NOTFOUND"));
 	}
 	assert_int_equal(t.accepted, 1); /* one connection, kept */
+}
+
+static void hears_when_to_come_again(void **state)
+{
+	static const struct {
+		const char *path;
+		int64_t least_ms, most_ms;
+	} TABLE[] = {
+		{"/busy?for=7", 7000, 7000},
+		{"/busy?for=0", 0, 0},
+		{"/busy?for=-5", 0, 0},
+		{"/busy?for=soon", 0, 0},
+		{"/busy?for=99999999999999999999", 0, 0},
+		{"/busy?for=9999999", 86400000, 86400000},
+		{"/busy?for=Sun%2C%2006%20Nov%201994%2008%3A49%3A37%20GMT", 0,
+		 0},
+		{"/busy?for=Fri%2C%2001%20Jan%202100%2000%3A00%3A00%20GMT",
+		 86400000, 86400000},
+		{"/now", 0, 0},
+		{"/none", 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof TABLE / sizeof TABLE[0]; i++) {
+		struct reply r = {0};
+
+		ask(&r, "GET", TABLE[i].path, NOTHING);
+		until(&r.done);
+		assert_int_equal(r.err, DF_OK);
+		assert_in_range(r.wait_ms, TABLE[i].least_ms,
+				TABLE[i].most_ms);
+	}
 }
 
 static void answers_later(void **state)
@@ -573,6 +610,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(answers_at_once),		 CASE(answers_later),
+		CASE(hears_when_to_come_again),
 		CASE(holds_then_reads_the_body), CASE(streams_bodies),
 		CASE(sends_file_ranges),	 CASE(refuses_large_bodies),
 		CASE(refuses_bad_framing),	 CASE(survives_lost_peers),
