@@ -3,7 +3,8 @@
 
 SIGUSR1 cuts it: open connections freeze, then break; new ones are refused.
 SIGUSR2 mends it. Prints "ready" when it listens, and after each signal
-"bytes UP DOWN", what came in of each direction so far; SIGHUP only prints.
+"bytes UP DOWN SECONDS", what came in of each direction so far and when; SIGHUP
+only prints.
 --slow BYTES_PER_SECOND caps each direction of the whole line.
 """
 import asyncio
@@ -64,7 +65,7 @@ async def main():
         await asyncio.gather(pump(reader, there_w, up), pump(there_r, writer, down))
 
     def say():
-        print("bytes", up.bytes, down.bytes, flush=True)
+        print("bytes", up.bytes, down.bytes, round(loop.time(), 3), flush=True)
 
     def set_cut(value):
         global cut

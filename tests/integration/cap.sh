@@ -1,0 +1,64 @@
+#!/bin/sh
+# cap.sh - what is sent keeps to the cap of this hour, over all connections, and
+# people see which one it is.
+#
+# Counts what the line carries between two moments; DF_SECONDS=20 is the full
+# measure. A cap counts what TCP and IP add too, which the relay does not see.
+. "$(dirname "$0")/../lib/node.sh"
+need dcmsend python3
+seconds=${DF_SECONDS:-4}
+rate=8000000
+count=$((seconds * 12 + 10)) # 530 KB each, zstd makes some 250 of them
+
+python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/study" "$count" \
+	>"$T/uid" || exit 1
+line=$(free_port)
+new_centre centre && new_clinic clinic || exit 1
+set_key clinic parcel coding zstd
+start_node centre && start_node clinic || exit 1
+python3 "$LIB/relay.py" "$line" "$HTTPS_centre" >"$T/relay.log" 2>&1 &
+RELAY=$!
+PIDS="$PIDS $RELAY"
+wait_for 10 grep -q ready "$T/relay.log" || exit 1
+check "the clinic joins over the line" join clinic centre "$line"
+stop_node clinic
+peer=$(sed -n 's/^\[peer "\(.*\)"\]/\1/p' "$T/clinic/config.ini" | head -n 1)
+# the narrowest of these counts: today, all day
+python3 - "$T/clinic/config.ini" "$(date +%a)" <<'PY' || exit 1
+import sys
+path, today = sys.argv[1:]
+text = open(path, encoding="utf-8").read()
+text = text.rstrip("\n") + f"""
+cap = 300 Mbit/s
+cap = {today} 8 Mbit/s
+cap = Mon-Sun 00:00-24:00 none
+"""
+open(path, "w", encoding="utf-8").write(text)
+PY
+check "the configuration takes it" node clinic config check
+start_node clinic || exit 1
+cap_is() { truth clinic "j['queue']['destinations'][0]['cap']['$1'] == $2" status; }
+check "status says the cap of this hour" cap_is bit_per_s $rate
+check "and which line it is" cap_is line "'$(date +%a) 8 Mbit/s'"
+check "also for people" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' status | grep -q '限速 8 Mbit/s'"
+check "the modality sends" send_sure "$DICOM_clinic" "$count" "$T/study"
+begun=$(python3 "$LIB/relay_bytes.py" "$T/relay.log" "$RELAY" 300000) || exit 1
+ended=$(python3 "$LIB/relay_bytes.py" "$T/relay.log" "$RELAY" 0 "$begun" "$seconds") || exit 1
+# of full segments 52 in 1500 are heads
+part=$(python3 -c "
+import sys
+b, e = [tuple(map(float, t.split())) for t in sys.argv[1:]]
+print(round((e[0] - b[0]) * 8 * 1500 / 1448 / (e[1] - b[1]) / $rate, 3))" "$begun" "$ended")
+echo "# over $seconds s the line carried $part of the cap"
+# a busy machine may not send what it could; it must never send more
+check "no more than the cap" python3 -c "import sys; sys.exit(not $part <= 1.05)"
+check "and near to it" python3 -c "import sys; sys.exit(not $part >= 0.85)"
+stop_node clinic
+sed -i '/^cap = /d' "$T/clinic/config.ini"
+start_node clinic || exit 1
+check "no cap, no word of one" truth clinic \
+	"'cap' not in j['queue']['destinations'][0]" status
+check "the rest arrives" wait_for 60 has_at_least centre instances "$count"
+check "the study is closed" send_studies clinic
+check "its receipt names all" wait_for 30 has_at_least clinic confirmed "$count"
+done_testing
