@@ -32,12 +32,18 @@ enum df_walk_syntax {
 typedef enum df_err df_walk_need(void *ctx, uint64_t at, uint64_t len,
 				 struct df_why *why);
 
+/* Told of an element of the data set itself (not of a sequence's items), when
+ * the walk has passed it: len bytes from its tag to the end of its value. What
+ * was told of a walk that fails is void. */
+typedef void df_walk_passed(void *ctx, uint32_t tag, uint64_t at, uint64_t len);
+
 struct df_walk_limits {
 	unsigned depth;	   /* 1..DF_WALK_DEPTH_MAX; 0 = DF_WALK_DEPTH_MAX */
 	uint64_t elements; /* 0 = DF_WALK_ELEMENTS_MAX */
 	/* Asked before bytes are looked at; NULL = all are there. So a data set
 	 * need not be read where the walk only passes by: pixels. */
 	df_walk_need *need;
+	df_walk_passed *passed; /* or NULL */
 	void *ctx;
 };
 

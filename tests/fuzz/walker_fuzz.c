@@ -25,6 +25,19 @@ static void walk_veiled(const uint8_t *data, size_t size,
 	free(v.seen);
 }
 
+/* The elements that are told of make up the data set. */
+static void walk_told(const uint8_t *data, size_t size,
+		      enum df_walk_syntax syntax, enum df_err want)
+{
+	struct passed p = {0};
+	const struct df_walk_limits how = {.passed = pass_on, .ctx = &p};
+	struct df_walk w;
+
+	if (df_walk(&w, data, size, syntax, &how, NULL) != want ||
+	    (want == DF_OK && (p.gap || p.end != w.end)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct df_walk w;
@@ -39,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	syntax = (enum df_walk_syntax)(data[0] % 3);
 	rc = df_walk(&w, data + 1, size, syntax, NULL, &why);
 	walk_veiled(data + 1, size, syntax, rc, &w);
+	walk_told(data + 1, size, syntax, rc);
 	if (rc != DF_OK)
 		return 0;
 	if (w.pixel != DF_WALK_PIXEL_NONE &&

@@ -23,6 +23,25 @@ static inline enum df_err unveil(void *ctx, uint64_t at, uint64_t len,
 	return DF_OK;
 }
 
+/* What was told of elements: one behind the other, without a gap? */
+struct passed {
+	uint64_t n, end;
+	bool gap;
+	uint32_t last;
+	uint64_t last_len;
+};
+
+static inline void pass_on(void *ctx, uint32_t tag, uint64_t at, uint64_t len)
+{
+	struct passed *p = ctx;
+
+	p->gap = p->gap || at != p->end || len < 8;
+	p->end = at + len;
+	p->last = tag;
+	p->last_len = len;
+	p->n++;
+}
+
 /* Did both find the same? */
 static inline bool same_walk(const struct df_walk *a, const struct df_walk *b)
 {

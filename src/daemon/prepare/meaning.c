@@ -2,7 +2,9 @@
  * meaning.c - what a data set says: the walker first, then DCMTK.
  *
  * A deflated data set is inflated here, within bounds, and walked like any
- * other: DCMTK never inflates anything itself.
+ * other: DCMTK never inflates anything itself. For the facts it gets only the
+ * elements that they are made of: it looks each one up in its dictionary, and
+ * what else stands in a header is no reason to refuse an image.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +13,51 @@
 #include "df/object.h"
 #include "prepare.h"
 
+#define KEPT_ONE_MAX (1u << 17) /* no honest value is as long */
+#define KEPT_MAX (1u << 20)
+
 /* The data set as it may be read: itself, or inflated. */
 struct readable {
 	struct df_object o;
 	struct df_buf inflated;
+	struct instance *whose; /* NULL, or still to be read */
+	struct df_buf kept;	/* the elements that facts are made of */
+	struct df_why lack;	/* err != DF_OK: one could not be kept */
 };
+
+static bool is_fact(uint32_t tag)
+{
+	switch (tag) {
+#define X(name, cap, group, element) case (group) << 16 | (element):
+		DF_FACTS_MAP(X)
+#undef X
+	case 0x00080051: /* Issuer of Accession Number Sequence */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void keep(void *ctx, uint32_t tag, uint64_t at, uint64_t len)
+{
+	struct readable *r = ctx;
+
+	if (!is_fact(tag) || len > KEPT_ONE_MAX || r->kept.len > KEPT_MAX - len)
+		return; /* as if it were not there */
+	if (r->whose != NULL && r->inflated.ptr == NULL &&
+	    instance_need(r->whose, at, len, &r->lack) != DF_OK)
+		return;
+	/* `lack` says it */
+	(void)!df_buf_add(&r->kept, r->o.ptr + at, len, &r->lack);
+}
+
+static enum df_err need(void *ctx, uint64_t at, uint64_t len,
+			struct df_why *why)
+{
+	struct readable *r = ctx;
+
+	return instance_need(r->whose, at, len, why);
+}
 
 static bool is_deflated(const char *ts)
 {
@@ -28,10 +70,11 @@ static enum df_err readable_open_lazy(struct readable *r, const uint8_t *ptr,
 				      uint64_t limit, struct instance *whose,
 				      struct df_walk *walk, struct df_why *why)
 {
-	struct df_walk_limits how = {.ctx = whose};
+	struct df_walk_limits how = {.ctx = r, .passed = keep};
 	enum df_err rc = DF_OK;
 
-	*r = (struct readable){.o = {ptr, len, ts}};
+	*r = (struct readable){.o = {ptr, len, ts}, .whose = whose};
+	df_buf_init(&r->kept, KEPT_MAX);
 	if (is_deflated(ts)) {
 		df_buf_init(&r->inflated, limit);
 		if (whose != NULL)
@@ -43,11 +86,17 @@ static enum df_err readable_open_lazy(struct readable *r, const uint8_t *ptr,
 		r->o = (struct df_object){r->inflated.ptr, r->inflated.len,
 					  DF_TS_EXPLICIT_LE};
 	} else if (whose != NULL) {
-		how.need = instance_need;
+		how.need = need;
 	}
-	return df_walk(walk, r->o.ptr, r->o.len,
-		       df_walk_syntax_of(df_text_of(r->o.transfer_syntax)),
-		       &how, why);
+	rc = df_walk(walk, r->o.ptr, r->o.len,
+		     df_walk_syntax_of(df_text_of(r->o.transfer_syntax)), &how,
+		     why);
+	if (rc == DF_OK && r->lack.err != DF_OK) {
+		rc = r->lack.err;
+		if (why != NULL)
+			*why = r->lack;
+	}
+	return rc;
 }
 
 static enum df_err readable_open(struct readable *r, const uint8_t *ptr,
@@ -60,6 +109,18 @@ static enum df_err readable_open(struct readable *r, const uint8_t *ptr,
 static void readable_release(struct readable *r)
 {
 	df_buf_release(&r->inflated);
+	df_buf_wipe(&r->kept);
+}
+
+static enum df_err read_facts(const struct readable *r,
+			      const char *transfer_syntax,
+			      struct df_facts *facts, struct df_why *why)
+{
+	struct df_object o = {r->kept.ptr, r->kept.len, transfer_syntax};
+
+	if (o.ptr == NULL)
+		o.ptr = (const uint8_t *)"";
+	return df_object_facts(&o, facts, why);
 }
 
 enum df_err meaning_of(struct instance *in, struct df_walk *walk,
@@ -72,25 +133,11 @@ enum df_err meaning_of(struct instance *in, struct df_walk *walk,
 					    in->lazy != NULL ? in : NULL, walk,
 					    why);
 
-	if (rc != DF_OK)
-		goto out;
-	/* facts stand before the pixels */
-	if (in->lazy != NULL && walk->pixel != DF_WALK_PIXEL_NONE &&
-	    walk->syntax != DF_WALK_OPAQUE && r.inflated.ptr == NULL)
-		r.o.len = walk->pixel_header;
-	if (r.inflated.ptr == NULL)
-		rc = instance_need(in, 0, r.o.len, why);
-	if (rc != DF_OK)
-		goto out;
-	rc = df_object_facts(&r.o, facts, why);
-	if (rc == DF_E_UNSUPPORTED && walk->syntax == DF_WALK_EXPLICIT_LE) {
-		/* a codec newer than DCMTK: the elements are laid out alike */
-		r.o.transfer_syntax = walk->pixel == DF_WALK_PIXEL_ENCAPSULATED
-					      ? DF_TS_JPEG_LS_LOSSLESS
-					      : DF_TS_EXPLICIT_LE;
-		rc = df_object_facts(&r.o, facts, why);
-	}
-out:
+	if (rc == DF_OK)
+		rc = read_facts(&r, r.o.transfer_syntax, facts, why);
+	/* a codec newer than DCMTK: the elements are laid out alike */
+	if (rc == DF_E_UNSUPPORTED && walk->syntax == DF_WALK_EXPLICIT_LE)
+		rc = read_facts(&r, DF_TS_EXPLICIT_LE, facts, why);
 	readable_release(&r);
 	return rc;
 }
@@ -249,7 +296,7 @@ enum df_err meaning_report_about(const struct bytes *file,
 				   file->len - p.dataset_at, p.transfer_syntax,
 				   limit, &walk, why);
 	if (rc == DF_OK)
-		rc = df_object_facts(&r.o, f, why);
+		rc = read_facts(&r, r.o.transfer_syntax, f, why);
 	if (rc == DF_OK && strcmp(f->study_uid, study_uid) != 0)
 		rc = df_fail(why, DF_E_CONFLICT,
 			     "the report's own study is %s", f->study_uid);

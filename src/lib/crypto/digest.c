@@ -88,5 +88,5 @@ bool df_same_secret(const void *a, const void *b, size_t len)
 
 void df_wipe(void *ptr, size_t len)
 {
-	OPENSSL_cleanse(ptr, len);
+	explicit_bzero(ptr, len); /* OPENSSL_cleanse is much slower */
 }

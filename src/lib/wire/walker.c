@@ -37,10 +37,20 @@ struct box {
 	uint64_t limit;
 };
 
+struct element {
+	uint32_t tag;
+	char vr[3];
+	uint64_t header; /* offset of the tag */
+	uint64_t value;
+	uint32_t length;
+};
+
 struct state {
 	struct df_walk *out;
 	df_walk_need *need;
+	df_walk_passed *passed;
 	void *ctx;
+	struct element last; /* of the data set itself; value 0: none */
 	const uint8_t *ptr;
 	uint64_t at;
 	uint64_t elements_max;
@@ -49,14 +59,6 @@ struct state {
 	unsigned n;
 	struct box box[2 * DF_WALK_DEPTH_MAX + 2];
 	struct df_why *why;
-};
-
-struct element {
-	uint32_t tag;
-	char vr[3];
-	uint64_t header; /* offset of the tag */
-	uint64_t value;
-	uint32_t length;
 };
 
 #define AT_FMT "element (%04X,%04X) at offset %llu"
@@ -377,6 +379,8 @@ static enum df_err step_elements(struct state *s, const struct box *b)
 
 	if (rc != DF_OK)
 		return rc;
+	if (b->kind == DATA_SET)
+		s->last = e;
 	if ((e.tag >> 16) == 0xFFFE) {
 		if (e.tag == ITEM_END && b->kind == ITEM_OF && !e.length) {
 			s->at = e.value;
@@ -463,12 +467,23 @@ static bool turn_back(struct state *s)
 	return true;
 }
 
+/* The walk is at the end of the last element of the data set itself. */
+static void pass(struct state *s)
+{
+	if (s->passed != NULL && s->last.value != 0)
+		s->passed(s->ctx, s->last.tag, s->last.header,
+			  s->at - s->last.header);
+	s->last.value = 0;
+}
+
 static enum df_err step(struct state *s)
 {
 	const struct box *b = &s->box[s->n - 1];
 
 	enum df_err rc;
 
+	if (b->kind == DATA_SET)
+		pass(s);
 	if (s->at == b->limit) {
 		if (b->open)
 			return df_fail(s->why, DF_E_FORMAT,
@@ -511,6 +526,7 @@ enum df_err df_walk(struct df_walk *walk, const void *ptr, size_t len,
 					: DF_WALK_ELEMENTS_MAX,
 		.why = why,
 		.need = limits ? limits->need : NULL,
+		.passed = limits ? limits->passed : NULL,
 		.ctx = limits ? limits->ctx : NULL,
 	};
 

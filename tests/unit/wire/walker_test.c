@@ -125,6 +125,40 @@ static void test_needs(void **state)
 	free(big);
 }
 
+/* Each element of the data set itself, one behind the other, to the end. */
+static void test_passed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct passed p = {0};
+		struct df_walk_limits how = {.passed = pass_on, .ctx = &p};
+		struct df_walk w;
+
+		if (df_walk(&w, rows[i].ptr, rows[i].len, rows[i].syntax, &how,
+			    NULL) == DF_OK &&
+		    (p.gap || p.end != w.end))
+			fail_msg("%s: not all of it was told", rows[i].name);
+	}
+}
+
+/* A sequence is one, with all that stands in it. */
+static void test_passed_sequence(void **state)
+{
+	static const char data[] = MODALITY SQ_OPEN ITEM_OPEN MODALITY ITEM_END
+		SQ_END MODALITY "\0\0\0\0";
+	struct passed p = {0};
+	struct df_walk_limits how = {.passed = pass_on, .ctx = &p};
+	struct df_walk w;
+
+	(void)state;
+	assert_int_equal(df_walk(&w, data, sizeof data - 1, EL, &how, NULL),
+			 DF_OK);
+	assert_int_equal(p.n, 3);
+	assert_int_equal(p.last, 0x00080060);
+	assert_int_equal(p.last_len, sizeof MODALITY - 1);
+	assert_int_equal(p.end, sizeof data - 1 - 4);
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
@@ -296,6 +330,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_needs),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_passed),
+		cmocka_unit_test(test_passed_sequence),
 		cmocka_unit_test(test_depth_limits),
 		cmocka_unit_test(test_depth_defined),
 		cmocka_unit_test(test_elements),
