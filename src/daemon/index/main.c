@@ -21,7 +21,7 @@
 
 #define PARKED_MAX 4096
 #define KEY_TIMEOUT_MS 10000
-#define GATHER_MS 20
+#define GATHER_MS 100
 #define GATHER_MAX 256
 static const char PATH[] = "index.db";
 

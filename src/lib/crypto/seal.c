@@ -244,32 +244,40 @@ void df_open_release(struct df_opener *o)
 
 /* --- opening anywhere ---------------------------------------------------- */
 
-static enum df_err load(struct df_reader *r, uint64_t index, struct df_why *why)
+/* The chunk's plaintext, in `to`; what is not authentic is wiped there. */
+static enum df_err open_at(struct df_reader *r, uint64_t index, uint8_t *to,
+			   struct df_why *why)
 {
 	uint64_t at = index * (r->chunk + TAG);
 	uint64_t left = r->payload_len - at;
 	size_t n = left < r->chunk + TAG ? (size_t)left : r->chunk + TAG;
 	uint8_t nonce[DF_GCM_NONCE_LEN];
-	enum df_err rc;
+	enum df_err rc = r->read(r->ctx, at, r->in, n, why);
 
-	r->current = NO_CHUNK;
-	rc = r->read(r->ctx, at, r->in, n, why);
 	if (rc != DF_OK)
 		return rc;
 	nonce_of(nonce, (uint32_t)index, index == r->last);
-	if (df_gcm_open(r->gcm, nonce, NULL, 0, r->in, n - TAG, r->plain)) {
-		r->current = index;
+	if (df_gcm_open(r->gcm, nonce, NULL, 0, r->in, n - TAG, to))
 		return DF_OK;
-	}
 	if (index == r->last && n == r->chunk + TAG) {
 		nonce_of(nonce, (uint32_t)index, false);
-		if (df_gcm_open(r->gcm, nonce, NULL, 0, r->in, n - TAG,
-				r->plain))
+		if (df_gcm_open(r->gcm, nonce, NULL, 0, r->in, n - TAG, to))
 			return df_fail(why, DF_E_TRUNC,
 				       "ends without its last chunk");
 	}
 	return df_fail(why, DF_E_CHUNK, "chunk %llu is not authentic",
 		       (unsigned long long)index);
+}
+
+static enum df_err load(struct df_reader *r, uint64_t index, struct df_why *why)
+{
+	enum df_err rc;
+
+	r->current = NO_CHUNK;
+	rc = open_at(r, index, r->plain, why);
+	if (rc == DF_OK)
+		r->current = index;
+	return rc;
 }
 
 /* Lengths from the payload's size alone; false: no stream has that size. */
@@ -329,15 +337,19 @@ enum df_err df_reader_read(struct df_reader *r, uint64_t offset, void *ptr,
 		uint64_t index = offset / r->chunk;
 		size_t at = (size_t)(offset % r->chunk);
 		size_t n = r->chunk - at;
-		enum df_err rc;
+		enum df_err rc = DF_OK;
 
-		if (r->current != index) {
-			rc = load(r, index, why);
-			if (rc != DF_OK)
-				return rc;
-		}
 		n = n < len ? n : len;
-		memcpy(to, r->plain + at, n);
+		if (n == r->chunk && r->current != index) { /* no copy needed */
+			rc = open_at(r, index, to, why);
+		} else {
+			if (r->current != index)
+				rc = load(r, index, why);
+			if (rc == DF_OK)
+				memcpy(to, r->plain + at, n);
+		}
+		if (rc != DF_OK)
+			return rc;
 		to += n;
 		offset += n;
 		len -= n;

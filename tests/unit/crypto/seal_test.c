@@ -190,6 +190,11 @@ static void any_place(void **state)
 			 DF_OK);
 	assert_int_equal(df_reader_read(&r, 0, q, CHUNK, NULL), DF_OK);
 	assert_int_equal(df_reader_read(&r, CHUNK, q, 1, NULL), DF_E_CHUNK);
+	/* and nothing of it stays where it was to go */
+	assert_int_equal(df_reader_read(&r, CHUNK, q, CHUNK, NULL),
+			 DF_E_CHUNK);
+	for (i = 0; i < CHUNK; i++)
+		assert_int_equal(q[i], 0);
 	df_reader_release(&r);
 	df_buf_release(&sealed);
 	free(p);
