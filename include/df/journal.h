@@ -447,6 +447,7 @@ struct df_row_upload {
 	enum df_err err;
 	char why[200];
 	uint32_t deaths;
+	uint32_t priority; /* of its study, at its sender's */
 };
 bool df_journal_upload(struct df_journal *j, const char *hex, const char *peer,
 		       struct df_row_upload *u);

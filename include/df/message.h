@@ -218,7 +218,8 @@ extern "C" {
 	X(PART)         /* result OFFSET(durable) [(fd wo)] */                 \
 	X(PART_DONE)    /* PEER PARCEL OFFSET(start) LENGTH(written) */        \
 	X(PART_DURABLE) /* result OFFSET */                                    \
-	X(MANIFEST_RQ)  /* PEER STUDY SIGNATURE (fd manifest) */               \
+	/* PEER STUDY [PRIORITY: it is urgent] SIGNATURE (fd manifest) */      \
+	X(MANIFEST_RQ)                                                         \
 	/* result RECEIPT SIGNATURE, or AGAIN with MISSING* */                 \
 	X(MANIFEST_ANSWER)                                                     \
 	X(MAILBOX_RQ)   /* PEER CURSOR WAIT_MS: parked until there is mail */  \

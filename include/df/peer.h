@@ -26,6 +26,11 @@ extern "C" {
 #define DF_PEER_POLL_MAX_S 50u
 #define DF_PEER_PARCEL_HEX 32 /* characters of a parcel id */
 
+/* A request header (RFC 9218): what it brings is of an urgent (STAT) study. */
+#define DF_PEER_URGENT "Priority: u=0"
+/* Does the value of a Priority header say so? */
+bool df_peer_is_urgent(struct df_text value);
+
 #define DF_PEER_TYPE_JSON "application/json"
 #define DF_PEER_TYPE_PARCEL "application/vnd.dcm-forward.parcel"
 #define DF_PEER_TYPE_SIGNED "application/vnd.dcm-forward.signed"

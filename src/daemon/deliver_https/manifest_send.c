@@ -103,7 +103,7 @@ static enum df_err make_body(struct df_buf *body, int fd, struct df_text cms,
 DELIVER_HANDLER(manifest_send)
 {
 	static const char *const HEADERS[] = {
-		"Content-Type: " DF_PEER_TYPE_SIGNED};
+		"Content-Type: " DF_PEER_TYPE_SIGNED, DF_PEER_URGENT};
 	struct manifest_post *post = df_xcalloc(1, sizeof *post);
 	struct df_http_request rq = {.method = "POST",
 				     .headers = HEADERS,
@@ -115,10 +115,13 @@ DELIVER_HANDLER(manifest_send)
 	struct df_text name, study, cms;
 	struct df_why why = {0};
 	struct line *line;
+	uint64_t priority = DF_PRIORITY_ROUTINE;
 	char path[128];
 	enum df_err rc;
 
 	(void)from;
+	(void)df_msg_get_u64(m, DF_M_PRIORITY, &priority); /* or routine */
+	rq.n_headers = priority < DF_PRIORITY_ROUTINE ? 2 : 1;
 	if (n_fds != 1 || !df_msg_get(m, DF_M_DESTINATION, &name) ||
 	    !df_msg_get(m, DF_M_STUDY, &study) || !df_uid_valid(study) ||
 	    !df_msg_get(m, DF_M_SIGNATURE, &cms))

@@ -79,6 +79,8 @@ bool request_failed(struct request *rq, const struct df_reply *reply);
 void request_json(struct request *rq, unsigned status, struct df_buf *json,
 		  enum df_err encoded);
 const char *request_peer(const struct request *rq);
+/* PRIORITY, when the request says that its study is urgent. */
+void request_put_urgent(const struct request *rq, struct df_msg *m);
 
 /* --- peer_*.c: the resources
  * ------------------------------- */

@@ -331,6 +331,7 @@ void manifest_whole(struct request *rq)
 	df_msg_put_str(&m, DF_M_PEER, request_peer(rq));
 	df_msg_put_text(&m, DF_M_STUDY, rq->variable);
 	df_msg_put_text(&m, DF_M_SIGNATURE, cms);
+	request_put_urgent(rq, &m);
 	request_ask(rq, DF_ROLE_QUEUE, &m, &fd, 1, GATEWAY_QUEUE_MS,
 		    manifest_answered);
 }

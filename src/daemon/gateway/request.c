@@ -48,6 +48,15 @@ const char *request_peer(const struct request *rq)
 	return df_http_peer(rq->x)->fingerprint;
 }
 
+void request_put_urgent(const struct request *rq, struct df_msg *m)
+{
+	struct df_text value;
+
+	if (df_http_request_header(rq->x, "Priority", &value) &&
+	    df_peer_is_urgent(value))
+		df_msg_put_u64(m, DF_M_PRIORITY, 1);
+}
+
 void request_ask(struct request *rq, enum df_role role, struct df_msg *m,
 		 int *fds, size_t n_fds, int64_t timeout_ms, df_reply_fn *reply)
 {

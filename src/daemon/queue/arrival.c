@@ -166,6 +166,8 @@ static void take(struct upload *u, uint64_t bytes)
 
 	df_journal_study_touch(q->j, u->seen.v[0].study_uid, u->row.peer,
 			       u->seen.v[0].row.calling, q->now, &study);
+	if (u->row.priority > 0 && study.priority == 0)
+		study_urge(q, study.n); /* before it is routed */
 	p.study = study.n;
 	df_journal_object_add(q->j, &p.object, DF_ENV_PARCEL, u->row.size,
 			      bytes, q->now);
@@ -297,6 +299,8 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	job = job_new(u->q, DF_MSG_VERIFY, WORK_VERIFY, 0, u);
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));
+	if (u->row.priority > 0)
+		job->priority += JOB_URGENT;
 	job->dispatch = dispatch;
 	job->facts = facts;
 	job->done = done;

@@ -34,7 +34,8 @@ struct parked_manifest {
 	struct df_digest digest;
 	int64_t study_n;
 	int64_t until_ms;
-	bool busy; /* keys are asked */
+	bool busy;   /* keys are asked */
+	bool urgent; /* the study is, at its sender's */
 	bool look; /* what it waits for may be there */
 };
 
@@ -232,6 +233,10 @@ static void checked(void *ctx, struct df_reply *r)
 	df_hash_bytes(&p->digest, p->text.ptr, p->text.len);
 	df_buf_init(&receipt, DF_RECEIPT_BYTES_MAX);
 	df_buf_init(&signature, DF_MSG_SMALL);
+	if (p->urgent &&
+	    df_journal_study_find(p->q->j, p->study, p->peer, &study) &&
+	    study.priority == 0)
+		study_urge(p->q, study.n);
 	/* the same manifest again gets the same word */
 	if (df_journal_study_find(p->q->j, p->study, p->peer, &study) &&
 	    df_journal_held(p->q->j, study.n, p->m.version, &p->digest,
@@ -263,12 +268,14 @@ QUEUE_HANDLER(manifest)
 	struct df_text signature = {NULL, 0};
 	struct df_why why = {0};
 	struct df_msg ask;
+	uint64_t priority;
 	int fd;
 
 	p->q = q;
 	p->link = from;
 	p->tag = m->tag;
 	p->until_ms = q->now + PATIENCE_MS;
+	p->urgent = df_msg_get_u64(m, DF_M_PRIORITY, &priority);
 	p->next = q->manifests;
 	q->manifests = p;
 	df_buf_init(&p->text, DF_MANIFEST_BYTES_MAX);

@@ -19,6 +19,28 @@ bool df_parcel_id_decode(struct df_parcel_id *id, struct df_text hex)
 	return df_hex_decode(id->b, sizeof id->b, hex);
 }
 
+/* "u=0" among the members, which stand between commas. */
+bool df_peer_is_urgent(struct df_text value)
+{
+	const char *at = value.ptr, *end = value.ptr + value.len;
+
+	while (at != NULL && at < end) {
+		const char *next = memchr(at, ',', (size_t)(end - at));
+		size_t len = (size_t)((next != NULL ? next : end) - at);
+
+		while (len > 0 && (*at == ' ' || *at == '\t')) {
+			at++;
+			len--;
+		}
+		while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
+			len--;
+		if (len == 3 && memcmp(at, "u=0", 3) == 0)
+			return true;
+		at = next != NULL ? next + 1 : NULL;
+	}
+	return false;
+}
+
 /* --- a text and its signature ------------------------------------------------
  */
 

@@ -90,6 +90,7 @@ static const char schema[] =
 	" receipt BLOB, signature BLOB, PRIMARY KEY(study, version));"
 	"CREATE TABLE uploads(hex TEXT, peer TEXT, size INT, offset INT,"
 	" file TEXT, state INT, err INT, why TEXT, deaths INT, at INT,"
+	" priority INT,"
 	" PRIMARY KEY(hex, peer)) WITHOUT ROWID;"
 	"CREATE TABLE mail(seq INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT,"
 	" hex TEXT, object TEXT, dfenv INT, UNIQUE(peer, hex));"

@@ -4,8 +4,8 @@
 #include "sql.h"
 
 #define SELECT_UPLOAD                                                          \
-	"SELECT hex, peer, size, offset, file, state, err, why, deaths"       \
-	" FROM uploads "
+	"SELECT hex, peer, size, offset, file, state, err, why, deaths,"      \
+	" priority FROM uploads "
 
 static void upload_read(sqlite3_stmt *st, struct df_row_upload *u)
 {
@@ -19,6 +19,7 @@ static void upload_read(sqlite3_stmt *st, struct df_row_upload *u)
 	u->err = df_err_from((uint64_t)COL(st, 6));
 	df_col_text(st, 7, u->why, sizeof u->why);
 	u->deaths = (uint32_t)COL(st, 8);
+	u->priority = (uint32_t)COL(st, 9);
 }
 
 bool df_journal_upload(struct df_journal *j, const char *hex, const char *peer,
@@ -39,10 +40,12 @@ void df_journal_upload_put(struct df_journal *j, const struct df_row_upload *u,
 			   int64_t now_ms)
 {
 	df_sql_run(j,
-		   "INSERT OR REPLACE INTO uploads VALUES(?,?,?,?,?,?,?,?,?,?)",
-		   "ttiitiitii", u->hex, u->peer, (int64_t)u->size,
+		   "INSERT OR REPLACE INTO uploads"
+		   " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+		   "ttiitiitiii", u->hex, u->peer, (int64_t)u->size,
 		   (int64_t)u->offset, u->file.s, (int64_t)u->state,
-		   (int64_t)u->err, u->why, (int64_t)u->deaths, now_ms);
+		   (int64_t)u->err, u->why, (int64_t)u->deaths, now_ms,
+		   (int64_t)u->priority);
 }
 
 void df_journal_upload_drop(struct df_journal *j, const char *hex,
@@ -60,7 +63,7 @@ size_t df_journal_uploads_whole(struct df_journal *j, const char *after,
 		SELECT_UPLOAD
 		"WHERE state = 1 AND peer = (SELECT peer FROM uploads"
 		" WHERE state = 1 AND peer > ? ORDER BY peer LIMIT 1)"
-		" ORDER BY at LIMIT ?",
+		" ORDER BY priority DESC, at LIMIT ?",
 		"ti", after, (int64_t)max);
 	size_t n = 0;
 

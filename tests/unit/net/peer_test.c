@@ -368,6 +368,23 @@ static void stow_answers(void **state)
 	assert_int_equal(n, 0);
 }
 
+static void urgency(void **state)
+{
+	static const char *const yes[] = {"u=0", "i, u=0", " u=0 ,i", "u=0,u=0"};
+	static const char *const no[] = {"",	"u=1", "u=", "u=00", "xu=0",
+					 "u=0;x", "i",	 ",",  "u = 0", "u=0\0"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+		assert_true(df_peer_is_urgent(df_text_of(yes[i])));
+	for (size_t i = 0; i < sizeof no / sizeof *no - 1; i++)
+		assert_false(df_peer_is_urgent(df_text_of(no[i])));
+	assert_false(df_peer_is_urgent((struct df_text){"u=0", 4}));
+	assert_false(df_peer_is_urgent((struct df_text){NULL, 0}));
+	assert_true(df_peer_is_urgent(
+		df_text_of(strchr(DF_PEER_URGENT, ' ') + 1)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +398,7 @@ int main(void)
 		cmocka_unit_test(header_fields),
 		cmocka_unit_test(errors_round_trip),
 		cmocka_unit_test(stow_answers),
+		cmocka_unit_test(urgency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
