@@ -15,6 +15,10 @@ extern "C" {
 
 int64_t df_clock_wall_ms(void); /* since 1970-01-01T00:00:00Z */
 int64_t df_clock_mono_ms(void); /* since boot; never goes back */
+/* For what a piece of work took, microseconds: that clock, and the processor's
+ * time of this process. */
+int64_t df_clock_mono_us(void);
+int64_t df_clock_cpu_us(void);
 
 /* "2026-11-22T01:02:03Z" (RFC 3339, UTC, whole seconds) and back; -1 = bad. */
 #define DF_TIME_LEN 20

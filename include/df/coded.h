@@ -23,7 +23,6 @@ enum df_coding {
 	DF_CODED_PREDICT = 3,
 	DF_CODED_JPEG2000 = 4,
 	DF_CODED_JPEG_XL = 5,
-	DF_CODED_AUTO = 255, /* the encoder chooses; never written */
 };
 const char *df_coding_name(enum df_coding c); /* "jpeg-ls" */
 bool df_coding_decode(enum df_coding *c, struct df_text name);
@@ -35,6 +34,14 @@ struct df_coded_pixels {
 	uint32_t rows, columns, frames, samples, planar;
 	uint32_t allocated, stored, high_bit, representation;
 	bool big_endian; /* samples of 16 bits are swapped on the way */
+};
+
+/* What the encoder is to do. */
+struct df_coded_how {
+	enum df_coding coding;
+	/* Graphics and screen captures may go better through zstd: below 9
+	 * bits and with colours it is tried too, and the smaller stands. */
+	bool zstd_too;
 };
 
 /* What the encoder did. */
@@ -60,8 +67,9 @@ uint64_t df_coded_bound(uint64_t size_bytes);
  */
 DF_MUST_CHECK enum df_err
 df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
-		const struct df_coded_pixels *pixels, enum df_coding wanted,
-		struct df_coded_note *note, struct df_why *why);
+		const struct df_coded_pixels *pixels,
+		const struct df_coded_how *how, struct df_coded_note *note,
+		struct df_why *why);
 
 /* Untrusted input: the size is to be checked by the caller before memory. */
 DF_MUST_CHECK enum df_err df_coded_head(struct df_coded_head *head,

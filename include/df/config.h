@@ -48,6 +48,10 @@ enum df_coding_choice {
 	DF_CODING_STORED,
 	DF_CODING_ZSTD,
 	DF_CODING_JPEGLS,
+	DF_CODING_PREDICT,
+	DF_CODING_JPEG2000,
+	DF_CODING_JPEGXL,
+	DF_CODING_COUNT,
 };
 
 /* HOST:PORT or [v6]:PORT; host "" = not configured. */

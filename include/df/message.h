@@ -124,10 +124,11 @@ extern "C" {
 /* --- queue > prepare: jobs. Each ends with one JOB_DONE ----------------- */\
 	/* OBJECT CEK LENGTH (fd ro) > [FACTS] JOB_DONE */                     \
 	X(INSPECT)                                                             \
-	/* HEADER CEK CODING SOURCE*{KIND CEK LENGTH RECORD} (fd out)          \
-	 * (fd ro)*: one a source. JOB_DONE: LENGTH CHECKSUM                   \
-	 * INSTANCE*{SOP_INSTANCE                                              \
-	 * RECORD CODING SIZE CODED_SIZE DIGEST} or [FAILED index] */          \
+	/* HEADER CEK CODING [CODING: a second one, tried also on images of few\
+	 * bits or in colour] SOURCE*{KIND CEK LENGTH RECORD} (fd out)         \
+	 * (fd ro)*: one a source. JOB_DONE: LENGTH CHECKSUM INSTANCE*{        \
+	 * SOP_INSTANCE RECORD CODING SIZE CODED_SIZE DIGEST [FAILED frames    \
+	 * that the encoder gave back otherwise]} or [FAILED index] */         \
 	X(PACK)                                                                \
 	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE: CHECKSUM */                   \
 	X(VERIFY)                                                              \
@@ -152,7 +153,9 @@ extern "C" {
 	 * TRANSFER_SYNTAX SIZE DIGEST RECORD CODING and the identity fields   \
 	 * (PATIENT_NAME ... INSTANCE_NUMBER, each only when present) */       \
 	X(FACTS)                                                               \
-	X(JOB_DONE)     /* worker > queue: result, and what the job says */    \
+	/* worker > queue: result, and what the job says. A cell adds CPU_US   \
+	 * (processor time) WALL_US */                                         \
+	X(JOB_DONE)                                                            \
 /* --- queue > index ------------------------------------------------------*/ \
 	/* OBJECT [PEER: it came from this peer] [CALLING] RECEIVED_MS and all \
 	 * fields of FACTS */                                                  \
@@ -248,7 +251,7 @@ extern "C" {
 	X(SOP_INSTANCE) X(STUDY) X(SERIES) X(TRANSFER_SYNTAX) X(DESTINATION)   \
 	X(URL) X(PRIORITY) X(OFFSET) X(VERSION) X(RECEIPT) X(MISSING)          \
 	X(CURSOR) X(KEY_NUMBER) X(JOB) X(STATUS) X(OFFER) X(WANT) X(MAIL)      \
-	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT)                                \
+	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT) X(CPU_US) X(WALL_US)           \
 	/* identity fields: UTF-8 text, patient data, never logged */          \
 	X(PATIENT_NAME) X(PATIENT_ID) X(PATIENT_ID_ISSUER) X(BIRTH_DATE)       \
 	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \

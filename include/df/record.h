@@ -51,7 +51,7 @@ struct df_record_instance {
 	char sop_class[65];
 	char sop_instance[65];
 	char transfer_syntax[65]; /* of the original data set */
-	char coding[16];	  /* [a-z0-9-]: "stored", "zstd", "jpeg-ls" */
+	char coding[16];	  /* [a-z0-9+-]: "stored", "zstd", "jpeg-ls" */
 	uint64_t size_bytes;	  /* of the original data set */
 	struct df_digest digest;  /* SHA-256 of the original data set */
 	struct df_digest body_digest; /* SHA-256 of the record's body */

@@ -135,6 +135,10 @@ void df_print_time(const char *time);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
 
+/* How a study was coded and why, "codings" of `study show`
+ * (codings_print.c). */
+void df_codings_print(const cJSON *codings);
+
 /* A DICOM file's bytes: a report, on this study, on no other patient
  * (report_file.c). */
 DF_MUST_CHECK enum df_err df_report_file_check(const void *ptr, size_t len,

@@ -149,6 +149,10 @@ static void status_queue(const cJSON *queue)
 				  "releasable_bytes"));
 	(void)printf("  %8s  held by others too, may be let go 可释放\n",
 		     free_bytes); /* the same */
+	if (df_json_num(df_json_at(queue, "codings"), "mismatches") > 0)
+		(void)puts("  ALARM 警告: an encoder gave frames back otherwise; "
+			   "another coding was used, nothing is lost: study "
+			   "show\n  编码器结果不符，已改用其他编码，影像无损");
 }
 
 static void status_destinations(const cJSON *queue)

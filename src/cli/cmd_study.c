@@ -123,7 +123,7 @@ static void instances_print(const cJSON *o)
 {
 	const cJSON *in;
 
-	(void)puts("\nstate       coding        size   packed  SOP instance");
+	(void)puts("\nstate       coding            size   packed  SOP instance");
 	cJSON_ArrayForEach(in, df_json_at(o, "list"))
 	{
 		char size[16], packed[16];
@@ -131,7 +131,7 @@ static void instances_print(const cJSON *o)
 		df_bytes_text(size, df_json_num(in, "bytes"));
 		df_bytes_text(packed, df_json_num(in, "packed_bytes"));
 		df_cell(df_json_text(in, "state"), 11);
-		df_cell(df_json_text(in, "coding"), 8);
+		df_cell(df_json_text(in, "coding"), 12);
 		(void)printf("%9s %8s  %s  ", size, packed,
 			     df_json_text(in, "sop_instance")); /* main */
 		df_cell(df_json_text(in, "reason"), 1);
@@ -185,6 +185,7 @@ static void study_print(const cJSON *o)
 	df_print_time(df_json_text(o, "last"));
 	(void)putchar('\n'); /* the same */
 	deliveries_print(o);
+	df_codings_print(df_json_at(o, "codings"));
 	retention_print(df_json_at(o, "retention"));
 	instances_print(o);
 }

@@ -2,11 +2,12 @@
  * codings.c - every coding over real data sets: ratio and speed by modality,
  * and whether the same bytes come back.
  *
- *   bench-codings FILE...      Part 10 files; others are passed over
+ *   bench-codings FILE|DIRECTORY...   Part 10 files; others are passed over
  *
- * One core. Encoding includes its own decoding and comparing, as in packing.
- * Exit 1 when any data set came back otherwise or a codec mismatched.
+ * One core. Exit 1 when any data set came back otherwise, a codec mismatched, or
+ * there was nothing to try; 2 when something cannot be read.
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static void measure(const char *name, struct sum *sum, enum df_coding coding,
 		    const uint8_t *ptr, size_t len,
 		    const struct df_coded_pixels *pixels)
 {
+	const struct df_coded_how how = {.coding = coding};
 	struct df_coded_note note;
 	struct df_buf out;
 	uint8_t *back = malloc(len);
@@ -65,7 +67,7 @@ static void measure(const char *name, struct sum *sum, enum df_coding coding,
 
 	df_buf_init(&out, df_coded_bound(len));
 	t0 = now_s();
-	if (back == NULL || df_coded_encode(&out, ptr, len, pixels, coding,
+	if (back == NULL || df_coded_encode(&out, ptr, len, pixels, &how,
 					    &note, NULL) != DF_OK)
 		abort();
 	t1 = now_s();
@@ -141,10 +143,20 @@ static void file(const char *name)
 	free(ptr);
 }
 
+static int visit(const char *name, const struct stat *st, int type,
+		 struct FTW *ftw)
+{
+	(void)ftw;
+	if (type == FTW_F && st->st_size > 0)
+		file(name);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		file(argv[i]);
+		if (nftw(argv[i], visit, 16, FTW_PHYS) != 0)
+			return 2;
 	for (size_t k = 0; k < KINDS && kinds[k].sop_class[0]; k++) {
 		const char *name = df_uid_name(kinds[k].sop_class);
 
@@ -162,5 +174,5 @@ int main(int argc, char **argv)
 			       mb / s->encode_s, mb / s->decode_s);
 		}
 	}
-	return wrong > 0;
+	return wrong > 0 || kinds[0].sop_class[0] == '\0';
 }

@@ -32,6 +32,7 @@ static void round_trip(const uint8_t *data, size_t size)
 	struct df_coded_pixels p = {0};
 	struct df_coded_note note;
 	struct df_buf out;
+	struct df_coded_how how;
 	uint8_t *back;
 
 	if (size < 16)
@@ -51,8 +52,9 @@ static void round_trip(const uint8_t *data, size_t size)
 	if (p.offset < size)
 		p.length = size - p.offset;
 	df_buf_init(&out, df_coded_bound(size));
-	if (df_coded_encode(&out, data, size, &p, DF_CODED_AUTO, &note, NULL) !=
-		    DF_OK ||
+	how.coding = (enum df_coding)(data[11] % (DF_CODED_JPEG_XL + 1));
+	how.zstd_too = data[12] & 1;
+	if (df_coded_encode(&out, data, size, &p, &how, &note, NULL) != DF_OK ||
 	    note.mismatches)
 		abort();
 	back = malloc(size);

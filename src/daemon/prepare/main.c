@@ -79,7 +79,7 @@ static const struct work *work_of(enum df_msg_type type)
 
 static void run(const struct work *w, struct job *j, int64_t job_s)
 {
-	int64_t begun = df_clock_mono_ms();
+	const int64_t cpu = df_clock_cpu_us(), begun = df_clock_mono_us();
 	struct df_msg answer;
 	enum df_err rc;
 
@@ -90,6 +90,10 @@ static void run(const struct work *w, struct job *j, int64_t job_s)
 	(void)alarm(0);
 	df_msg_put_result(&answer, rc, &j->why);
 	df_msg_copy(&answer, &j->done, DF_M_NONE);
+	df_msg_put_u64(&answer, DF_M_CPU_US,
+		       (uint64_t)(df_clock_cpu_us() - cpu));
+	df_msg_put_u64(&answer, DF_M_WALL_US,
+		       (uint64_t)(df_clock_mono_us() - begun));
 	df_msg_release(&j->done);
 	if (rc != DF_OK) {
 		df_fd_close(&j->out_fd);
@@ -97,7 +101,7 @@ static void run(const struct work *w, struct job *j, int64_t job_s)
 		       DF_F_ERR(&j->why));
 	} else {
 		df_log(DF_LOG_DEBUG, "job.done", DF_F_WORD("job", w->name),
-		       DF_F_MS(df_clock_mono_ms() - begun));
+		       DF_F_MS((df_clock_mono_us() - begun) / 1000));
 	}
 	(void)df_room_send(j->queue, &answer, &j->out_fd,
 			   j->out_fd >= 0 ? 1 : 0); /* gone: wait says so */

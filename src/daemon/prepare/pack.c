@@ -9,15 +9,18 @@
 #include "df/log.h"
 #include "prepare.h"
 
-/* The word of the configuration; without one we choose. */
-static enum df_coding wanted(const struct df_msg *m)
+/* The first is wanted, another may be smaller. */
+static struct df_coded_how wanted(const struct df_msg *m)
 {
-	enum df_coding c = DF_CODED_AUTO;
+	struct df_coded_how how = {.coding = DF_CODED_ZSTD};
 	struct df_text t;
+	size_t at = 0;
 
-	if (df_msg_get(m, DF_M_CODING, &t) && !df_coding_decode(&c, t))
+	if (df_msg_next(m, DF_M_CODING, &at, &t) &&
+	    !df_coding_decode(&how.coding, t))
 		df_log(DF_LOG_WARN, "coding.unknown");
-	return c;
+	how.zstd_too = df_msg_next(m, DF_M_CODING, &at, &t);
+	return how;
 }
 
 static struct df_coded_pixels pixels_of(const struct df_walk *w)
@@ -39,8 +42,9 @@ static struct df_coded_pixels pixels_of(const struct df_walk *w)
 }
 
 /* Fills the coding and body digest of in->r on the way. */
-static enum df_err code(struct instance *in, enum df_coding how,
-			struct df_buf *body, struct df_why *why)
+static enum df_err code(struct instance *in, const struct df_coded_how *how,
+			struct df_buf *body, unsigned *mismatches,
+			struct df_why *why)
 {
 	struct df_coded_pixels pixels = {0};
 	struct df_coded_note note;
@@ -58,6 +62,7 @@ static enum df_err code(struct instance *in, enum df_coding how,
 			     &note, why);
 	if (rc != DF_OK)
 		return rc;
+	*mismatches = note.mismatches;
 	if (note.mismatches)
 		df_log(DF_LOG_ERROR, "codec.mismatch",
 		       DF_F_UID("instance", in->r.sop_instance),
@@ -69,7 +74,7 @@ static enum df_err code(struct instance *in, enum df_coding how,
 }
 
 static void report(struct df_msg *done, const struct instance *in,
-		   uint64_t record, size_t coded)
+		   uint64_t record, size_t coded, unsigned mismatches)
 {
 	struct df_msg item;
 
@@ -80,6 +85,8 @@ static void report(struct df_msg *done, const struct instance *in,
 	df_msg_put_u64(&item, DF_M_SIZE, in->r.size_bytes);
 	df_msg_put_u64(&item, DF_M_CODED_SIZE, coded);
 	df_msg_put_digest(&item, DF_M_DIGEST, &in->r.digest);
+	if (mismatches > 0)
+		df_msg_put_u64(&item, DF_M_FAILED, mismatches);
 	df_msg_put_item(done, DF_M_INSTANCE, &item);
 	df_msg_release(&item);
 }
@@ -87,13 +94,15 @@ static void report(struct df_msg *done, const struct instance *in,
 static enum df_err pack_instance(struct job *j, struct sink *to,
 				 struct instance *in)
 {
+	const struct df_coded_how how = wanted(j->m);
 	struct df_buf body, header;
 	uint64_t record = to->plain;
+	unsigned mismatches = 0;
 	enum df_err rc;
 
 	df_buf_init(&body, df_coded_bound(in->data.len));
 	df_buf_init(&header, DF_RECORD_HEADER_MAX);
-	rc = code(in, wanted(j->m), &body, &j->why);
+	rc = code(in, &how, &body, &mismatches, &j->why);
 	if (rc == DF_OK)
 		rc = df_record_instance_encode(&header, &in->r, &j->why);
 	if (rc == DF_OK)
@@ -103,7 +112,7 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 			(struct df_text){(char *)header.ptr, header.len},
 			(struct df_text){(char *)body.ptr, body.len}, &j->why);
 	if (rc == DF_OK)
-		report(&j->done, in, record, body.len);
+		report(&j->done, in, record, body.len, mismatches);
 	df_buf_release(&body);
 	df_buf_release(&header);
 	return rc;

@@ -227,6 +227,7 @@ static void study_show(struct ask *a)
 	put_sums(a->q, o, s.n);
 	put_manifests(a->q, o, s.n);
 	put_held(a->q, o, s.n);
+	codings_put_study(a->q, o, s.n);
 	purge_put_study(a->q, o, s.n);
 	put_instances(a->q, o, s.n);
 	answer_json(a, o);

@@ -55,6 +55,10 @@ void cap_put(struct queue *q, cJSON *o, const char *name);
 void degraded_answer(struct ask *a); /* while the disk does not work */
 void degraded_put(const struct queue *q, cJSON *status);
 
+/* codings.c */
+void codings_put(const struct queue *q, cJSON *status);
+void codings_put_study(struct queue *q, cJSON *study, int64_t n);
+
 /* purging.c */
 void purge_put(struct queue *q, cJSON *status);
 void purge_put_study(struct queue *q, cJSON *study, int64_t n);

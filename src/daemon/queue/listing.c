@@ -139,6 +139,7 @@ void queue_status(struct ask *a)
 	scrub_put(q, o);
 	put_num(o, "index_left", q->facts.n - q->facts.at + q->n_unacked);
 	purge_put(q, o);
+	codings_put(q, o);
 	list = cJSON_AddArrayToObject(o, "destinations");
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		put_destination(q, list, &q->pacs[i], "pacs");

@@ -179,6 +179,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	q->posts_end = &q->posts;
 	q->batch_end = &q->batch;
 	q->ratio = 2.5;
+	df_coders_init(&q->coders);
 	q->now = df_clock_wall_ms();
 	q->pacs = states(q->cfg->n_destinations);
 	q->peers = states(q->cfg->n_peers);

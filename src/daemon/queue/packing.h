@@ -13,6 +13,7 @@ struct pack_source {
 	struct opened o;
 	uint64_t record;
 	uint64_t coded;
+	uint64_t mismatches; /* frames that the encoder gave back otherwise */
 	char coding[16];
 };
 
@@ -21,6 +22,8 @@ struct pack {
 	struct queue *q;
 	struct df_row_study study;
 	struct df_row_parcel row; /* as it will be */
+	struct df_coding_chosen coding;
+	struct df_coding_work work; /* what the cell had with it */
 	struct df_buf header;
 	uint8_t cek[CEK_LEN];
 	struct df_stage stage;

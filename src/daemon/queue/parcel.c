@@ -4,27 +4,78 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/coding_rows.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/sys.h"
 #include "packing.h"
 
-static const char *coding_word(const struct queue *q)
+/* The slowest of those that are known: it is the one that needs help. */
+static double line_of(const struct queue *q)
 {
-	switch ((enum df_coding_choice)q->cfg->parcel.coding) {
-	case DF_CODING_STORED:
-		return "stored";
-	case DF_CODING_ZSTD:
-		return "zstd";
-	case DF_CODING_JPEGLS:
-		return "jpeg-ls";
-	case DF_CODING_AUTO:
-		break;
+	double line = 0;
+
+	for (size_t i = 0; i < q->cfg->n_peers; i++) {
+		double one = q->peers[i].line.bytes_per_s;
+
+		if (one > 0 && (line <= 0 || one < line))
+			line = one;
 	}
-	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (!df_line_outruns_jpegls(&q->peers[i].line))
-			return NULL; /* the cell chooses the smallest */
-	return "zstd";
+	return line;
+}
+
+static void choose_coding(struct pack *p)
+{
+	struct queue *q = p->q;
+	enum df_coding_choice fixed =
+		(enum df_coding_choice)q->cfg->parcel.coding;
+	struct df_link *cell = NULL;
+	unsigned cells = 0;
+
+	p->coding = (struct df_coding_chosen){fixed, DF_CODING_FIXED, 0, false};
+	if (fixed != DF_CODING_AUTO)
+		return;
+	while ((cell = df_room_link_next(q->room, DF_ROLE_PREPARE, cell)) !=
+	       NULL)
+		cells++;
+	df_coding_choose(&p->coding, &q->coders, cells, line_of(q),
+			 p->study.sequence == 0 && p->n == 1
+				 ? p->src[0].row.size_bytes
+				 : 0);
+}
+
+static void put_coding(struct df_msg *m, const struct pack *p)
+{
+	df_msg_put_str(m, DF_M_CODING, df_coding_word(p->coding.coding));
+	if (p->coding.why != DF_CODING_FIXED)
+		df_msg_put_str(m, DF_M_CODING, df_coding_word(DF_CODING_ZSTD));
+}
+
+/* What the parcel says of the encoders, and the study of the choice. */
+static void note_coding(struct pack *p, uint64_t raw, uint64_t coded)
+{
+	struct df_row_coding row = {
+		.line_bytes_per_s = (uint64_t)p->coding.line_bytes_per_s,
+		.assumed = p->coding.assumed,
+		.instances = p->n,
+	};
+	struct df_coders *c = &p->q->coders;
+
+	df_str_fmt(row.wanted, sizeof row.wanted, "%s",
+		   df_coding_word(p->coding.coding));
+	df_str_fmt(row.why, sizeof row.why, "%s",
+		   df_coding_why_word(p->coding.why));
+	for (size_t i = 0; i < p->n; i++) {
+		row.fell_back += strcmp(p->src[i].coding, row.wanted) != 0;
+		row.mismatches += p->src[i].mismatches;
+	}
+	if (row.mismatches > 0)
+		df_coders_mismatch(c, p->coding.coding);
+	df_journal_coding_add(p->q->j, p->study.n, &row);
+	p->work.raw = raw;
+	p->work.coded = coded;
+	if (row.fell_back == 0)
+		df_coders_packed(c, p->coding.coding, &p->work);
 }
 
 /* The one instance that cannot be packed must not hold up the others. */
@@ -143,6 +194,7 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 		raw += s->row.size_bytes;
 		coded += s->coded;
 	}
+	note_coding(p, raw, coded);
 	if (coded > 0 && raw > 0)
 		p->q->ratio = 0.7 * p->q->ratio +
 			      0.3 * (double)raw / (double)coded;
@@ -151,6 +203,7 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 	       DF_F_UID("study", p->study.uid),
 	       DF_F_NUM("sequence", p->row.sequence),
 	       DF_F_NUM("instances", p->n), DF_F_NUM("raw", raw),
+	       DF_F_WORD("coding", df_coding_word(p->coding.coding)),
 	       DF_F_BYTES(p->row.dfenv_len));
 	p->q->study_look = p->q->verify_look = true;
 	if (p->study.priority > 0)
@@ -167,6 +220,9 @@ static bool take_items(struct pack *p, const struct df_msg *m)
 		struct pack_source *s = &p->src[i++];
 		struct df_digest d;
 
+		s->mismatches = 0;
+		(void)df_msg_get_u64(&item, DF_M_FAILED,
+				     &s->mismatches); /* absent: none */
 		if (!df_msg_get_u64(&item, DF_M_RECORD, &s->record) ||
 		    !df_msg_get_u64(&item, DF_M_CODED_SIZE, &s->coded) ||
 		    !df_msg_get_str(&item, DF_M_CODING, s->coding,
@@ -239,6 +295,8 @@ static void done(void *ctx, struct df_reply *r)
 		return;
 	}
 	p->row.created_ms = p->q->now;
+	(void)df_msg_get_u64(r->msg, DF_M_CPU_US, &p->work.cpu_us);
+	(void)df_msg_get_u64(r->msg, DF_M_WALL_US, &p->work.wall_us);
 	if (finish_file(p, r->msg, &why) != DF_OK) {
 		df_log(DF_LOG_ERROR, "parcel.unfinished", DF_F_ERR(&why));
 		undispatch(p);
@@ -294,7 +352,8 @@ void pack_submit(struct pack *p)
 	df_msg_put(&job->m, DF_M_HEADER, p->header.ptr, p->header.len);
 	df_msg_put(&job->m, DF_M_CEK, p->cek, sizeof p->cek);
 	explicit_bzero(p->cek, sizeof p->cek);
-	df_msg_put_opt(&job->m, DF_M_CODING, coding_word(p->q));
+	choose_coding(p);
+	put_coding(&job->m, p);
 	job_fd(job, fd);
 	for (size_t i = 0; i < p->n; i++)
 		put_source(job, &p->src[i]);

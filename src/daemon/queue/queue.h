@@ -14,6 +14,7 @@
 #define QUEUE_H
 
 #include "acceptance.h"
+#include "df/coding_choice.h"
 #include "df/journal.h"
 #include "df/line.h"
 #include "df/retry.h"
@@ -215,6 +216,7 @@ struct queue {
 	struct pack *packs;
 	double ratio; /* raw to coded, learned */
 	int64_t first_made; /* parcel of this life of the room; 0 = none yet */
+	struct df_coders coders; /* learned too */
 	bool pack_look;
 	bool urgent_look; /* also of urgent studies alone */
 	int64_t verify_cursor;

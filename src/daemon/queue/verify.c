@@ -195,6 +195,27 @@ static void good(struct verify *v)
 	v->q->study_look = true;
 }
 
+/* What comparing costs, when one coding alone was compared. */
+static void learn(struct verify *v, const struct df_msg *m)
+{
+	struct df_coding_work w = {0};
+	enum df_coding_choice c;
+
+	for (size_t i = 0; i < v->seen.n; i++) {
+		if (strcmp(v->seen.v[i].row.coding,
+			   v->seen.v[0].row.coding) != 0)
+			return;
+		w.raw += v->seen.v[i].row.size_bytes;
+	}
+	c = v->seen.n > 0 ? df_coding_of_word(v->seen.v[0].row.coding)
+			  : DF_CODING_COUNT;
+	if (c == DF_CODING_COUNT ||
+	    !df_msg_get_u64(m, DF_M_CPU_US, &w.cpu_us) ||
+	    !df_msg_get_u64(m, DF_M_WALL_US, &w.wall_us))
+		return;
+	df_coders_verified(&v->q->coders, c, &w);
+}
+
 static void done(void *ctx, struct df_reply *r)
 {
 	struct verify *v = ctx;
@@ -211,10 +232,12 @@ static void done(void *ctx, struct df_reply *r)
 		retry(v);
 		return;
 	}
-	if (rc == DF_OK)
+	if (rc == DF_OK) {
+		learn(v, r->msg);
 		good(v);
-	else
+	} else {
 		bad(v, why.text);
+	}
 	over(v);
 }
 

@@ -7,13 +7,18 @@
 
 #include "df/str.h"
 
-static int64_t read_ms(clockid_t which)
+static int64_t read_us(clockid_t which)
 {
 	struct timespec ts;
 
 	if (clock_gettime(which, &ts) < 0)
 		df_bug("no clock");
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int64_t read_ms(clockid_t which)
+{
+	return read_us(which) / 1000;
 }
 
 int64_t df_clock_wall_ms(void)
@@ -24,6 +29,16 @@ int64_t df_clock_wall_ms(void)
 int64_t df_clock_mono_ms(void)
 {
 	return read_ms(CLOCK_BOOTTIME);
+}
+
+int64_t df_clock_mono_us(void)
+{
+	return read_us(CLOCK_BOOTTIME);
+}
+
+int64_t df_clock_cpu_us(void)
+{
+	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void df_time_encode(char to[DF_TIME_LEN + 1], int64_t wall_ms)

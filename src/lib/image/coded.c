@@ -60,8 +60,6 @@ const char *df_coding_name(enum df_coding c)
 		return "jpeg2000";
 	case DF_CODED_JPEG_XL:
 		return "jpeg-xl";
-	case DF_CODED_AUTO:
-		return "auto";
 	}
 	return "unknown";
 }
@@ -70,8 +68,7 @@ bool df_coding_decode(enum df_coding *c, struct df_text name)
 {
 	static const enum df_coding all[] = {
 		DF_CODED_STORED,  DF_CODED_ZSTD,     DF_CODED_JPEG_LS,
-		DF_CODED_PREDICT, DF_CODED_JPEG2000, DF_CODED_JPEG_XL,
-		DF_CODED_AUTO};
+		DF_CODED_PREDICT, DF_CODED_JPEG2000, DF_CODED_JPEG_XL};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (df_text_eq(name, df_coding_name(all[i]))) {
@@ -193,6 +190,8 @@ static enum df_err code_frame(struct job *j, const struct layout *l,
 		return rc;
 	rc = df_frame_decode(scratch, size, l->coding, &l->shape,
 			     j->out->ptr + at, j->out->len - at, NULL);
+	if (rc == DF_E_NOMEM)
+		return rc; /* it says nothing about the codec */
 	if (rc != DF_OK || memcmp(scratch, src, size) != 0)
 		return DF_E_CORRUPT;
 	return DF_OK;
@@ -280,8 +279,6 @@ static bool settled(struct job *j, enum df_err rc, const char *not_smaller)
 	return false;
 }
 
-/* Graphics and screen captures go better through zstd: below 9 bits, and
- * with colours, both are tried and the smaller stands. */
 static enum df_err smaller_of_both(struct job *j)
 {
 	struct df_buf other = {0};
@@ -330,8 +327,8 @@ static bool frame_rungs(struct job *j, const struct df_coded_pixels *pixels,
 
 enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 			    const struct df_coded_pixels *pixels,
-			    enum df_coding wanted, struct df_coded_note *note,
-			    struct df_why *why)
+			    const struct df_coded_how *how,
+			    struct df_coded_note *note, struct df_why *why)
 {
 	struct df_coded_note unused;
 	struct job j = {.ptr = ptr,
@@ -340,17 +337,17 @@ enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 			.start = out->len,
 			.note = note ? note : &unused,
 			.why = why};
-	bool pick = wanted == DF_CODED_AUTO;
 	enum df_err rc;
 
 	*j.note = (struct df_coded_note){.used = DF_CODED_STORED};
-	if (pick)
-		wanted = DF_CODED_JPEG_LS;
-	if (df_frame_coding(wanted) && frame_rungs(&j, pixels, wanted))
-		return pick && (pixels->stored <= 8 || pixels->samples > 1)
+	if (df_frame_coding(how->coding) &&
+	    frame_rungs(&j, pixels, how->coding))
+		return how->zstd_too &&
+				       (pixels->stored <= 8 ||
+					pixels->samples > 1)
 			       ? smaller_of_both(&j)
 			       : DF_OK;
-	if (wanted != DF_CODED_STORED &&
+	if (how->coding != DF_CODED_STORED &&
 	    settled(&j, try_zstd(&j), "zstd is not smaller")) {
 		j.note->used = DF_CODED_ZSTD;
 		return DF_OK;
@@ -488,8 +485,6 @@ enum df_err df_coded_decode(void *to, size_t size_bytes, const void *body,
 	case DF_CODED_JPEG2000:
 	case DF_CODED_JPEG_XL:
 		return decode_pixels(to, size_bytes, head.coding, b, len, why);
-	case DF_CODED_AUTO:
-		break;
 	}
 	df_bug("coding %d passed its head", (int)head.coding);
 }

@@ -133,7 +133,6 @@ static const struct frame_codec *codec_of(enum df_coding coding)
 		return &frame_codec_jpegxl;
 	case DF_CODED_STORED:
 	case DF_CODED_ZSTD:
-	case DF_CODED_AUTO:
 		break;
 	}
 	return NULL;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coding_schema.h"
 #include "commitments_schema.h"
 #include "df/pages.h"
 #include "ledger.h"
@@ -361,6 +362,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 			       (long long)version);
 	}
 	exec(j, turns_schema);
+	exec(j, df_coding_schema);
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

@@ -109,7 +109,7 @@ static struct packed pack(const struct object *o, size_t n)
 	df_msg_init(&m, DF_MSG_PACK, 7);
 	df_msg_put(&m, DF_M_HEADER, header.ptr, header.len);
 	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
-	df_msg_put_str(&m, DF_M_CODING, "auto");
+	df_msg_put_str(&m, DF_M_CODING, "jpeg-ls");
 	assert_int_equal(df_memfd_new(&out, "parcel", NULL), DF_OK);
 	assert_int_equal(df_fd_dup(&fds[0], out, NULL), DF_OK);
 	for (size_t i = 0; i < n; i++) {

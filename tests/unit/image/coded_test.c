@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <jxl/encode.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -32,11 +34,10 @@ struct row {
 };
 
 #define JLS DF_CODED_JPEG_LS
-#define AUTO DF_CODED_AUTO
 
 static const struct row rows[] = {
 	{"8 bit", 8, 8, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
-	{"12 in 16", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, AUTO, JLS},
+	{"12 in 16", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
 	{"16 in 16", 16, 16, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
 	{"8 in 16", 16, 8, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
 	{"7 in 8", 8, 7, 1, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
@@ -48,14 +49,14 @@ static const struct row rows[] = {
 	{"dirty high bits", 16, 12, 1, 0, 0, 1, 0, false, DIRTY, JLS, JLS},
 	{"dirty signed", 16, 12, 1, 0, 1, 1, 0, false, DIRTY, JLS, JLS},
 	{"big endian", 16, 12, 1, 0, 0, 3, 0, true, SMOOTH, JLS, JLS},
-	{"frames", 16, 12, 1, 0, 0, 5, 0, false, SMOOTH, AUTO, JLS},
+	{"frames", 16, 12, 1, 0, 0, 5, 0, false, SMOOTH, JLS, JLS},
 	{"RGB", 8, 8, 3, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
 	{"RGB planes", 8, 8, 3, 1, 0, 2, 0, false, SMOOTH, JLS, JLS},
 	{"RGB 16", 16, 16, 3, 0, 0, 1, 0, false, SMOOTH, JLS, JLS},
 	{"trailing pixel bytes", 8, 8, 1, 0, 0, 1, 7, false, SMOOTH, JLS, JLS},
 	{"1 bit", 1, 1, 1, 0, 0, 1, 0, false, SMOOTH, JLS, DF_CODED_ZSTD},
 	{"32 bit", 32, 32, 1, 0, 0, 1, 0, false, SMOOTH, JLS, DF_CODED_ZSTD},
-	{"noise", 8, 8, 1, 0, 0, 1, 0, false, NOISE, AUTO, DF_CODED_STORED},
+	{"noise", 8, 8, 1, 0, 0, 1, 0, false, NOISE, JLS, DF_CODED_STORED},
 	{"zstd", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, DF_CODED_ZSTD,
 	 DF_CODED_ZSTD},
 	{"stored", 16, 12, 1, 0, 0, 1, 0, false, SMOOTH, DF_CODED_STORED,
@@ -136,6 +137,7 @@ static struct made make(const struct row *r)
 static void there_and_back(const struct row *r, enum df_coding wanted,
 			   enum df_coding want)
 {
+	const struct df_coded_how how = {.coding = wanted};
 	struct made m = make(r);
 	struct df_coded_note note;
 	struct df_coded_head head;
@@ -144,7 +146,7 @@ static void there_and_back(const struct row *r, enum df_coding wanted,
 	uint8_t *back = malloc(m.len);
 
 	df_buf_init(&out, df_coded_bound(m.len));
-	if (df_coded_encode(&out, m.ptr, m.len, &m.pixels, wanted, &note,
+	if (df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how, &note,
 			    &why) != DF_OK)
 		fail_msg("%s: %s", r->name, why.text);
 	if (note.used != want || note.mismatches)
@@ -186,10 +188,96 @@ static void test_codecs(void **state)
 						       : rows[i].want);
 }
 
+/* Where zstd may be tried too, it stands when it is smaller: flat graphics. */
+static void test_zstd_too(void **state)
+{
+	static const struct row picture = {"RGB", 8, 8, 3, 0, 0, 1, 0, false,
+					   SMOOTH, JLS, JLS};
+	struct df_coded_how how = {.coding = JLS, .zstd_too = true};
+	struct made m = make(&picture);
+	struct df_coded_note note;
+	struct df_buf out;
+
+	(void)state;
+	df_buf_init(&out, df_coded_bound(m.len));
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(note.used, JLS);
+	/* the same row again and again: no codec of frames sees that far */
+	for (uint64_t i = 0; i < m.pixels.length; i++)
+		m.ptr[m.pixels.offset + i] =
+			(uint8_t)(i % (3 * m.pixels.columns) * 37 % 251);
+	df_buf_clear(&out);
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(note.used, DF_CODED_ZSTD);
+	assert_non_null(note.fallback);
+	how.zstd_too = false;
+	df_buf_clear(&out);
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(note.used, JLS);
+	free(m.ptr);
+	df_buf_release(&out);
+}
+
+/* --- an encoder that is broken: this program stands before libjxl --------- */
+
+static unsigned broken; /* of its next outputs so many are spoilt */
+
+JxlEncoderStatus JxlEncoderProcessOutput(JxlEncoder *e, uint8_t **to,
+					 size_t *left)
+{
+	JxlEncoderStatus (*real)(JxlEncoder *, uint8_t **, size_t *);
+	uint8_t *from = *to;
+	JxlEncoderStatus status;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "JxlEncoderProcessOutput");
+	status = real(e, to, left);
+	if (broken > 0 && *to - from > 64) {
+		broken--;
+		(*to)[-40] ^= 0x04;
+	}
+	return status;
+}
+
+static void test_a_broken_encoder_is_caught(void **state)
+{
+	const struct df_coded_how how = {.coding = DF_CODED_JPEG_XL};
+	struct made m = make(&rows[1]);
+	struct df_coded_note note;
+	struct df_coded_head head;
+	uint8_t *back = malloc(m.len);
+	struct df_buf out;
+
+	(void)state;
+	df_buf_init(&out, df_coded_bound(m.len));
+	broken = 1;
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(broken, 0);
+	assert_int_equal(note.mismatches, 1);
+	assert_int_equal(note.used, DF_CODED_ZSTD);
+	assert_string_equal(note.fallback, "decodes to something else");
+	assert_int_equal(df_coded_head(&head, out.ptr, out.len, NULL), DF_OK);
+	assert_int_equal(head.coding, DF_CODED_ZSTD);
+	assert_int_equal(df_coded_decode(back, m.len, out.ptr, out.len, NULL),
+			 DF_OK);
+	assert_memory_equal(back, m.ptr, m.len);
+	free(back);
+	free(m.ptr);
+	df_buf_release(&out);
+}
+
 static void test_lying_shapes(void **state)
 {
 	struct made m = make(&rows[1]);
 	const struct df_coded_pixels good = m.pixels;
+	const struct df_coded_how how = {.coding = JLS};
 	struct df_coded_pixels lies[8];
 	struct df_coded_note note;
 	struct df_buf out;
@@ -208,7 +296,7 @@ static void test_lying_shapes(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		df_buf_init(&out, df_coded_bound(m.len));
 		assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &lies[i],
-						 JLS, &note, NULL),
+						 &how, &note, NULL),
 				 DF_OK);
 		assert_int_equal(note.used, DF_CODED_ZSTD);
 		assert_non_null(note.fallback);
@@ -226,13 +314,14 @@ static void test_damage(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < sizeof as / sizeof *as; k++) {
+		const struct df_coded_how how = {.coding = as[k]};
 		struct made m = make(&rows[1]);
 		uint8_t *back = malloc(m.len);
 		size_t same = 0;
 
 		df_buf_init(&out, df_coded_bound(m.len));
 		assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels,
-						 as[k], NULL, NULL),
+						 &how, NULL, NULL),
 				 DF_OK);
 		for (size_t cut = 0; cut < out.len; cut += 1 + out.len / 200)
 			assert_int_not_equal(df_coded_decode(back, m.len,
@@ -397,6 +486,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_zstd_too),
+		cmocka_unit_test(test_a_broken_encoder_is_caught),
 		cmocka_unit_test(test_lying_shapes),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_short_of_memory),

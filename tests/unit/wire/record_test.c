@@ -103,6 +103,9 @@ static void instance_refused(void **state)
 	r = sample();
 	strcpy(r.coding, "Zstd");
 	assert_int_equal(df_record_instance_encode(&b, &r, NULL), DF_E_FORMAT);
+	strcpy(r.coding, "predict+zstd");
+	assert_int_equal(df_record_instance_encode(&b, &r, NULL), DF_OK);
+	df_buf_clear(&b);
 	r = sample();
 	strcpy(r.calling_ae, "A\n");
 	assert_int_equal(df_record_instance_encode(&b, &r, NULL), DF_E_FORMAT);
