@@ -175,8 +175,8 @@ extern "C" {
 	 * [REASON word] [STATUS number of the statement's status] */          \
 	X(REPORT_STORED)                                                       \
 /* --- queue > deliver_https ----------------------------------------------*/ \
-	/* DESTINATION(peer name) PARCEL LENGTH PRIORITY (fd ro) >             \
-	 * PROGRESS* JOB_DONE */                                               \
+	/* DESTINATION(peer name) PARCEL LENGTH PRIORITY [OFFSET 0: it was     \
+	 * never sent there] (fd ro) > PROGRESS* JOB_DONE */                   \
 	X(PARCEL_SEND)                                                         \
 	X(PROGRESS)     /* tag of the job: OFFSET (durable there) */           \
 	/* DESTINATION PARCEL PRIORITY: one that is being sent is urgent now */\
@@ -216,8 +216,12 @@ extern "C" {
 	X(TEST)                                                                \
 /* --- gateway > queue (the centre's side of the line) --------------------*/ \
 	X(OFFER_RQ)     /* PEER OFFER*{PARCEL LENGTH} */                       \
-	X(OFFER)        /* OFFER*{PARCEL WANT "have"|"want"|"refuse" OFFSET [WHY]} */\
-	X(PART_RQ)      /* PEER PARCEL OFFSET LENGTH(of the part) */           \
+	/* OFFER*{PARCEL WANT "have"|"want"|"refuse" OFFSET HELD*{OFFSET       \
+	 * LENGTH} [WHY]}: what is held beyond OFFSET too */                   \
+	X(OFFER)                                                               \
+	/* PEER PARCEL OFFSET LENGTH(of the part) [SIZE: of the parcel, which  \
+	 * may be new] [PRIORITY: it is urgent] */                             \
+	X(PART_RQ)                                                             \
 	X(PART)         /* result OFFSET(durable) [(fd wo)] */                 \
 	X(PART_DONE)    /* PEER PARCEL OFFSET(start) LENGTH(written) */        \
 	X(PART_DURABLE) /* result OFFSET */                                    \
@@ -233,6 +237,10 @@ extern "C" {
 	 * is up]: how the line to this peer is, as the poll of its mailbox    \
 	 * finds it */                                                         \
 	X(LINE)                                                                \
+	/* deliver_https > queue: DESTINATION RATE(bytes/s it carries; absent: \
+	 * not known) CONNECTIONS NAME(congestion control; absent: none open)  \
+	 * WAIT_MS(round trip) SIZE(bytes of parcels sent since start) */      \
+	X(LINE_PACE)                                                           \
 	/* supervise > queue: NUMBER of a prepare cell that ended by a fault of\
 	 * its own, not one that was killed or took too long; ERR = NOMEM: it  \
 	 * ended for want of memory, and nobody is to blame */                 \
@@ -251,7 +259,8 @@ extern "C" {
 	X(SOP_INSTANCE) X(STUDY) X(SERIES) X(TRANSFER_SYNTAX) X(DESTINATION)   \
 	X(URL) X(PRIORITY) X(OFFSET) X(VERSION) X(RECEIPT) X(MISSING)          \
 	X(CURSOR) X(KEY_NUMBER) X(JOB) X(STATUS) X(OFFER) X(WANT) X(MAIL)      \
-	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT) X(CPU_US) X(WALL_US)           \
+	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT) X(HELD) X(RATE)                \
+	X(CONNECTIONS) X(CPU_US) X(WALL_US)                                    \
 	/* identity fields: UTF-8 text, patient data, never logged */          \
 	X(PATIENT_NAME) X(PATIENT_ID) X(PATIENT_ID_ISSUER) X(BIRTH_DATE)       \
 	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \

@@ -11,6 +11,7 @@
 
 #include "df/digest.h"
 #include "df/engine.h"
+#include "df/flow.h"
 #include "df/http_client.h"
 #include "df/message.h"
 #include "df/peer.h"
@@ -18,6 +19,8 @@
 
 struct pace;
 struct parcel;
+struct part;
+struct probe;
 struct mailbox;
 
 /* A node that we dial: its line and what waits for it. */
@@ -26,16 +29,25 @@ struct line {
 	const struct df_peer *peer; /* of the configuration */
 	struct df_http_tls tls;
 	struct line *next;
+	struct df_http_client *client; /* its connections, and nobody else's */
+	struct df_engine engine;
+	struct df_flow flow;
 	struct parcel *parcels; /* in the order in which they came */
+	struct part *parts;	/* on their way */
 	bool offering;		/* one offer under way */
-	unsigned sending;	/* parts under way */
 	unsigned failures;	/* in a row, of the line itself */
-	uint64_t rate;		/* bytes a second and connection, smoothed */
 	struct mailbox *mailbox;
+	bool down;	       /* as the mailbox's poll finds it */
+	struct probe *probe;   /* line_watch.c; NULL = none under way */
+	uint64_t watch;	       /* timer, while parts are under way */
+	int64_t looked_ms;     /* when the flow was last looked at */
+	int64_t told_ms;       /* when queue was last told of it */
+	int64_t part_ms;       /* when a part last ended */
+	uint64_t sent_bytes;   /* of parcels, since start */
 };
 
 struct deliver {
-	struct df_http_client *client;
+	struct df_http_client *client; /* of DICOMweb servers */
 	struct df_engine engine;
 	struct df_buf cert_pem; /* from keys; empty = not enrolled */
 	struct df_buf ca_pem;	/* terminated */
@@ -71,13 +83,25 @@ void pace_join(const struct df_caps *caps, struct df_http_request *rq);
 #define DELIVER_HANDLER(name)                                 \
 	void name(struct df_room *room, struct df_link *from, \
 		  const struct df_msg *m, int *fds, size_t n_fds)
-DELIVER_HANDLER(parcel_send);	      /* parcel_send.c */
+DELIVER_HANDLER(parcel_send); /* parcel_send.c */
 DELIVER_HANDLER(parcel_urge);
-void parcels_turn(struct line *line); /* offers what is new, sends parts */
 DELIVER_HANDLER(manifest_send);	      /* manifest_send.c */
-DELIVER_HANDLER(mailbox_open);	      /* mailbox_poll.c */
+DELIVER_HANDLER(mailbox_open);	   /* mailbox_poll.c */
 DELIVER_HANDLER(pull);
 DELIVER_HANDLER(stow_send);	   /* stow_send.c */
 DELIVER_HANDLER(destination_test); /* destination_test.c */
+
+/* parcel_send.c: offers what is in doubt, sends parts. */
+void parcels_turn(struct line *line);
+/* The line is down: what waits fails now, what is under way when it has ended,
+ * and queue decides when to try again. */
+void parcels_fail(struct line *line, const struct df_why *why);
+
+/* line_watch.c: looks at what goes on; often, it costs little. */
+void line_look(struct line *line);
+/* From the start of the line on: keeps a connection or more open. */
+void line_warm(struct line *line);
+/* mailbox_poll.c: asks again at once, and hears whether the line is up. */
+void mailbox_look(struct line *line);
 
 #endif

@@ -2,9 +2,9 @@
  * mailbox_poll.c - what a peer holds for us: ask for ever, tell queue of the
  * next item, fetch it into the descriptor that queue gives.
  *
- * A poll that fails is repeated by itself, at growing distance, and is the
- * probe of a line that is down: queue hears when it goes and when it is back,
- * so that what waits for it leaves at once. One poll a peer; a new
+ * A poll that fails is repeated by itself, soon and then at growing distance,
+ * and is the probe of a line that is down: queue hears when it goes and when it
+ * is back, so that what waits for it leaves at once. One poll a peer; a new
  * MAILBOX_OPEN replaces it.
  */
 #include <stdlib.h>
@@ -16,10 +16,11 @@
 #include "df/log.h"
 
 #define AGAIN_MIN_MS 500
-#define AGAIN_SOON_MS 3000	     /* the most at first */
+#define AGAIN_SOON_MS 1000	     /* the most at first */
 #define SOON_FOR_MS (10 * 60 * 1000) /* then */
 #define AGAIN_MAX_MS 60000
 #define PROBE_STALL_MS 10000
+#define PROBE_CONNECT_MS 4000 /* a lost SYN is repeated after 1 s, then 2 s */
 #define CLOCKS_APART_S 300
 #define TELL_EVERY (1u << 20) /* bytes pulled between two PULL_PART */
 
@@ -35,6 +36,7 @@ struct mailbox {
 	int64_t again_ms;
 	int64_t failing_since; /* monotonic; 0 = it works */
 	bool told;	       /* queue knows how it is */
+	bool again;	       /* cancelled to be asked anew */
 	bool apart;	       /* its clock and ours */
 };
 
@@ -92,6 +94,7 @@ static void poll_later(struct mailbox *b, const struct df_why *why)
 	int64_t most;
 	uint16_t jitter;
 
+	b->line->down = true;
 	if (b->failing_since == 0) {
 		df_log(DF_LOG_WARN, "mailbox.unreachable", DF_F_ERR(why));
 		b->failing_since = now;
@@ -120,6 +123,7 @@ static void answered(struct mailbox *b, const struct df_http_result *r)
 	if (b->failing_since != 0 || !b->told || apart || b->apart)
 		tell_line(b, DF_OK, NULL, remark);
 	b->apart = apart;
+	b->line->down = false;
 	b->failing_since = 0;
 	b->again_ms = AGAIN_MIN_MS;
 }
@@ -154,6 +158,10 @@ static void polled(void *ctx, struct df_http_result *r)
 		free(b);
 		return;
 	}
+	if (b->again) {
+		poll_now(b);
+		return;
+	}
 	rc = http_outcome(r, 200, &why);
 	if (rc == DF_OK)
 		rc = df_peer_mail_decode(json, &cursor, mail, &n, &why);
@@ -182,12 +190,14 @@ static void poll_now(void *ctx)
 {
 	struct mailbox *b = ctx;
 	const struct df_config *cfg = df_room_config(b->line->room);
-	bool probe = b->failing_since != 0 || !b->told;
+	bool probe = b->failing_since != 0 || !b->told || b->again;
 	long long wait_s = probe ? 0 : (long long)cfg->line.poll_s;
 	struct df_http_request rq = {
 		.method = "GET",
 		.max_response = DF_PEER_JSON_MAX,
 		.stall_ms = probe ? PROBE_STALL_MS : (wait_s + 30) * 1000,
+		.fresh = probe, /* what was open may be dead */
+		.connect_ms = probe ? PROBE_CONNECT_MS : 0,
 		.done = polled,
 		.ctx = b,
 	};
@@ -195,10 +205,28 @@ static void poll_now(void *ctx)
 	char path[96];
 
 	b->timer = 0;
+	b->again = false;
 	df_str_fmt(path, sizeof path, "/peer/v1/mailbox?after=%llu&wait=%lld",
 		   (unsigned long long)b->cursor, wait_s);
 	if (line_start(b->line, &rq, path, &b->call, &why) != DF_OK)
 		poll_later(b, &why);
+}
+
+void mailbox_look(struct line *line)
+{
+	struct mailbox *b = line->mailbox;
+
+	if (b == NULL || b->failing_since != 0)
+		return; /* it does so soon */
+	df_loop_cancel(df_room_loop(line->room), b->timer);
+	b->timer = 0;
+	if (b->call == NULL) {
+		b->again = true;
+		poll_now(b);
+	} else if (!b->again) {
+		b->again = true;
+		df_http_call_cancel(b->call);
+	}
 }
 
 /* Keys may not have answered yet, so a line may have to be waited for. */

@@ -12,6 +12,10 @@
 #include "df/tlskey.h"
 
 #define SIGN_MS 10000
+/* to one peer: parts, also those that wait for an answer, and beside them an
+ * offer, a manifest, a poll, a pull, a probe */
+#define CONNECTIONS_MAX (DF_FLOW_WIDEST + DF_FLOW_WIDEST / 2 + 5)
+#define SERVER_CONNECTIONS 8 /* to one DICOMweb server */
 
 struct deliver self;
 
@@ -94,6 +98,30 @@ static void link_up(struct df_room *room, struct df_link *link)
 
 /* --- lines -------------------------------------------------------------- */
 
+static int64_t wait_ms(void *client)
+{
+	return df_http_client_timeout_ms(client);
+}
+
+static void work(void *client)
+{
+	df_http_client_turn(client);
+}
+
+static void open_line(struct line *line)
+{
+	const struct df_config *cfg = df_room_config(line->room);
+
+	df_flow_init(&line->flow, (unsigned)cfg->line.connections);
+	line->client = df_http_client_new(CONNECTIONS_MAX);
+	line->engine = (struct df_engine){
+		.ctx = line->client, .timeout_ms = wait_ms, .turn = work};
+	if (df_engine_start(&line->engine, df_room_loop(line->room),
+			    df_http_client_fd(line->client)) != DF_OK)
+		df_bug("cannot watch a line");
+	line_warm(line);
+}
+
 enum df_err line_get(struct df_room *room, struct df_text name,
 		     struct line **out, struct df_why *why)
 {
@@ -123,6 +151,7 @@ enum df_err line_get(struct df_room *room, struct df_text name,
 		};
 		line->next = self.lines;
 		self.lines = line;
+		open_line(line);
 	}
 	*out = line;
 	return DF_OK;
@@ -142,7 +171,7 @@ enum df_err line_start(struct line *line, struct df_http_request *rq,
 	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
 	pace_join(&line->peer->caps, rq);
-	return df_http_client_start(self.client, rq, call, why);
+	return df_http_client_start(line->client, rq, call, why);
 }
 
 void tell_queue(struct df_room *room, struct df_msg *m, int *fds, size_t n)
@@ -178,23 +207,10 @@ enum df_err http_outcome(const struct df_http_result *r, int wanted,
 
 /* --- the loop ----------------------------------------------------------- */
 
-static int64_t wait_ms(void *client)
-{
-	return df_http_client_timeout_ms(client);
-}
-
-static void work(void *client)
-{
-	df_http_client_turn(client);
-}
-
 static enum df_err start(struct df_room *room, struct df_why *why)
 {
-	const struct df_config *cfg = df_room_config(room);
-
 	(void)why; /* nothing here fails but by dying */
-	/* beside the parts: an offer, a manifest, a poll, a pull */
-	self.client = df_http_client_new((unsigned)cfg->line.connections + 4);
+	self.client = df_http_client_new(SERVER_CONNECTIONS);
 	self.engine = (struct df_engine){
 		.ctx = self.client, .timeout_ms = wait_ms, .turn = work};
 	return df_engine_start(&self.engine, df_room_loop(room),
@@ -204,8 +220,10 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 static void turn(struct df_room *room)
 {
 	(void)room;
-	for (struct line *line = self.lines; line != NULL; line = line->next)
+	for (struct line *line = self.lines; line != NULL; line = line->next) {
 		parcels_turn(line);
+		df_engine_arm(&line->engine);
+	}
 	df_engine_arm(&self.engine);
 }
 

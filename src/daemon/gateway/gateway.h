@@ -46,7 +46,9 @@ struct request {
 	struct request *next; /* of those that bring a part */
 	bool overtaken;	      /* another one wrote it meanwhile */
 	int fd;
+	uint64_t size; /* of the parcel, 0 = not said */
 	uint64_t offset;
+	uint64_t length; /* of the part */
 	uint64_t written;
 	struct df_digest want;
 	struct df_sha256 hash;
@@ -86,9 +88,11 @@ void request_put_urgent(const struct request *rq, struct df_msg *m);
  * ------------------------------- */
 void offers_begin(struct request *rq);
 void offers_whole(struct request *rq);
+/* What this peer was bringing of it ends here; what has come is kept. */
+void parts_cut(struct request *rq, const struct df_parcel_id *parcel);
 void part_begin(struct request *rq);
 void part_whole(struct request *rq);
-void part_forget(struct request *rq); /* it is over */
+void part_end(struct request *rq); /* it is over, maybe too early */
 enum df_err part_body(struct request *rq, const void *ptr, size_t len,
 		      struct df_why *why);
 void manifest_begin(struct request *rq);

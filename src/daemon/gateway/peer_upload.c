@@ -1,4 +1,4 @@
-/* peer_upload.c - offers, parts and manifests: what a peer brings. */
+/* peer_upload.c - offers and manifests; the parts are in peer_part.c. */
 #include <string.h>
 
 #include "df/file.h"
@@ -10,6 +10,24 @@
 void offers_begin(struct request *rq)
 {
 	request_gather(rq, GATEWAY_SMALL);
+}
+
+#define HELD_MAX 1024 /* ranges in one answer: it has its own limit */
+
+static void take_held(const struct df_msg *item, struct df_peer_offered *o,
+		      size_t *left)
+{
+	struct df_msg range;
+	uint64_t from, len;
+	size_t at = 0;
+
+	while (*left > 0 && df_msg_next_item(item, DF_M_HELD, &at, &range)) {
+		if (!df_msg_get_u64(&range, DF_M_OFFSET, &from) ||
+		    !df_msg_get_u64(&range, DF_M_LENGTH, &len) ||
+		    !df_ranges_add(&o->held, from, from + len))
+			df_bug("queue holds a range that is none");
+		--*left;
+	}
 }
 
 static bool take_offered(const struct df_msg *item, struct df_peer_offered *o)
@@ -41,7 +59,7 @@ static void offered(void *ctx, struct df_reply *reply)
 	struct request *rq = ctx;
 	struct df_msg item;
 	struct df_buf json;
-	size_t n = 0, at = 0;
+	size_t n = 0, at = 0, held_max = HELD_MAX;
 
 	if (request_failed(rq, reply))
 		return;
@@ -49,6 +67,7 @@ static void offered(void *ctx, struct df_reply *reply)
 	       df_msg_next_item(reply->msg, DF_M_OFFER, &at, &item)) {
 		if (!take_offered(&item, &o[n]))
 			df_bug("queue answered an offer badly");
+		take_held(&item, &o[n], &held_max);
 		n++;
 	}
 	df_buf_init(&json, DF_PEER_JSON_MAX);
@@ -73,6 +92,7 @@ void offers_whole(struct request *rq)
 	for (size_t i = 0; i < n; i++) {
 		char hex[DF_PEER_PARCEL_HEX + 1];
 
+		parts_cut(rq, &o[i].id); /* before queue is asked */
 		df_parcel_id_encode(hex, &o[i].id);
 		df_msg_init(&item, DF_MSG_OFFER_RQ, 0);
 		df_msg_put_str(&item, DF_M_PARCEL, hex);
@@ -81,181 +101,6 @@ void offers_whole(struct request *rq)
 		df_msg_release(&item);
 	}
 	request_ask(rq, DF_ROLE_QUEUE, &m, NULL, 0, GATEWAY_QUEUE_MS, offered);
-}
-
-/* --- parts -------------------------------------------------------------- */
-
-static void put_parcel(struct df_msg *m, const struct request *rq)
-{
-	char hex[DF_PEER_PARCEL_HEX + 1];
-
-	df_parcel_id_encode(hex, &rq->parcel);
-	df_msg_put_str(m, DF_M_PEER, request_peer(rq));
-	df_msg_put_str(m, DF_M_PARCEL, hex);
-	df_msg_put_u64(m, DF_M_OFFSET, rq->offset);
-}
-
-static void say_offset(struct request *rq, uint64_t offset)
-{
-	char text[24];
-
-	df_str_fmt(text, sizeof text, "%llu", (unsigned long long)offset);
-	df_http_answer_header(rq->x, "Upload-Offset", text);
-}
-
-/*
- * One writer a parcel. A newer request takes over from one that may hang on a
- * dead connection, and none that asked before a part was written may write
- * after it. So nobody writes into a parcel once it is whole.
- */
-static struct request *bringing;
-
-void part_forget(struct request *rq)
-{
-	struct request **at = &bringing;
-
-	while (*at != NULL && *at != rq)
-		at = &(*at)->next;
-	if (*at == rq)
-		*at = rq->next;
-}
-
-/* All others that bring a part of this parcel are too late. */
-static void overtake(const struct request *rq, bool also_asking)
-{
-	struct request *w;
-
-	for (w = bringing; w != NULL; w = w->next) {
-		if (w == rq || (w->fd < 0 && !also_asking) ||
-		    memcmp(w->parcel.b, rq->parcel.b, sizeof w->parcel.b) !=
-			    0 ||
-		    strcmp(request_peer(w), request_peer(rq)) != 0)
-			continue;
-		w->overtaken = true;
-		df_fd_close(&w->fd);
-	}
-}
-
-static void answer_overtaken(struct request *rq)
-{
-	df_http_answer_err(rq->x, DF_E_CANCELLED,
-			   "another request brings this part");
-}
-
-static void part_granted(void *ctx, struct df_reply *reply)
-{
-	struct request *rq = ctx;
-	uint64_t offset = 0;
-
-	if (reply->msg != NULL &&
-	    df_msg_get_u64(reply->msg, DF_M_OFFSET, &offset) &&
-	    reply->err != DF_OK)
-		say_offset(rq, offset); /* where we stand: go on from there */
-	if (request_failed(rq, reply))
-		return;
-	if (reply->n_fds != 1 || offset != rq->offset) {
-		/* granted at another place than asked for: the same answer */
-		say_offset(rq, offset);
-		df_http_answer_err(rq->x, DF_E_CONFLICT, "wrong offset");
-		return;
-	}
-	if (rq->overtaken) {
-		answer_overtaken(rq);
-		return;
-	}
-	overtake(rq, false);
-	rq->fd = df_fd_take(&reply->fds[0]);
-	df_sha256_init(&rq->hash);
-	df_http_stream(rq->x);
-}
-
-void part_begin(struct request *rq)
-{
-	struct df_why why = {0};
-	struct df_text value;
-	struct df_msg m;
-	uint64_t len = df_http_length(rq->x);
-
-	if (!df_parcel_id_decode(&rq->parcel, rq->variable)) {
-		df_http_answer_err(rq->x, DF_E_NOTFOUND, "no such parcel");
-	} else if (!df_http_request_header(rq->x, "Upload-Offset", &value) ||
-		   !df_text_u64(value, &rq->offset) ||
-		   rq->offset > DF_PEER_PARCEL_MAX) {
-		df_http_answer_err(rq->x, DF_E_FORMAT, "no Upload-Offset");
-	} else if (!df_http_request_header(rq->x, "Content-Digest", &value) ||
-		   df_content_digest_decode(&rq->want, value, &why) != DF_OK) {
-		df_http_answer_err(rq->x, DF_E_FORMAT, "no Content-Digest");
-	} else if (len == 0 || len > DF_PEER_PART_MAX) {
-		df_http_answer_err(rq->x, DF_E_LIMIT, "part is empty or large");
-	} else {
-		rq->next = bringing;
-		bringing = rq;
-		df_msg_init(&m, DF_MSG_PART_RQ, 0);
-		put_parcel(&m, rq);
-		df_msg_put_u64(&m, DF_M_LENGTH, len);
-		request_ask(rq, DF_ROLE_QUEUE, &m, NULL, 0, GATEWAY_QUEUE_MS,
-			    part_granted);
-	}
-}
-
-enum df_err part_body(struct request *rq, const void *ptr, size_t len,
-		      struct df_why *why)
-{
-	enum df_err rc;
-
-	if (rq->overtaken)
-		return df_fail(why, DF_E_CANCELLED,
-			       "another request brings this part");
-	rc = df_pwrite_all(rq->fd, ptr, len, rq->offset + rq->written, why);
-	if (rc != DF_OK)
-		return rc;
-	df_sha256_update(&rq->hash, ptr, len);
-	rq->written += len;
-	return DF_OK;
-}
-
-static void part_durable(void *ctx, struct df_reply *reply)
-{
-	struct request *rq = ctx;
-	uint64_t offset;
-
-	if (request_failed(rq, reply))
-		return;
-	if (!df_msg_get_u64(reply->msg, DF_M_OFFSET, &offset))
-		df_bug("queue answered a part without an offset");
-	say_offset(rq, offset);
-	df_http_answer(rq->x, 204, NULL, NULL, 0);
-}
-
-void part_whole(struct request *rq)
-{
-	struct df_digest got;
-	struct df_why why = {0};
-	struct df_msg m;
-
-	if (df_http_body_err(rq->x, &why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "part.unwritten", DF_F_ERR(&why));
-		df_http_answer_err(rq->x, why.err, "cannot write the part");
-		return;
-	}
-	df_sha256_final(&rq->hash, &got);
-	if (!df_digest_same(&got, &rq->want)) {
-		/* nothing was recorded: the next part overwrites it */
-		df_http_answer_err(rq->x, DF_E_CORRUPT,
-				   "part does not match its digest");
-		return;
-	}
-	if (rq->overtaken) {
-		answer_overtaken(rq);
-		return;
-	}
-	df_fd_close(&rq->fd);
-	overtake(rq, true);
-	df_msg_init(&m, DF_MSG_PART_DONE, 0);
-	put_parcel(&m, rq);
-	df_msg_put_u64(&m, DF_M_LENGTH, rq->written);
-	request_ask(rq, DF_ROLE_QUEUE, &m, NULL, 0, GATEWAY_QUEUE_MS,
-		    part_durable);
 }
 
 /* --- manifests ---------------------------------------------------------- */

@@ -225,7 +225,7 @@ static void on_closed(struct df_http_exchange *x, void *ctx)
 	if (rq == NULL)
 		return;
 	df_room_call_cancel(rq->room, rq->call);
-	part_forget(rq);
+	part_end(rq);
 	gather_forget(rq);
 	df_fd_close(&rq->fd);
 	df_sha256_release(&rq->hash);

@@ -53,6 +53,8 @@ void cap_put(struct queue *q, cJSON *o, const char *name);
 
 /* degraded.c */
 void degraded_answer(struct ask *a); /* while the disk does not work */
+/* line_pace.c: the line to a peer, when something is known of it. */
+void line_put(cJSON *destination, const struct destination_state *d);
 void degraded_put(const struct queue *q, cJSON *status);
 
 /* codings.c */

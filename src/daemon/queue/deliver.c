@@ -233,6 +233,9 @@ static void send_parcel(struct queue *q, size_t i,
 	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->peers[i].name);
 	df_msg_put_str(&m, DF_M_PARCEL, parcel.hex);
 	df_msg_put_u64(&m, DF_M_LENGTH, parcel.dfenv_len);
+	if (q->first_made > 0 && parcel.n >= q->first_made &&
+	    row->tries == 0 && row->err == DF_OK)
+		df_msg_put_u64(&m, DF_M_OFFSET, 0);
 	df_msg_put_u64(&m, DF_M_PRIORITY,
 		       priority_of(row->priority, row->due_ms));
 	queue_call(q, queue_https(q), &m, &fd, 1, DF_MSG_JOB_DONE, 0,

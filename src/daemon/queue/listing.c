@@ -77,6 +77,7 @@ static void put_destination(struct queue *q, cJSON *list,
 	put_str(o, "last_error", d->last.text);
 	put_str(o, "warning", d->remark);
 	cap_put(q, o, d->name);
+	line_put(o, d);
 	put_time(o, "next_try",
 		 d->window.failures > 0 && d->window.next_ms > q->now
 			 ? d->window.next_ms

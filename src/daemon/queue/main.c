@@ -219,6 +219,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_FETCH, DF_ROLE_DELIVER_HTTPS, on_fetch},
 	{DF_MSG_MAIL, DF_ROLE_DELIVER_HTTPS, on_mail},
 	{DF_MSG_LINE, DF_ROLE_DELIVER_HTTPS, on_line},
+	{DF_MSG_LINE_PACE, DF_ROLE_DELIVER_HTTPS, on_line_pace},
 	{DF_MSG_OFFER_RQ, DF_ROLE_GATEWAY, on_offer},
 	{DF_MSG_PART_RQ, DF_ROLE_GATEWAY, on_part},
 	{DF_MSG_PART_DONE, DF_ROLE_GATEWAY, on_part_done},

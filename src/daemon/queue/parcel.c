@@ -186,6 +186,8 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 			      p->row.dfenv_len, p->file_bytes,
 			      p->row.created_ms);
 	n = df_journal_parcel_add(j, &p->row);
+	if (p->q->first_made == 0)
+		p->q->first_made = n;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct pack_source *s = &p->src[i];
 

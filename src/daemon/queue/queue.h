@@ -155,6 +155,12 @@ struct destination_state { /* one a configured destination or peer */
 	uint64_t promised; /* bytes of the disk that the pull may still need */
 	struct df_why last;  /* its last failure */
 	char remark[120];    /* while it is up: that the clocks differ */
+	struct {
+		uint32_t connections; /* parts at once; 0 = nothing known */
+		uint32_t rtt_ms;
+		uint64_t sent_bytes; /* of parcels, since deliver's start */
+		char congestion[16];
+	} pace;
 };
 
 struct removal { /* of a file, after the commit */
@@ -229,6 +235,7 @@ struct queue {
 	bool upload_look;
 	char upload_turn[DF_HEX_LEN + 1]; /* whose parcel was taken up last */
 	struct upload *uploads;
+	struct upload_beyond *beyond; /* upload_parts.c */
 	struct parked_manifest *manifests;
 	struct parked_mailbox *mailboxes;
 	bool report_look;
@@ -394,6 +401,7 @@ void assemble_pump(struct queue *q);
 void deliver_pump(struct queue *q);
 void deliver_link_down(struct queue *q, struct df_link *link);
 QUEUE_HANDLER(line);
+QUEUE_HANDLER(line_pace); /* line_pace.c */
 void pacs_pump(struct queue *q);
 QUEUE_HANDLER(fetch);
 void destination_bad(struct queue *q, struct destination_state *d,
@@ -403,7 +411,7 @@ int64_t object_again(struct queue *q, int64_t since_ms);
  * under way to a peer too. */
 void study_urge(struct queue *q, int64_t study);
 
-/* upload.c, receipting.c */
+/* upload.c, upload_parts.c, receipting.c */
 QUEUE_HANDLER(offer);
 QUEUE_HANDLER(part);
 QUEUE_HANDLER(part_done);

@@ -1,8 +1,12 @@
-/* upload.h - a whole parcel that is being checked; upload.c and arrival.c. */
+/* upload.h - a parcel that comes in: upload.c and upload_parts.c; a whole one
+ * that is being checked: arrival.c. */
 #ifndef QUEUE_UPLOAD_H
 #define QUEUE_UPLOAD_H
 
+#include "df/ranges.h"
 #include "queue.h"
+
+#define UPLOAD_SIZE_MAX (64ull << 30) /* as peer.md says */
 
 struct upload {
 	struct upload *next;
@@ -12,5 +16,15 @@ struct upload {
 	struct seen_list seen;
 	struct df_checksum checksum; /* of the whole file */
 };
+
+/* upload.c: takes in a parcel of which nothing is here, if there is a place. */
+DF_MUST_CHECK enum df_err upload_begin(struct queue *q, const char *peer,
+				       const char *hex, uint64_t size,
+				       struct df_row_upload *u,
+				       struct df_why *why);
+/* upload_parts.c: what is held beyond u's offset; NULL = nothing. Borrowed
+ * until the next part. */
+const struct df_ranges *upload_held(struct queue *q,
+				    const struct df_row_upload *u);
 
 #endif
