@@ -109,7 +109,7 @@ def until_all(arrivals, count, check=lambda: None, seconds=LONG):
 
 SINK = """import socket,sys,time
 s=socket.create_server((sys.argv[1],int(sys.argv[2]))); print("listens",flush=True)
-c,_=s.accept(); n=0; first=None
+c,_=s.accept(); n=0
 while n<int(sys.argv[3]):
     d=c.recv(1<<18)
     if not d: sys.exit(1)
@@ -117,17 +117,19 @@ while n<int(sys.argv[3]):
 print(time.monotonic(),flush=True)"""
 
 
-def floor(lab):
-    """The JPEG-LS bytes in one TCP stream: the time of the last byte's arrival."""
-    port = free_port()
-    sink = lab.start("b", sys.executable, "-c", SINK, HOST["b"], str(port), str(lab.jls_bytes),
+def floor(lab, paths=None):
+    """The JPEG-LS files' bytes (or those of `paths`) in one TCP stream: the time
+    of the last byte's arrival."""
+    port, paths = free_port(), paths or in_order(lab.jls)
+    size = sum(os.path.getsize(p) for p in paths)
+    sink = lab.start("b", sys.executable, "-c", SINK, HOST["b"], str(port), str(size),
                      stdout=subprocess.PIPE, text=True)
     sink.stdout.readline()
 
     def send(_):
         with lab.line.inside("a"):
             out = socket.create_connection((HOST["b"], port))
-        for path in in_order(lab.jls):
+        for path in paths:
             with open(path, "rb") as f:
                 out.sendall(f.read())
         return [float(sink.stdout.readline())]
