@@ -3,8 +3,8 @@
 
 SIGUSR1 cuts it: open connections freeze, then break; new ones are refused.
 SIGUSR2 mends it. Prints "ready" when it listens, and after each signal
-"bytes UP DOWN SECONDS", what came in of each direction so far and when; SIGHUP
-only prints.
+"bytes UP DOWN SECONDS KNOCKS", what came in of each direction so far, when, and
+how often somebody came while it was cut; SIGHUP only prints.
 --slow BYTES_PER_SECOND caps each direction of the whole line.
 """
 import asyncio
@@ -15,6 +15,7 @@ args = [a for a in sys.argv[1:] if not a.startswith("--")]
 listen, target = int(args[0]), int(args[1])
 rate = int(args[2]) if "--slow" in sys.argv else 0
 cut = False
+knocks = 0
 open_writers = set()
 
 
@@ -53,7 +54,9 @@ async def main():
     up, down = Bucket(), Bucket()
 
     async def accept(reader, writer):
+        global knocks
         if cut:
+            knocks += 1
             writer.transport.abort()
             return
         try:
@@ -65,7 +68,7 @@ async def main():
         await asyncio.gather(pump(reader, there_w, up), pump(there_r, writer, down))
 
     def say():
-        print("bytes", up.bytes, down.bytes, round(loop.time(), 3), flush=True)
+        print("bytes", up.bytes, down.bytes, round(loop.time(), 3), knocks, flush=True)
 
     def set_cut(value):
         global cut
