@@ -2,6 +2,7 @@
  * arrival.c - a parcel that is whole: opened, decoded, taken into custody.
  *
  * Peers take turns, one parcel each: who brings much at once waits for itself.
+ * What is urgent waits for no turn.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -334,7 +335,7 @@ static bool in_hand(const struct queue *q, const struct df_row_upload *row)
 	return false;
 }
 
-/* The next parcel of the peer whose turn it is; false: it has no other. */
+/* The first of them that is in nobody's hand; false: there is none. */
 static bool start_one(struct queue *q, const struct df_row_upload *rows,
 		      size_t n)
 {
@@ -355,6 +356,9 @@ void upload_pump(struct queue *q)
 	if (!q->upload_look)
 		return;
 	q->upload_look = false;
+	n = df_journal_uploads_urgent(q->j, rows, ARRIVALS_MAX);
+	while (start_one(q, rows, n))
+		; /* until all of these are */
 	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
 		under_way++;
 	while (under_way < ARRIVALS_MAX && rounds < 2) {

@@ -126,7 +126,9 @@ static const char retention_schema[] =
 
 /* Whose turn it is, and how many a peer has: also in files that had none. */
 static const char turns_schema[] =
-	"CREATE INDEX IF NOT EXISTS uploads_turn ON uploads(state, peer, at);";
+	"CREATE INDEX IF NOT EXISTS uploads_turn ON uploads(state, peer, at);"
+	"CREATE INDEX IF NOT EXISTS uploads_urgent ON uploads(at)"
+	" WHERE state = 1 AND priority > 0;";
 
 static void fail(struct df_journal *j, const char *what)
 {

@@ -73,6 +73,22 @@ size_t df_journal_uploads_whole(struct df_journal *j, const char *after,
 	return n;
 }
 
+size_t df_journal_uploads_urgent(struct df_journal *j,
+				 struct df_row_upload *rows, size_t max)
+{
+	sqlite3_stmt *st = df_sql(
+		j,
+		SELECT_UPLOAD
+		"WHERE state = 1 AND priority > 0 ORDER BY at LIMIT ?",
+		"i", (int64_t)max);
+	size_t n = 0;
+
+	while (n < max && df_sql_row(j, st))
+		upload_read(st, &rows[n++]);
+	df_sql_done(st);
+	return n;
+}
+
 static bool any(struct df_journal *j, sqlite3_stmt *st)
 {
 	bool found = df_sql_row(j, st);

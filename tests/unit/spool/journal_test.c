@@ -500,6 +500,12 @@ static void peers_take_turns(void **state)
 						    : "c";
 	}
 	assert_int_equal(seen, 5);
+	assert_int_equal(df_journal_uploads_urgent(w->j, us, 4), 0);
+	assert_true(df_journal_upload(w->j, "c2", "c", us));
+	us[0].priority = 1;
+	df_journal_upload_put(w->j, us, 9);
+	assert_int_equal(df_journal_uploads_urgent(w->j, us, 4), 1);
+	assert_string_equal(us[0].hex, "c2");
 	assert_int_equal(df_journal_uploads_whole(w->j, "", us, 1), 1);
 	assert_string_equal(us[0].hex, "a1");
 	assert_int_equal(df_journal_peer_shares(w->j, shares, 4), 3);
