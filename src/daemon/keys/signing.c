@@ -314,6 +314,10 @@ void on_peer_check(struct df_room *room, struct df_link *from,
 		rc = peers_allowed(keys_of(room), fp, &p, &why);
 	else
 		rc = df_fail(&why, DF_E_DENIED, "no peer named");
+	/* TLS looked at its certificate when the connection began */
+	if (rc == DF_OK && df_cert_not_after_ms(p->cert) < df_clock_wall_ms())
+		rc = df_fail(&why, DF_E_DENIED,
+			     "the certificate of this peer has expired");
 	df_msg_init(&out, DF_MSG_PEER_CHECK, m->tag);
 	df_msg_put_result(&out, rc, &why);
 	if (rc == DF_OK) {
