@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """Real nodes for benches: made, configured, started, looked at, ended."""
-import datetime
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -59,6 +57,7 @@ class Node:
         self.name, self.dir = name, f"{top}/{name}"
         self.command = [f"{binaries}/dcm-forward", "-C", self.dir]
         self.log = f"{top}/{name}.log"
+        self.read = 0  # of the log
         self.process = None
         self.dicom = free_port()
 
@@ -93,13 +92,13 @@ class Node:
         studies = json.loads(self.run("study", "list", "--json"))["studies"]
         return sum(s["packed"] for s in studies)
 
-    def receipted(self):
-        """When the receipt came (seconds since 1970), or None."""
-        for line in open(self.log, encoding="utf-8"):
-            if " event=study.receipted " in line:
-                when = re.match(r"t=(\S+)", line)[1]
-                return datetime.datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp()
-        return None
+    def said(self, event):
+        """Has its log had that event since it was asked last?"""
+        with open(self.log, encoding="utf-8") as f:
+            f.seek(self.read)
+            text = f.read()
+        self.read += len(text[:text.rfind("\n") + 1].encode())
+        return f" event={event} " in text
 
     def make(self, role, *more):
         """A node that holds back little of this machine's disk."""
