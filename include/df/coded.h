@@ -75,6 +75,29 @@ df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 DF_MUST_CHECK enum df_err df_coded_head(struct df_coded_head *head,
 					const void *body, size_t len,
 					struct df_why *why);
+/*
+ * The parts of a body whose pixels are coded frame by frame, for one who takes
+ * codestreams as they are (DICOM encapsulates those of jpeg-ls and jpeg2000).
+ * Borrows the body.
+ */
+struct df_coded_parts {
+	enum df_coding coding;
+	uint64_t size_bytes;	/* of the data set */
+	uint64_t offset, length; /* of its pixels */
+	uint32_t frames, samples, allocated;
+	uint32_t bits; /* precision of the codestreams */
+	bool planar, sign_extended, big_endian;
+	const uint8_t *rest; /* zstd: the data set without its pixels */
+	size_t rest_len;
+	const uint8_t *table; /* length of each frame's codestream, u32 */
+	const uint8_t *codes; /* one after the other */
+	size_t codes_len;
+};
+/* Untrusted input as in decode; every length is checked, nothing is decoded.
+ * DF_E_UNSUPPORTED when pixels are not coded by frame. */
+DF_MUST_CHECK enum df_err df_coded_parts(struct df_coded_parts *p,
+					 const void *body, size_t len,
+					 struct df_why *why);
 /* Exactly head.size_bytes to `to`. DF_E_FORMAT, DF_E_LIMIT, DF_E_NOMEM. */
 DF_MUST_CHECK enum df_err df_coded_decode(void *to, size_t size_bytes,
 					  const void *body, size_t len,

@@ -128,7 +128,7 @@ DF_MUST_CHECK enum df_err df_dimse_serve(int fd, const struct df_dimse_scp *cfg,
 /* The one translation from an error to a C-STORE status (PS3.4 B.2.3). */
 uint16_t df_store_status(enum df_err err);
 /* And back: what a status in a C-STORE-RSP means for the delivery. DF_OK for
- * success and the warnings B000, B006, B007; NOSPACE for A7xx (the
+ * success and the warnings Bxxx (it is stored); NOSPACE for A7xx (the
  * destination's trouble: retry); AGAIN for 0110 (this instance, later);
  * REFUSED for A9xx, Cxxx and all else. */
 enum df_err df_store_status_err(uint16_t status);
@@ -213,6 +213,13 @@ void df_dimse_listen(struct df_dimse *d, df_dimse_heard_fn *heard, void *ctx);
 DF_MUST_CHECK enum df_err df_dimse_hear(struct df_dimse *d,
 					struct df_why *why);
 int df_dimse_fd(const struct df_dimse *d); /* to poll only; -1 when closed */
+
+/* What the kernel saw of the line so far. */
+struct df_dimse_line {
+	uint32_t rtt_us;      /* 0 = not known */
+	uint64_t bytes_per_s; /* over this association; 0 = not enough went */
+};
+void df_dimse_measure(const struct df_dimse *d, struct df_dimse_line *line);
 
 /* True when the peer said or did something while it should be silent, that
  * is, the idle association is gone. */

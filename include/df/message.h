@@ -135,7 +135,8 @@ extern "C" {
 	/* LENGTH (fd ro) > JOB_DONE: CHECKSUM of so many bytes, read from the \
 	 * disk and not from memory */                                         \
 	X(SCRUB)                                                               \
-	/* KIND CEK LENGTH RECORD [TRANSFER_SYNTAX wanted] FORM (fd ro) >      \
+	/* KIND CEK LENGTH RECORD TRANSFER_SYNTAX*(wanted, the best that can be\
+	 * made first; none: the original) FORM (fd ro) >                      \
 	 * JOB_DONE: SIZE DIGEST TRANSFER_SYNTAX SOP_CLASS SOP_INSTANCE        \
 	 * [STATUS 1: a structured report, part10, that is not complete] (fd) */\
 	X(RESTORE)                                                             \
@@ -197,7 +198,7 @@ extern "C" {
 	 * TRANSFER_SYNTAX SIZE} > FETCH* RESULT* JOB_DONE */                  \
 	X(SEND)                                                                \
 	/* deliver > queue, own tag: JOB(tag of SEND) KEY_NUMBER FORM          \
-	 * "dataset"|"part10" [TRANSFER_SYNTAX wanted] */                      \
+	 * "dataset"|"part10" TRANSFER_SYNTAX*(as in RESTORE) */               \
 	X(FETCH)                                                               \
 	X(FETCHED)      /* result KEY_NUMBER SIZE TRANSFER_SYNTAX (fd ro) */   \
 	/* deliver > queue, tag of SEND: KEY_NUMBER result [STATUS (DIMSE or   \

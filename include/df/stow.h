@@ -17,7 +17,9 @@ extern "C" {
 struct df_stow_item {
 	char sop_instance[65];
 	bool stored;
-	uint16_t reason; /* (0008,1197) FailureReason, 0 = none given */
+	/* (0008,1197) FailureReason, or (0008,1196) WarningReason of one that
+	 * was stored; 0 = none given */
+	uint16_t reason;
 };
 
 /* Fills at most DF_STOW_ITEMS_MAX places. DF_E_FORMAT when it is not DICOM
@@ -26,6 +28,10 @@ DF_MUST_CHECK enum df_err
 df_stow_decode(struct df_text json,
 	       struct df_stow_item items[DF_STOW_ITEMS_MAX], size_t *n,
 	       struct df_why *why);
+
+/* The reason, or the remark, that the answer gives for an instance. */
+uint16_t df_stow_reason(const struct df_stow_item *items, size_t n,
+			const char *sop_instance);
 
 /*
  * What became of one instance of a request that was answered with `status`

@@ -10,8 +10,9 @@
 static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
 {
 	static const char *const keys[] = {"dicom", "stow", "ca", "calling-ae",
-					   "commitment"};
-	const char *pairs[10];
+					   "commitment", "associations",
+					   "compress"};
+	const char *pairs[2 * sizeof keys / sizeof *keys];
 	size_t n = 0;
 
 	if ((df_cli_option(cli, "dicom") == NULL) ==
@@ -35,10 +36,14 @@ static enum df_err destination_add(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_destination_add = {
 	.path = "destination add",
 	.args = "NAME --dicom AET@HOST:PORT | --stow URL [--ca FILE] "
-		"[--calling-ae AET] [--commitment auto|yes|no]",
+		"[--calling-ae AET] [--commitment auto|yes|no] "
+		"[--associations N] [--compress auto|no|jpeg-ls|jpeg2000]",
 	.help = "send images to a PACS or a DICOMweb server; --commitment: "
-		"ask it whether it keeps them",
-	.options = "dicom= stow= ca= calling-ae= commitment=",
+		"ask it whether it keeps them; --associations: how many at "
+		"once, 4 unless said; --compress: without loss, and only where "
+		"it takes that",
+	.options = "dicom= stow= ca= calling-ae= commitment= associations= "
+		   "compress=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = 1,

@@ -7,6 +7,7 @@ PACS that chokes on an object), and WHICH
 
   first=N   the first N C-STOREs that come at all get STATUS
   uid=TAIL  an instance whose SOP instance UID ends in TAIL always gets it
+  syntax=U  whatever comes in that transfer syntax
 
 (else 0000). One line a C-STORE goes to LOG: UID, SHA-256 of the data set as it
 came, STATUS. Prints "ready" when it listens.
@@ -42,7 +43,7 @@ lock = threading.Lock()
 came = 0
 
 
-def status_of(uid):
+def status_of(uid, syntax):
     global came
     with lock:
         came += 1
@@ -50,6 +51,8 @@ def status_of(uid):
             if kind == "first" and came <= int(value):
                 return status
             if kind == "uid" and uid.endswith(value):
+                return status
+            if kind == "syntax" and syntax == value:
                 return status
     return 0
 
@@ -93,6 +96,12 @@ def accept(request):
         out += item(0x21, bytes([body[0], 0, result, 0]) + item(0x40, syntax))
     user = item(0x51, struct.pack(">I", 65536)) + item(0x52, b"1.2.3.4")
     return pdu(2, out + item(0x50, user))
+
+
+def syntaxes(request):
+    """Context id: transfer syntax, the first of each."""
+    return {body[0]: [v for k, v in items(body[4:]) if k == 0x40][0].rstrip(b"\0").decode()
+            for kind, body in items(request[68:]) if kind == 0x20}
 
 
 def fields(command):
@@ -149,11 +158,12 @@ def report(context, data):
 
 def serve(s):
     command, rq, digest = b"", None, hashlib.sha256()
-    asked = b""
+    asked, contexts = b"", {}
     while True:
         kind, _, size = struct.unpack(">BBI", exactly(s, 6))
         body = exactly(s, size)
         if kind == 1:
+            contexts = syntaxes(body)
             s.sendall(accept(body))
         elif kind == 5:
             s.sendall(pdu(6, b"\0" * 4))
@@ -189,7 +199,7 @@ def serve(s):
                 continue
             if flags & 2:
                 uid = rq[0x1000].rstrip(b"\0 ").decode()
-                status = status_of(uid)
+                status = status_of(uid, contexts[context])
                 log.write(f"{uid} {digest.hexdigest()} {status:04x}\n")
                 if status == ABORT:
                     return

@@ -20,6 +20,7 @@ import sys
 
 ILE, ELE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 BE, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+J2K = "1.2.840.10008.1.2.4.90"
 LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN",
         b"UR", b"UT", b"UV")
 PDV = 16000  # the smallest that peers here take

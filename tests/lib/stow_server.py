@@ -6,6 +6,7 @@ some, 409 when none. WORD for an instance:
   REASON      four hex digits: fails for ever with that failure reason
   REASON*N    fails N times, then is stored
   silent*N    is left out of the answer N times (and not stored)
+`syntax=UID`: a request with that transfer syntax in it gets 415.
 UID `down*N`: the first N requests get 503. LOG gets a line an event:
 `request STATUS N` and `stored UID` / `failed UID REASON` / `silent UID`.
 """
@@ -18,9 +19,12 @@ import tempfile
 
 import dicom_bytes
 
-plan = {}
+plan, unwanted = {}, b""
 for arg in sys.argv[3:]:
     uid, word = (arg.split("=", 1) + [""])[:2]
+    if uid == "syntax":
+        unwanted = word.encode()
+        continue
     if uid.startswith("down*"):
         uid, word = "down", "503*" + uid[5:]
     what, _, times = word.partition("*")
@@ -83,6 +87,9 @@ class Server(http.server.BaseHTTPRequestHandler):
             return self.answer(404, None)
         if next_word("down"):
             return self.answer(503, None)
+        if unwanted and any(unwanted in part[:1000] for part in
+                            body.split(b"--" + boundary)[1:-1]):
+            return self.answer(415, None)
         stored, failed, silent = [], [], 0
         for uid in uids_in(body, boundary):
             word = next_word(uid)

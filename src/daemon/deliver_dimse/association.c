@@ -11,29 +11,79 @@
 #include "df/log.h"
 
 #define ASK_MS 30000
+/* Two cells code some 100 MB/s of pixels as JPEG-LS, a quarter of that in
+ * bytes: what carries more, all associations together, is not worth it. */
+#define SLOW_BYTES_PER_S 25000000u
+#define NEAR_US 2000 /* before it was measured: no farther than the house */
 #define HEAR_MAX 16 /* what is said before we begin; the rest comes later */
 
-/* What was proposed on the open association. A worker has one. */
+/* What was asked for so far: all of it is proposed to the next association, so
+ * that a study of several kinds does not open one for each. The first n_open
+ * are proposed on the open one. A worker has one. */
 static struct df_dimse_context proposed[DF_DIMSE_CONTEXTS_MAX];
 static char texts[DF_DIMSE_CONTEXTS_MAX][2][DF_UID_CAP];
-static size_t n_proposed;
+static size_t n_proposed, n_open;
 
 /* In the order in which we like them; the original comes before. */
 static const char *const fallbacks[] = {DF_TS_EXPLICIT_LE, DF_TS_IMPLICIT_LE,
 					DF_TS_JPEG_LS_LOSSLESS};
 #define FALLBACKS (sizeof fallbacks / sizeof fallbacks[0])
 
-static bool usable(const struct item *it, const char *syntax)
+/* Standard and twice as fast first. */
+static const char *const compressed[] = {DF_TS_JPEG_LS_LOSSLESS,
+					 DF_TS_JPEG2000_LOSSLESS};
+#define COMPRESSED (sizeof compressed / sizeof compressed[0])
+#define USES_MAX (1 + COMPRESSED + FALLBACKS)
+
+static bool is_native(const struct item *it)
 {
-	return strcmp(it->transfer_syntax, syntax) != 0 &&
-	       df_object_can_transcode(it->transfer_syntax, syntax);
+	return strcmp(it->transfer_syntax, DF_TS_EXPLICIT_LE) == 0 ||
+	       strcmp(it->transfer_syntax, DF_TS_IMPLICIT_LE) == 0;
 }
 
-static bool is_proposed(const char *sop_class, const char *syntax)
+/* By configuration: may native pixels go out in it? */
+static bool is_wished(const struct df_destination *to, size_t i)
+{
+	switch ((enum df_compress)to->compress) {
+	case DF_COMPRESS_AUTO:
+		return true;
+	case DF_COMPRESS_NO:
+		return false;
+	case DF_COMPRESS_JPEGLS:
+		return compressed[i] == compressed[0];
+	case DF_COMPRESS_JPEG2000:
+		return compressed[i] == compressed[1];
+	}
+	df_bug("compress = %d", (int)to->compress);
+}
+
+/* The transfer syntaxes of use for an item. smaller: those that compress come
+ * first. */
+static size_t uses_of(const struct df_destination *to, const struct item *it,
+		      bool smaller, const char *uses[USES_MAX])
+{
+	size_t n = 0, i;
+
+	if (!smaller)
+		uses[n++] = it->transfer_syntax;
+	for (i = 0; i < COMPRESSED; i++)
+		if (is_native(it) && is_wished(to, i))
+			uses[n++] = compressed[i];
+	if (smaller)
+		uses[n++] = it->transfer_syntax;
+	for (i = 0; i < FALLBACKS; i++)
+		if (strcmp(it->transfer_syntax, fallbacks[i]) != 0 &&
+		    df_object_can_transcode(it->transfer_syntax, fallbacks[i]))
+			uses[n++] = fallbacks[i];
+	return n;
+}
+
+/* Among the first n? */
+static bool is_proposed(const char *sop_class, const char *syntax, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n_proposed; i++)
+	for (i = 0; i < n; i++)
 		if (strcmp(proposed[i].sop_class, sop_class) == 0 &&
 		    strcmp(proposed[i].transfer_syntax, syntax) == 0)
 			return true;
@@ -44,7 +94,7 @@ static bool propose(const char *sop_class, const char *syntax)
 {
 	char(*t)[DF_UID_CAP];
 
-	if (is_proposed(sop_class, syntax))
+	if (is_proposed(sop_class, syntax, n_proposed))
 		return true;
 	if (n_proposed == DF_DIMSE_CONTEXTS_MAX)
 		return false;
@@ -58,43 +108,64 @@ static bool propose(const char *sop_class, const char *syntax)
 }
 
 /* All contexts of an item, or none of them. */
-static bool propose_item(const struct item *it)
+static bool propose_item(const struct df_destination *to, const struct item *it)
 {
-	size_t before = n_proposed, i;
-	bool all = propose(it->sop_class, it->transfer_syntax);
+	const char *uses[USES_MAX];
+	size_t before = n_proposed, n = uses_of(to, it, false, uses), i;
+	bool all = true;
 
-	for (i = 0; all && i < FALLBACKS; i++)
-		if (usable(it, fallbacks[i]))
-			all = propose(it->sop_class, fallbacks[i]);
+	for (i = 0; all && i < n; i++)
+		all = propose(it->sop_class, uses[i]);
 	if (!all)
 		n_proposed = before;
 	return all;
 }
 
-bool association_covers(const struct deliver *d, const struct item *it)
+bool association_covers(const struct deliver *d,
+			const struct df_destination *to, const struct item *it)
 {
-	size_t i;
+	const char *uses[USES_MAX];
+	size_t n = uses_of(to, it, false, uses), i;
 
-	if (d->open == NULL || !is_proposed(it->sop_class, it->transfer_syntax))
-		return false;
-	for (i = 0; i < FALLBACKS; i++)
-		if (usable(it, fallbacks[i]) &&
-		    !is_proposed(it->sop_class, fallbacks[i]))
+	for (i = 0; d->open != NULL && i < n; i++)
+		if (!is_proposed(it->sop_class, uses[i], n_open))
 			return false;
-	return true;
+	return d->open != NULL;
 }
 
-const char *association_syntax(const struct deliver *d, const struct item *it)
+/* Is it worth a processor's time to send fewer bytes? */
+static bool is_slow(const struct deliver *d, const struct df_destination *to)
 {
-	size_t i;
+	struct df_dimse_line line;
 
-	if (df_dimse_accepts(d->open, it->sop_class, it->transfer_syntax))
-		return it->transfer_syntax;
-	for (i = 0; i < FALLBACKS; i++)
-		if (usable(it, fallbacks[i]) &&
-		    df_dimse_accepts(d->open, it->sop_class, fallbacks[i]))
-			return fallbacks[i];
-	return NULL;
+	if (to->compress != DF_COMPRESS_AUTO)
+		return true; /* somebody has decided */
+	df_dimse_measure(d->open, &line);
+	if (line.bytes_per_s > 0)
+		return line.bytes_per_s * (uint64_t)to->associations <
+		       SLOW_BYTES_PER_S;
+	return line.rtt_us > NEAR_US;
+}
+
+size_t association_syntaxes(const struct deliver *d,
+			    const struct df_destination *to,
+			    const struct item *it,
+			    const char *syntaxes[SYNTAXES_MAX])
+{
+	const char *uses[USES_MAX];
+	bool smaller = !it->plain && !d->incapable && is_native(it) &&
+		       is_slow(d, to);
+	size_t n = uses_of(to, it, smaller, uses), taken = 0, i, k;
+
+	for (i = 0; i < n && taken < SYNTAXES_MAX; i++) {
+		/* one is in the list twice: compressed, and as a last way */
+		for (k = 0; k < taken && strcmp(syntaxes[k], uses[i]) != 0;)
+			k++;
+		if (k == taken &&
+		    df_dimse_accepts(d->open, it->sop_class, uses[i]))
+			syntaxes[taken++] = uses[i];
+	}
+	return taken;
 }
 
 /* What a PACS says it commits to goes to queue, and is durable when it gets
@@ -162,7 +233,26 @@ void association_end(struct deliver *d, bool abort)
 	else
 		df_dimse_close(d->open);
 	d->open = NULL;
-	n_proposed = 0;
+	n_open = 0;
+}
+
+/* Adds what is needed to what is proposed; forgets what is not when there is
+ * no room for both. */
+static void propose_all(const struct job *job)
+{
+	bool fits = false;
+	size_t i, pass;
+
+	for (pass = 0; !fits && pass < 2; pass++) {
+		if (pass > 0)
+			n_proposed = 0;
+		if (job->to->commitment != DF_COMMIT_ASK_NO)
+			(void)propose(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
+		for (i = 0, fits = true; fits && i < job->n; i++)
+			/* what does not fit waits for another association */
+			if (!job->items[i].settled)
+				fits = propose_item(job->to, &job->items[i]);
+	}
 }
 
 enum df_err association_for(struct deliver *d, const struct job *job,
@@ -177,26 +267,20 @@ enum df_err association_for(struct deliver *d, const struct job *job,
 		association_hear(d);
 	fits = d->open != NULL && strcmp(d->open_to, job->to->name) == 0;
 	if (fits && job->n == 0)
-		fits = is_proposed(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
-
+		fits = is_proposed(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE,
+				   n_open);
 	for (i = 0; fits && i < job->n; i++)
 		if (!job->items[i].settled)
-			fits = association_covers(d, &job->items[i]);
+			fits = association_covers(d, job->to, &job->items[i]);
 	if (fits)
 		return DF_OK;
 	association_end(d, false);
-	if (job->to->commitment != DF_COMMIT_ASK_NO)
-		(void)propose(DF_COMMITMENT_CLASS, DF_TS_IMPLICIT_LE);
-	for (i = 0; i < job->n; i++)
-		/* what does not fit any more waits for the next association */
-		if (!job->items[i].settled && !propose_item(&job->items[i]))
-			break;
+	propose_all(job);
 	target_of(d, job->to, &target);
 	rc = df_dimse_open(&d->open, &target, proposed, n_proposed, why);
-	if (rc != DF_OK) {
-		n_proposed = 0;
+	if (rc != DF_OK)
 		return rc;
-	}
+	n_open = n_proposed;
 	df_str_fmt(d->open_to, sizeof d->open_to, "%s", job->to->name);
 	df_dimse_listen(d->open, heard, d);
 	df_log(DF_LOG_INFO, "association.open",

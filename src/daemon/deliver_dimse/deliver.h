@@ -1,5 +1,5 @@
 /*
- * deliver.h - one PACS: its association, the job in hand, what queue lends.
+ * deliver.h - one association of a PACS, the job in hand, what queue lends.
  */
 #ifndef DELIVER_H
 #define DELIVER_H
@@ -10,6 +10,7 @@
 #include "df/room.h"
 
 #define WAITING_MAX 32 /* messages kept while a job runs */
+#define SYNTAXES_MAX 4 /* in which one instance may go out */
 
 /* One instance of a SEND job. */
 struct item {
@@ -17,7 +18,9 @@ struct item {
 	char sop_class[DF_UID_CAP];
 	char sop_instance[DF_UID_CAP];
 	char transfer_syntax[DF_UID_CAP]; /* of the original */
-	bool settled;			  /* its RESULT was sent */
+	unsigned losses; /* associations that were lost over it */
+	bool plain;	 /* its compressed form was refused */
+	bool settled;	 /* its RESULT was sent */
 };
 
 struct job {
@@ -31,13 +34,16 @@ struct job {
 struct fetch {
 	uint32_t tag; /* 0 = none */
 	size_t item;
-	char transfer_syntax[DF_UID_CAP]; /* as it will go out */
+	/* asked for, the best first; then the one that it came in, alone */
+	const char *syntaxes[SYNTAXES_MAX];
+	size_t n;
 };
 
 struct deliver {
 	struct df_room *room;
 	struct df_dimse *open; /* owned; kept for a while after a job */
 	char open_to[DF_NAME_LEN + 1];
+	bool incapable; /* it has refused what it said it takes compressed */
 	int64_t hears_until_ms; /* on it: a PACS may answer what we asked */
 	struct df_msg waiting[WAITING_MAX]; /* owned */
 	int waiting_fds[WAITING_MAX];	    /* one each, or -1 */
@@ -52,9 +58,8 @@ DF_MUST_CHECK enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
 				       struct df_msg *m, int *fd,
 				       struct df_why *why);
 
-/* Asks queue for an instance in a transfer syntax. */
-void fetch_ask(struct deliver *d, const struct job *job, size_t item,
-	       const char *transfer_syntax, struct fetch *f);
+/* Asks queue for the bytes of f->item in one of f->syntaxes. */
+void fetch_ask(struct deliver *d, const struct job *job, struct fetch *f);
 /* Waits for it: the sealed memory, now the caller's, and its size. The result
  * of the restoring when that failed; DF_E_PEER also when queue is gone, which
  * *lost tells apart. */
@@ -67,11 +72,16 @@ DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *f,
 DF_MUST_CHECK enum df_err
 association_for(struct deliver *d, const struct job *job, struct df_why *why);
 void association_end(struct deliver *d, bool abort);
-/* The transfer syntax in which an item can go out over the open association,
- * NULL when none was accepted. */
-const char *association_syntax(const struct deliver *d, const struct item *it);
+/* The transfer syntaxes in which an item can go out over the open association,
+ * the best first; returns how many. 0: none was accepted. */
+size_t association_syntaxes(const struct deliver *d,
+			    const struct df_destination *to,
+			    const struct item *it,
+			    const char *syntaxes[SYNTAXES_MAX]);
 /* Was everything proposed that this item could use? */
-bool association_covers(const struct deliver *d, const struct item *it);
+bool association_covers(const struct deliver *d,
+			const struct df_destination *to,
+			const struct item *it);
 
 /* Reads what the PACS says unasked: reports of storage commitment. Ends the
  * association when it is over. */

@@ -77,20 +77,16 @@ enum df_err deliver_wait(struct deliver *d, int64_t timeout_ms,
 			       timeout_ms, &readable, why);
 }
 
-void fetch_ask(struct deliver *d, const struct job *job, size_t item,
-	       const char *transfer_syntax, struct fetch *f)
+void fetch_ask(struct deliver *d, const struct job *job, struct fetch *f)
 {
-	const struct item *it = &job->items[item];
 	struct df_msg m;
 
 	df_msg_init(&m, DF_MSG_FETCH, 0);
 	df_msg_put_u64(&m, DF_M_JOB, job->tag);
-	df_msg_put_u64(&m, DF_M_KEY_NUMBER, it->key);
+	df_msg_put_u64(&m, DF_M_KEY_NUMBER, job->items[f->item].key);
 	df_msg_put_str(&m, DF_M_FORM, "dataset");
-	df_msg_put_str(&m, DF_M_TRANSFER_SYNTAX, transfer_syntax);
-	f->item = item;
-	df_str_fmt(f->transfer_syntax, sizeof f->transfer_syntax, "%s",
-		   transfer_syntax);
+	for (size_t i = 0; i < f->n; i++)
+		df_msg_put_str(&m, DF_M_TRANSFER_SYNTAX, f->syntaxes[i]);
 	f->tag = df_room_request(d->room, deliver_queue(d), &m, NULL, 0);
 }
 
@@ -111,16 +107,21 @@ static enum df_err answer(const struct df_msg *m, struct fetch *f, int *fds,
 			  struct df_why *why)
 {
 	enum df_err rc = df_msg_result(m, why);
-	char ts[DF_UID_CAP];
+	struct df_text ts = {0};
+	size_t i = 0;
 
 	if (rc != DF_OK)
 		return rc;
 	if (n_fds != 1 || !df_msg_get_u64(m, DF_M_SIZE, size_bytes))
 		df_bug("FETCHED without a data set");
-	if (df_msg_get_str(m, DF_M_TRANSFER_SYNTAX, ts, sizeof ts) &&
-	    !df_text_eq(df_text_of(ts), f->transfer_syntax))
+	(void)df_msg_get(m, DF_M_TRANSFER_SYNTAX, &ts); /* absent: not one */
+	while (i < f->n && !df_text_eq(ts, f->syntaxes[i]))
+		i++;
+	if (i == f->n)
 		return df_fail(why, DF_E_CORRUPT,
 			       "queue restored another transfer syntax");
+	f->syntaxes[0] = f->syntaxes[i];
+	f->n = 1;
 	*fd = df_fd_take(&fds[0]);
 	return DF_OK;
 }

@@ -4,8 +4,8 @@
  *
  * It gets lists of instances from queue, asks for each one's bytes when the
  * wire is ready for them, and says what became of each. It can open no path;
- * what it sends lies in sealed memory lent by queue. One process a
- * destination, so that a stalled PACS holds up nobody else.
+ * what it sends lies in sealed memory lent by queue. One process an
+ * association, several to a PACS, so that a stalled one holds up nobody else.
  */
 #include "deliver.h"
 
@@ -14,7 +14,10 @@
 #include "df/log.h"
 #include "df/proc.h"
 
-#define IDLE_MS 5000 /* how long an association is kept for the next job */
+/* How long an association is kept for the next job. One of several goes
+ * sooner: a PACS may have few places. */
+#define IDLE_MS 5000
+#define IDLE_OTHERS_MS 500
 
 const struct df_destination *
 job_destination(struct deliver *d, const struct df_msg *m, struct df_why *why)
@@ -48,8 +51,11 @@ void job_done(struct deliver *d, uint32_t tag, enum df_err err,
 static int64_t idle_ms(const struct deliver *d)
 {
 	int64_t hears_ms = d->hears_until_ms - df_clock_mono_ms();
+	bool first = df_room_number(d->room) <=
+		     df_room_config(d->room)->n_destinations;
+	int64_t kept_ms = first ? IDLE_MS : IDLE_OTHERS_MS;
 
-	return hears_ms > IDLE_MS ? hears_ms : IDLE_MS;
+	return hears_ms > kept_ms ? hears_ms : kept_ms;
 }
 
 static enum df_err run(struct deliver *d, const struct df_msg *m, int list,

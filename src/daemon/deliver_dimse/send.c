@@ -5,7 +5,8 @@
  * A destination failure (no association, several lost ones, a PACS that is
  * full) ends the job with that error and costs the instances nothing. An
  * object failure (no context, a Cxxx status, cannot be restored) is the
- * RESULT of that instance and the job goes on.
+ * RESULT of that instance and the job goes on. An association that was lost
+ * over an instance is the line's fault until a second one is.
  */
 #include "deliver.h"
 
@@ -18,6 +19,7 @@
 #include "df/log.h"
 
 #define LOSSES_MAX 3 /* associations lost, or refusals for want of room */
+#define ITEM_LOSSES_MAX 2
 #define ITEMS_MAX 100000
 
 struct run {
@@ -75,22 +77,24 @@ static enum df_err decode_items(struct job *job, const struct df_msg *m,
 }
 
 /*
- * The next instance that this association can carry, and its transfer syntax;
- * those that it never could are settled on the way. n = none.
+ * The next instance that this association can carry, and its transfer
+ * syntaxes; those that it never could are settled on the way. False: none.
  */
-static size_t next_item(struct run *r, size_t from, const char **syntax)
+static bool next_item(struct run *r, size_t from, struct fetch *f)
 {
 	size_t i;
 
+	*f = (struct fetch){0};
 	for (i = from; i < r->job.n; i++) {
 		struct item *it = &r->job.items[i];
 		struct df_why why = {0};
 
-		if (it->settled || !association_covers(r->d, it))
+		if (it->settled || !association_covers(r->d, r->job.to, it))
 			continue;
-		*syntax = association_syntax(r->d, it);
-		if (*syntax != NULL)
-			return i;
+		f->item = i;
+		f->n = association_syntaxes(r->d, r->job.to, it, f->syntaxes);
+		if (f->n > 0)
+			return true;
 		(void)df_fail(&why, DF_E_UNSUPPORTED,
 			      "'%s' accepts class %s neither in its transfer "
 			      "syntax %s nor in one it could be brought to "
@@ -99,7 +103,7 @@ static size_t next_item(struct run *r, size_t from, const char **syntax)
 			      it->transfer_syntax);
 		settle(r, it, DF_E_UNSUPPORTED, 0, false, NULL, &why);
 	}
-	return r->job.n;
+	return false;
 }
 
 static enum df_err store_bytes(struct run *r, struct item *it,
@@ -133,6 +137,26 @@ static bool is_lost_association(enum df_err rc)
 	       rc == DF_E_IO;
 }
 
+/*
+ * Was it the compressed form that it could not take, though it had said so?
+ * Then the original follows, and the others go like that at once.
+ */
+static bool is_form_refused(struct run *r, struct item *it, const char *syntax,
+			    uint16_t status)
+{
+	if (strcmp(syntax, it->transfer_syntax) == 0 || it->plain ||
+	    !df_dimse_accepts(r->d->open, it->sop_class, it->transfer_syntax) ||
+	    ((status & 0xff00) != 0xa900 && (status & 0xf000) != 0xc000 &&
+	     status != 0x0110))
+		return false;
+	df_log(DF_LOG_WARN, "compressed.refused",
+	       DF_F_UID("transfer_syntax", syntax),
+	       DF_F_NUM("status", status));
+	it->plain = true;
+	r->d->incapable = true;
+	return true;
+}
+
 /* One instance whose bytes are there. Returns a destination failure. */
 static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
 			     int fd, uint64_t size_bytes, struct df_why *why)
@@ -144,7 +168,8 @@ static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
 	rc = store_bytes(r, it, syntax, fd, size_bytes, &rsp, &mine);
 	if (is_lost_association(rc)) {
 		association_end(r->d, true);
-		settle(r, it, rc, 0, false, syntax, &mine);
+		if (++it->losses >= ITEM_LOSSES_MAX)
+			settle(r, it, rc, 0, false, syntax, &mine);
 		*why = mine;
 		return ++r->losses >= LOSSES_MAX ? rc : DF_OK;
 	}
@@ -153,6 +178,8 @@ static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
 		return DF_OK;
 	}
 	rc = df_store_status_err(rsp.status);
+	if (rc != DF_OK && is_form_refused(r, it, syntax, rsp.status))
+		return DF_OK;
 	if (rc != DF_OK)
 		(void)df_fail(&mine, rc, "C-STORE status %04x from '%s'",
 			      rsp.status, r->job.to->name);
@@ -169,33 +196,30 @@ static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
  */
 static enum df_err run_association(struct run *r, struct df_why *why)
 {
-	struct fetch ahead[2] = {{0}, {0}};
-	const char *syntax = NULL;
-	size_t i = next_item(r, 0, &syntax), turn = 0;
+	struct fetch ahead;
+	bool more = next_item(r, 0, &ahead);
 	enum df_err rc = DF_OK;
 
-	if (i < r->job.n)
-		fetch_ask(r->d, &r->job, i, syntax, &ahead[0]);
-	while (i < r->job.n && rc == DF_OK && r->d->open != NULL &&
-	       !r->queue_lost && !df_room_draining(r->d->room)) {
-		struct fetch now = ahead[turn];
+	if (more)
+		fetch_ask(r->d, &r->job, &ahead);
+	while (more && rc == DF_OK && r->d->open != NULL && !r->queue_lost &&
+	       !df_room_draining(r->d->room)) {
+		struct fetch now = ahead;
+		struct item *it = &r->job.items[now.item];
 		struct df_why mine = {0};
 		uint64_t size_bytes = 0;
 		int fd = -1;
 
-		turn ^= 1;
 		rc = fetch_wait(r->d, &now, &fd, &size_bytes, &r->queue_lost,
 				&mine);
-		i = next_item(r, now.item + 1, &syntax);
-		if (i < r->job.n)
-			fetch_ask(r->d, &r->job, i, syntax, &ahead[turn]);
+		more = next_item(r, now.item + 1, &ahead);
+		if (more)
+			fetch_ask(r->d, &r->job, &ahead);
 		if (rc == DF_OK)
-			rc = store_one(r, &r->job.items[now.item],
-				       now.transfer_syntax, fd, size_bytes,
+			rc = store_one(r, it, now.syntaxes[0], fd, size_bytes,
 				       why);
 		else if (!r->queue_lost) {
-			settle(r, &r->job.items[now.item], rc, 0, false,
-			       now.transfer_syntax, &mine);
+			settle(r, it, rc, 0, false, now.syntaxes[0], &mine);
 			rc = DF_OK;
 		}
 		df_fd_close(&fd);

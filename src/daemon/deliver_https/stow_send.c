@@ -3,8 +3,11 @@
  *
  * Instances are fetched one after the other from queue and gathered in memory
  * into a request; each request's answer is read for each instance on its own.
- * While a request is under way, the next one is gathered. Memory: two
- * batches, or one instance that is larger.
+ * While a request is under way, the next one is gathered; queue gives several
+ * jobs at once, so several requests are under way. A request is about a second
+ * of the line, so that a cut costs no more. Where the line is slow instances
+ * go compressed without loss, until the server has refused that. Memory: two
+ * batches a job, or one instance that is larger.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,19 +16,39 @@
 
 #include "deliver.h"
 #include "df/file.h"
+#include "df/log.h"
 #include "df/stow.h"
 #include "stow.h"
 
-#define BATCH_COUNT 8
-#define BATCH_BYTES (16u << 20)
+#define BATCH_COUNT 16
+#define BATCH_BYTES_MIN (256u << 10)
+#define BATCH_BYTES_MAX (16u << 20)
+/* What carries more, all requests together, is not worth coding for: see
+ * deliver_dimse/association.c. */
+#define SLOW_BYTES_PER_S 25000000u
 #define FETCH_MS 300000
 #define ANSWER_MS 180000
+
+#define IMPLICIT_LE "1.2.840.10008.1.2"
+#define EXPLICIT_LE "1.2.840.10008.1.2.1"
+#define JPEG_LS_LOSSLESS "1.2.840.10008.1.2.4.80"
+#define JPEG_2000_LOSSLESS "1.2.840.10008.1.2.4.90"
 
 struct stow_instance {
 	uint64_t key;
 	char sop_instance[65];
-	char transfer_syntax[65];
+	char original[65];	  /* transfer syntax in which it came */
+	char transfer_syntax[65]; /* in which it goes */
+	bool native;	 /* it may be sent compressed */
+	bool compressed; /* as it was fetched */
+	bool plain;	 /* compressed it was refused */
 	bool alone; /* refused together with others: once more by itself */
+};
+
+/* What requests have shown of a server; one a destination, for good. */
+struct server {
+	uint64_t bytes_per_s; /* of one request; 0 = not known */
+	bool incapable;	      /* it refused what was compressed */
 };
 
 struct batch {
@@ -42,9 +65,11 @@ struct stow_job {
 	struct df_room *room;
 	uint32_t tag;
 	struct stow_target target;
+	struct server *server;
+	const struct df_destination *to;
 	struct stow_instance *list;
 	size_t n;
-	size_t *order; /* of fetching; room for each instance twice */
+	size_t *order; /* of fetching; room for each instance three times */
 	size_t n_order;
 	size_t next; /* in order, to be fetched */
 	bool fetching;
@@ -88,6 +113,50 @@ enum df_err stow_target_init(struct stow_target *t,
 void stow_target_release(struct stow_target *t)
 {
 	df_buf_release(&t->ca);
+}
+
+static struct server *server_of(struct df_room *room,
+				const struct df_destination *d)
+{
+	static struct server *all; /* the configuration stays what it is */
+	const struct df_config *cfg = df_room_config(room);
+
+	if (all == NULL)
+		all = df_xcalloc(cfg->n_destinations, sizeof *all);
+	return &all[d - cfg->destinations];
+}
+
+static void measure(struct server *s, const struct df_http_result *r)
+{
+	uint64_t ms = r->elapsed_ms > 0 ? (uint64_t)r->elapsed_ms : 1;
+	uint64_t now = r->sent_bytes * 1000 / ms;
+
+	s->bytes_per_s = s->bytes_per_s > 0 ? (3 * s->bytes_per_s + now) / 4
+					    : now;
+}
+
+/* The transfer syntax that makes fewer bytes of it, or NULL. */
+static const char *smaller(const struct stow_job *job,
+			   const struct stow_instance *in)
+{
+	if (!in->native || in->plain || job->server->incapable)
+		return NULL;
+	switch ((enum df_compress)job->to->compress) {
+	case DF_COMPRESS_AUTO:
+		/* the first as it is, to see how fast that goes */
+		if (job->server->bytes_per_s == 0 ||
+		    job->server->bytes_per_s * (uint64_t)job->to->associations >
+			    SLOW_BYTES_PER_S)
+			return NULL;
+		return JPEG_LS_LOSSLESS;
+	case DF_COMPRESS_NO:
+		return NULL;
+	case DF_COMPRESS_JPEGLS:
+		return JPEG_LS_LOSSLESS;
+	case DF_COMPRESS_JPEG2000:
+		return JPEG_2000_LOSSLESS;
+	}
+	df_bug("compress = %d", (int)job->to->compress);
 }
 
 /* --- one request -------------------------------------------------------- */
@@ -140,13 +209,15 @@ static enum df_err copy_file(struct batch *b, int from, uint64_t len,
 static enum df_err add_instance(struct batch *b, size_t i, int fd,
 				struct df_why *why)
 {
-	char head[160];
+	char head[256];
 	uint64_t size;
 	enum df_err rc = df_fd_size(fd, &size, why);
 
 	df_str_fmt(head, sizeof head,
-		   "%s--%s\r\nContent-Type: application/dicom\r\n\r\n",
-		   b->n > 0 ? "\r\n" : "", b->boundary);
+		   "%s--%s\r\nContent-Type: application/dicom; "
+		   "transfer-syntax=%s\r\n\r\n",
+		   b->n > 0 ? "\r\n" : "", b->boundary,
+		   b->job->list[i].transfer_syntax);
 	if (rc == DF_OK)
 		rc = df_write_all(b->body, head, strlen(head), why);
 	if (rc != DF_OK)
@@ -178,6 +249,32 @@ static void split_batch(struct batch *b)
 	df_fd_close(&b->body);
 }
 
+/*
+ * Was it the compressed form that it could not take? Then the original
+ * follows, and the others go like that at once. A word on the whole request,
+ * or on the instance.
+ */
+static bool is_form_refused(struct stow_job *job, size_t i, int status,
+			    const struct df_stow_item *items, size_t n)
+{
+	struct stow_instance *in = &job->list[i];
+	uint16_t reason = df_stow_reason(items, n, in->sop_instance);
+	bool refused = n == 0 ? status == 400 || status == 406 || status == 415
+			      : (reason & 0xFF00) == 0xA900 ||
+					(reason & 0xF000) == 0xC000 ||
+					reason == 0x0110;
+
+	if (!refused || !in->compressed)
+		return false;
+	df_log(DF_LOG_WARN, "compressed.refused",
+	       DF_F_UID("transfer_syntax", in->transfer_syntax),
+	       DF_F_NUM("status", n == 0 ? (uint64_t)status : reason));
+	in->plain = true;
+	job->server->incapable = true;
+	job->order[job->n_order++] = i;
+	return true;
+}
+
 static void read_answer(struct batch *b, const struct df_http_result *r)
 {
 	static struct df_stow_item items[DF_STOW_ITEMS_MAX]; /* one thread */
@@ -197,12 +294,18 @@ static void read_answer(struct batch *b, const struct df_http_result *r)
 	}
 	for (size_t k = 0; k < b->n; k++) {
 		struct stow_instance *in = &job->list[b->index[k]];
+		uint16_t remark;
 		enum df_err rc;
 
 		why = (struct df_why){0};
 		rc = df_stow_outcome(r->status, items, n, in->sop_instance,
 				     &why);
-		tell_result(job, b->index[k], rc, &why, r->status);
+		if (rc != DF_OK && is_form_refused(job, b->index[k], r->status,
+						   items, n))
+			continue;
+		remark = df_stow_reason(items, n, in->sop_instance);
+		tell_result(job, b->index[k], rc, &why,
+			    rc == DF_OK && remark != 0 ? remark : r->status);
 		if (rc != DF_OK && n == 0 && df_err_fate(rc) == DF_FATE_RETRY) {
 			job->dead = true; /* the server's trouble */
 			job->why = why;
@@ -220,6 +323,7 @@ static void batch_posted(void *ctx, struct df_http_result *r)
 		job->why = r->why;
 		fail_batch(&job->sent, r->err, &r->why, 0);
 	} else {
+		measure(job->server, r);
 		read_answer(&job->sent, r);
 	}
 	go_on(job);
@@ -290,12 +394,15 @@ static void fetched(void *ctx, struct df_reply *reply)
 	if (rc == DF_OK && reply->n_fds != 1)
 		df_bug("FETCHED without data");
 	if (rc == DF_OK) {
-		/* absent: what was said with the job */
+		struct stow_instance *in = &job->list[i];
 		char ts[65];
 
+		/* absent: what was said with the job */
 		if (df_msg_get_str(reply->msg, DF_M_TRANSFER_SYNTAX, ts,
-				   sizeof ts))
-			memcpy(job->list[i].transfer_syntax, ts, sizeof ts);
+				   sizeof ts)) {
+			in->compressed = strcmp(ts, in->original) != 0;
+			memcpy(in->transfer_syntax, ts, sizeof ts);
+		}
 		rc = open_batch(job, &why);
 	}
 	if (rc == DF_OK) {
@@ -313,14 +420,18 @@ static void fetched(void *ctx, struct df_reply *reply)
 
 static void fetch_next(struct stow_job *job)
 {
+	const struct stow_instance *in = &job->list[job->order[job->next]];
+	const char *small = smaller(job, in);
 	struct df_msg m;
 
 	job->fetching = true;
 	df_msg_init(&m, DF_MSG_FETCH, 0);
 	df_msg_put_u64(&m, DF_M_JOB, job->tag);
-	df_msg_put_u64(&m, DF_M_KEY_NUMBER,
-		       job->list[job->order[job->next]].key);
+	df_msg_put_u64(&m, DF_M_KEY_NUMBER, in->key);
 	df_msg_put_str(&m, DF_M_FORM, "part10");
+	df_msg_put_opt(&m, DF_M_TRANSFER_SYNTAX, small);
+	if (small != NULL)
+		df_msg_put_str(&m, DF_M_TRANSFER_SYNTAX, in->original);
 	/* not cancelled: the job lives until it is answered; without queue
 	 * the room ends */
 	(void)df_room_call(
@@ -329,13 +440,23 @@ static void fetch_next(struct stow_job *job)
 		0, DF_MSG_FETCHED, FETCH_MS, fetched, job);
 }
 
+/* About a second of the line. */
+static uint64_t batch_bytes(const struct server *s)
+{
+	uint64_t n = s->bytes_per_s;
+
+	return n < BATCH_BYTES_MIN   ? BATCH_BYTES_MIN
+	       : n > BATCH_BYTES_MAX ? BATCH_BYTES_MAX
+				     : n;
+}
+
 static bool batch_full(const struct stow_job *job)
 {
 	const struct batch *b = &job->open;
 
 	if (b->body < 0 || b->n == 0)
 		return false;
-	return b->n == BATCH_COUNT || b->bytes >= BATCH_BYTES ||
+	return b->n == BATCH_COUNT || b->bytes >= batch_bytes(job->server) ||
 	       job->list[b->index[0]].alone ||
 	       (job->next < job->n_order &&
 		job->list[job->order[job->next]].alone);
@@ -366,7 +487,7 @@ static void take_list(struct stow_job *job, const struct df_msg *m)
 	while (df_msg_next_item(m, DF_M_INSTANCE, &at, &item))
 		n++;
 	job->list = df_xcalloc(n + 1, sizeof *job->list);
-	job->order = df_xcalloc(2 * n + 1, sizeof *job->order);
+	job->order = df_xcalloc(3 * n + 1, sizeof *job->order);
 	at = 0;
 	while (df_msg_next_item(m, DF_M_INSTANCE, &at, &item)) {
 		struct stow_instance *in = &job->list[job->n++];
@@ -377,9 +498,11 @@ static void take_list(struct stow_job *job, const struct df_msg *m)
 		 * transfer syntax none is told back */
 		(void)df_msg_get_str(&item, DF_M_SOP_INSTANCE, in->sop_instance,
 				     sizeof in->sop_instance);
-		(void)df_msg_get_str(&item, DF_M_TRANSFER_SYNTAX,
-				     in->transfer_syntax,
-				     sizeof in->transfer_syntax);
+		(void)df_msg_get_str(&item, DF_M_TRANSFER_SYNTAX, in->original,
+				     sizeof in->original);
+		memcpy(in->transfer_syntax, in->original, sizeof in->original);
+		in->native = strcmp(in->original, EXPLICIT_LE) == 0 ||
+			     strcmp(in->original, IMPLICIT_LE) == 0;
 		job->order[job->n_order++] = job->n - 1;
 	}
 }
@@ -407,6 +530,9 @@ DELIVER_HANDLER(stow_send)
 			     "no such destination configured");
 	else
 		rc = stow_target_init(&job->target, d, &job->why);
+	if (d != NULL)
+		job->server = server_of(room, d);
+	job->to = d;
 	job->dead = rc != DF_OK;
 	go_on(job);
 }

@@ -41,10 +41,9 @@ static struct df_coded_pixels pixels_of(const struct df_walk *w)
 	};
 }
 
-/* Fills the coding and body digest of in->r on the way. */
-static enum df_err code(struct instance *in, const struct df_coded_how *how,
-			struct df_buf *body, unsigned *mismatches,
-			struct df_why *why)
+enum df_err instance_code(struct instance *in, const struct df_coded_how *how,
+			  struct df_buf *body, unsigned *mismatches,
+			  struct df_why *why)
 {
 	struct df_coded_pixels pixels = {0};
 	struct df_coded_note note;
@@ -102,7 +101,7 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 
 	df_buf_init(&body, df_coded_bound(in->data.len));
 	df_buf_init(&header, DF_RECORD_HEADER_MAX);
-	rc = code(in, &how, &body, &mismatches, &j->why);
+	rc = instance_code(in, &how, &body, &mismatches, &j->why);
 	if (rc == DF_OK)
 		rc = df_record_instance_encode(&header, &in->r, &j->why);
 	if (rc == DF_OK)
@@ -118,9 +117,8 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 	return rc;
 }
 
-/* KIND, CEK, LENGTH and RECORD of a message or item; the fd belongs to it. */
-static enum df_err load(struct job *j, const struct df_msg *from, int fd,
-			struct instance *in)
+enum df_err instance_load(struct job *j, const struct df_msg *from, int fd,
+			  struct instance *in, struct bytes *body)
 {
 	struct source s = {0};
 	struct df_cek cek;
@@ -139,10 +137,13 @@ static enum df_err load(struct job *j, const struct df_msg *from, int fd,
 			 kind == DF_SOURCE_PARCEL ? DF_SEALED_PARCEL
 						  : DF_SEALED_REST,
 			 &j->why);
-	if (rc == DF_OK && kind == DF_SOURCE_PARCEL)
-		rc = source_instance(&s, record, in, j->limit_bytes, &j->why);
-	else if (rc == DF_OK)
+	if (rc == DF_OK && kind == DF_SOURCE_RAW)
 		rc = source_raw(&s, in, j->limit_bytes, &j->why);
+	else if (rc == DF_OK && body != NULL)
+		rc = source_coded(&s, record, in, body, j->limit_bytes,
+				  &j->why);
+	else if (rc == DF_OK)
+		rc = source_instance(&s, record, in, j->limit_bytes, &j->why);
 	source_release(&s);
 	df_wipe(&cek, sizeof cek);
 	return rc;
@@ -159,7 +160,7 @@ static enum df_err pack_sources(struct job *j, struct sink *to)
 
 		rc = job_fds(j, i + 2);
 		if (rc == DF_OK)
-			rc = load(j, &item, j->fds[i + 1], &in);
+			rc = instance_load(j, &item, j->fds[i + 1], &in, NULL);
 		if (rc == DF_OK)
 			rc = pack_instance(j, to, &in);
 		instance_release(&in);
@@ -192,57 +193,5 @@ enum df_err pack_run(struct job *j)
 		rc = sink_close(&to, &j->done, &j->why);
 	sink_release(&to);
 	df_wipe(&cek, sizeof cek);
-	return rc;
-}
-
-/* --- RESTORE --- */
-
-static enum df_err restore(struct job *j, struct instance *in, bool part10)
-{
-	char ts[65];
-	struct bytes other = {0};
-	const struct bytes *data = &in->data;
-	struct df_buf head;
-	enum df_err rc = DF_OK;
-
-	df_buf_init(&head, 64 * 1024);
-	if (!df_msg_get_str(j->m, DF_M_TRANSFER_SYNTAX, ts, sizeof ts) || !*ts)
-		memcpy(ts, in->r.transfer_syntax, sizeof ts);
-	if (strcmp(ts, in->r.transfer_syntax) != 0) {
-		rc = meaning_transcode(in, ts, &other, j->limit_bytes, &j->why);
-		data = &other;
-	}
-	if (rc == DF_OK && part10)
-		rc = meaning_part10(&head, in, ts, &j->why);
-	if (rc == DF_OK)
-		rc = bytes_to_memfd(&j->out_fd, head.ptr, head.len, data->ptr,
-				    data->len, &j->why);
-	if (rc == DF_OK) {
-		df_msg_put_u64(&j->done, DF_M_SIZE, head.len + data->len);
-		df_msg_put_digest(&j->done, DF_M_DIGEST, &in->r.digest);
-		df_msg_put_str(&j->done, DF_M_TRANSFER_SYNTAX, ts);
-		df_msg_put_str(&j->done, DF_M_SOP_CLASS, in->r.sop_class);
-		df_msg_put_str(&j->done, DF_M_SOP_INSTANCE, in->r.sop_instance);
-		if (part10 && meaning_unfinished(in, j->limit_bytes))
-			df_msg_put_u64(&j->done, DF_M_STATUS, 1);
-	}
-	bytes_release(&other);
-	df_buf_release(&head);
-	return rc;
-}
-
-enum df_err restore_run(struct job *j)
-{
-	struct instance in = {0};
-	struct df_text form = {0};
-	enum df_err rc = job_fds(j, 1);
-
-	if (rc != DF_OK)
-		return rc;
-	(void)df_msg_get(j->m, DF_M_FORM, &form); /* absent: the data set */
-	rc = load(j, j->m, j->fds[0], &in);
-	if (rc == DF_OK)
-		rc = restore(j, &in, df_text_eq(form, "part10"));
-	instance_release(&in);
 	return rc;
 }

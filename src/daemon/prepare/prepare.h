@@ -8,6 +8,7 @@
 #ifndef DF_PREPARE_H
 #define DF_PREPARE_H
 
+#include "df/coded.h"
 #include "df/facts.h"
 #include "df/message.h"
 #include "df/record.h"
@@ -98,6 +99,15 @@ df_walk_need instance_need;
 DF_MUST_CHECK enum df_err source_instance(struct source *s, uint64_t at,
 					  struct instance *in, uint64_t limit,
 					  struct df_why *why);
+/* The same record with its coded body (*body is the caller's) and without the
+ * data; the body's digest is checked. */
+DF_MUST_CHECK enum df_err source_coded(struct source *s, uint64_t at,
+				       struct instance *in, struct bytes *body,
+				       uint64_t limit, struct df_why *why);
+/* The original bytes out of it; their digest is checked. */
+DF_MUST_CHECK enum df_err instance_decode(struct instance *in,
+					  const struct bytes *body,
+					  uint64_t limit, struct df_why *why);
 /* Frame, header text (into header[DF_RECORD_HEADER_MAX]) and body. */
 struct record {
 	struct df_record_frame frame;
@@ -139,6 +149,31 @@ DF_MUST_CHECK enum df_err sink_record(struct sink *s, enum df_record_type type,
 DF_MUST_CHECK enum df_err sink_close(struct sink *s, struct df_msg *done,
 				     struct df_why *why);
 void sink_release(struct sink *s);
+
+/* --- one instance of a job (pack.c) --- */
+/* KIND, CEK, LENGTH and RECORD of a message or item; the fd belongs to it.
+ * body not NULL: of a parcel as source_coded gives it, of a raw object {0}. */
+DF_MUST_CHECK enum df_err instance_load(struct job *j,
+					const struct df_msg *from, int fd,
+					struct instance *in,
+					struct bytes *body);
+/* Its coded body; fills the coding and body digest of in->r on the way. */
+DF_MUST_CHECK enum df_err instance_code(struct instance *in,
+					const struct df_coded_how *how,
+					struct df_buf *body,
+					unsigned *mismatches,
+					struct df_why *why);
+
+/* --- compressed transfer syntaxes (encapsulate.c) --- */
+/* The two that are made out of coded bodies. */
+bool encapsulate_knows(const char *transfer_syntax);
+enum df_coding encapsulate_coding(const char *transfer_syntax);
+/* The data set of a coded body with its codestreams encapsulated.
+ * transfer_syntax: in which the data set came. DF_E_UNSUPPORTED when it is not
+ * certain that every decoder gives back the same. */
+DF_MUST_CHECK enum df_err encapsulate(struct df_buf *out, const void *body,
+				      size_t len, const char *transfer_syntax,
+				      uint64_t limit, struct df_why *why);
 
 /* --- meaning (meaning.c) --- */
 /* The walker, then DCMTK; a deflated data set is inflated within bounds. */

@@ -271,9 +271,9 @@ enum df_err source_record(struct source *s, uint64_t at, struct record *r,
 	return rc;
 }
 
-/* The body back into the original bytes. */
-static enum df_err decode_body(struct instance *in, const struct bytes *body,
-			       uint64_t limit, struct df_why *why)
+/* What the record and the head of the body say of each other. */
+static enum df_err check_body(const struct instance *in,
+			      const struct bytes *body, struct df_why *why)
 {
 	struct df_coded_head head;
 	enum df_err rc;
@@ -281,13 +281,45 @@ static enum df_err decode_body(struct instance *in, const struct bytes *body,
 	rc = check_digest(body, &in->r.body_digest, "coded body", why);
 	if (rc == DF_OK)
 		rc = df_coded_head(&head, body->ptr, body->len, why);
+	if (rc == DF_OK &&
+	    (head.size_bytes != in->r.size_bytes ||
+	     strcmp(df_coding_name(head.coding), in->r.coding) != 0))
+		rc = df_fail(why, DF_E_MANIFEST,
+			     "coded body is not what its record says");
+	return rc;
+}
+
+enum df_err source_coded(struct source *s, uint64_t at, struct instance *in,
+			 struct bytes *body, uint64_t limit, struct df_why *why)
+{
+	struct record r;
+	enum df_err rc = source_record(s, at, &r, limit + limit / 2, why);
+
+	*in = (struct instance){.record = at};
+	*body = (struct bytes){0};
 	if (rc != DF_OK)
 		return rc;
-	if (head.size_bytes != in->r.size_bytes ||
-	    strcmp(df_coding_name(head.coding), in->r.coding) != 0)
-		return df_fail(why, DF_E_MANIFEST,
-			       "coded body is not what its record says");
-	rc = bytes_new(&in->data, in->r.size_bytes, limit, why);
+	in->next = r.next;
+	if (r.frame.type != DF_RECORD_INSTANCE)
+		rc = df_fail(why, DF_E_FORMAT,
+			     "record at offset %llu is no instance",
+			     (unsigned long long)at);
+	if (rc == DF_OK)
+		rc = df_record_instance_decode(&in->r, r.header, why);
+	if (rc == DF_OK)
+		rc = check_body(in, &r.body, why);
+	if (rc == DF_OK)
+		*body = r.body;
+	else
+		bytes_release(&r.body);
+	return rc;
+}
+
+enum df_err instance_decode(struct instance *in, const struct bytes *body,
+			    uint64_t limit, struct df_why *why)
+{
+	enum df_err rc = bytes_new(&in->data, in->r.size_bytes, limit, why);
+
 	if (rc == DF_OK)
 		rc = df_coded_decode(in->data.ptr, in->data.len, body->ptr,
 				     body->len, why);
@@ -299,22 +331,12 @@ static enum df_err decode_body(struct instance *in, const struct bytes *body,
 enum df_err source_instance(struct source *s, uint64_t at, struct instance *in,
 			    uint64_t limit, struct df_why *why)
 {
-	struct record r;
-	enum df_err rc = source_record(s, at, &r, limit + limit / 2, why);
+	struct bytes body;
+	enum df_err rc = source_coded(s, at, in, &body, limit, why);
 
-	*in = (struct instance){.record = at};
-	if (rc != DF_OK)
-		return rc;
-	in->next = r.next;
-	if (r.frame.type != DF_RECORD_INSTANCE)
-		rc = df_fail(why, DF_E_FORMAT,
-			     "record at offset %llu is no instance",
-			     (unsigned long long)at);
 	if (rc == DF_OK)
-		rc = df_record_instance_decode(&in->r, r.header, why);
-	if (rc == DF_OK)
-		rc = decode_body(in, &r.body, limit, why);
-	bytes_release(&r.body);
+		rc = instance_decode(in, &body, limit, why);
+	bytes_release(&body);
 	return rc;
 }
 

@@ -252,7 +252,7 @@ void asking_pump(struct queue *q)
 			q->asking[i].look = false; /* once it was asked */
 			no_question(q, i, "");
 		} else if (link != NULL && !q->asking[i].busy &&
-			   !q->pacs[i].busy &&
+			   !q->pacs[i].lanes[0].busy &&
 			   df_window_open(&q->pacs[i].window, q->now) &&
 			   df_window_open(&q->asking[i].window, q->now)) {
 			ask(q, i, link);

@@ -23,8 +23,11 @@ static void window_shift(struct df_window *w, int64_t by_ms)
 
 static void windows_shift(struct destination_state *d, size_t n, int64_t by_ms)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		window_shift(&d[i].window, by_ms);
+		for (size_t k = 0; k < DF_ASSOCIATIONS; k++)
+			window_shift(&d[i].lanes[k].window, by_ms);
+	}
 }
 
 void clock_watch(struct queue *q)

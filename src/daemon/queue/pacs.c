@@ -2,7 +2,10 @@
  * pacs.c - instances to PACS destinations, by DIMSE or STOW-RS.
  *
  * A SEND names instances; the deliverer fetches each when its wire is ready
- * and says what became of it. Only what failed is sent again.
+ * and says what became of it. Only what failed is sent again. Several go to
+ * one PACS at once, each in a lane of its own: an association, or a request of
+ * STOW-RS. What is due is dealt out in small portions, so that no lane sits on
+ * work that another could do, and urgent studies need not wait for long.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +15,21 @@
 #include "promising.h"
 
 #define SEND_MAX 100
+#define PORTION_MAX 16
+#define PORTION_BYTES (8u << 20)
+/* A line that was cut is tried so often, whatever the pauses have come to: a
+ * try costs a few bytes, and a study waits. */
+#define KNOCK_FOR_MS 3600000
+#define WANTED_MAX 4 /* transfer syntaxes in a FETCH */
 #define FETCH_TRIES (DEATHS_MAX * CRASH_WEIGHT) /* nobody says how it died */
 
 struct send {
 	struct queue *q;
 	size_t dest;
-	int64_t deliveries[SEND_MAX];
-	int64_t since_ms[SEND_MAX];
-	bool settled[SEND_MAX];
+	size_t lane;
+	int64_t deliveries[PORTION_MAX];
+	int64_t since_ms[PORTION_MAX];
+	bool settled[PORTION_MAX];
 	size_t n;
 	uint64_t good;
 	struct df_why bad; /* the last failure that was the destination's */
@@ -33,7 +43,8 @@ struct fetch {
 	int64_t delivery;
 	struct df_row_instance row;
 	char form[16];
-	char wanted[65];
+	char wanted[WANTED_MAX][65];
+	size_t n_wanted;
 	unsigned tries;
 };
 
@@ -42,11 +53,44 @@ static bool is_stow(const struct df_destination *d)
 	return d->dicom.host[0] == '\0';
 }
 
-static struct df_link *link_to(struct queue *q, size_t i)
+static struct df_link *link_to(struct queue *q, size_t i, size_t lane)
 {
 	if (is_stow(&q->cfg->destinations[i]))
 		return queue_https(q);
-	return df_room_link(q->room, DF_ROLE_DELIVER_DIMSE, (uint32_t)i);
+	return df_room_link(q->room, DF_ROLE_DELIVER_DIMSE,
+			    df_config_lane(q->cfg, i, lane));
+}
+
+/* --- is it up? --------------------------------------------------------------- */
+
+static void is_up(struct destination_state *d, struct lane *lane)
+{
+	df_window_good(&d->window);
+	df_window_good(&lane->window);
+	d->last = (struct df_why){0};
+}
+
+/* A lane that has failed says nothing against a PACS that others are busy
+ * with: it may allow so many associations and no more. */
+static void is_down(struct queue *q, struct destination_state *d,
+		    struct lane *lane, const struct df_why *why)
+{
+	int64_t min_ms = q->cfg->retry.min_s * 1000;
+	bool others = false;
+
+	for (size_t i = 0; i < DF_ASSOCIATIONS; i++)
+		others = others || (d->lanes[i].busy &&
+				    d->lanes[i].window.failures == 0);
+	if (others) {
+		df_window_bad(&lane->window, q->now, min_ms,
+			      q->cfg->retry.max_s * 1000, queue_chance());
+		return;
+	}
+	destination_bad(q, d, why);
+	if ((why->err == DF_E_PEER || why->err == DF_E_TIMEOUT) &&
+	    q->now - d->window.down_since_ms < KNOCK_FOR_MS)
+		d->window.next_ms = df_retry_next(q->now, q->now, min_ms,
+						  min_ms, queue_chance());
 }
 
 /* --- results ------------------------------------------------------------------ */
@@ -62,10 +106,12 @@ static void settle(struct send *s, size_t i, enum df_err err,
 	enum df_delivery_event event =
 		asked ? DF_DELIVERY_TAKEN : DF_DELIVERY_WORD;
 	int64_t next = 0;
+	struct destination_state *d = &s->q->pacs[s->dest];
 
 	s->settled[i] = true;
 	if (err == DF_OK) {
 		s->good++;
+		is_up(d, &d->lanes[s->lane]);
 		if (asked)
 			asking_taken(s->q, s->dest, n);
 	} else if (err == DF_E_AGAIN) { /* it could not take this one now */
@@ -125,6 +171,7 @@ static void send_reply(void *ctx, struct df_reply *r)
 	struct send *s = ctx;
 	struct queue *q = s->q;
 	struct destination_state *d = &q->pacs[s->dest];
+	struct lane *lane = &d->lanes[s->lane];
 	struct df_why lost = {.err = DF_E_CANCELLED};
 
 	if (!r->last) {
@@ -137,16 +184,14 @@ static void send_reply(void *ctx, struct df_reply *r)
 			settle(s, i, DF_E_CANCELLED,
 			       r->err != DF_OK ? &r->why : &lost, 0, false,
 			       false);
-	d->busy = false;
-	if (r->err == DF_OK || s->good > 0) {
-		df_window_good(&d->window);
-		d->last = (struct df_why){0};
-	}
+	lane->busy = false;
+	if (r->err == DF_OK)
+		is_up(d, lane);
 	if (r->err != DF_OK && !job_lost(r))
-		destination_bad(q, d, &r->why);
+		is_down(q, d, lane, &r->why);
 	else if (s->good == 0 && r->err == DF_OK && s->bad.err != DF_OK)
 		/* it took none, each for a reason of its own: not in a circle */
-		destination_bad(q, d, &s->bad);
+		is_down(q, d, lane, &s->bad);
 	df_log(DF_LOG_INFO, "send.done",
 	       DF_F_NUM("instances", s->n), DF_F_NUM("good", s->good));
 	free(s);
@@ -169,64 +214,103 @@ static void put_instance(struct df_msg *m, const struct df_row_delivery *d,
 	df_msg_release(&item);
 }
 
-static void start(struct queue *q, size_t i, const struct df_row_delivery *rows,
-		  size_t n, struct df_link *link)
+/* What may go, and why not otherwise. */
+static bool may_go(struct queue *q, const struct df_row_delivery *d,
+		   struct df_row_instance *row)
+{
+	bool purged;
+
+	if (df_journal_instance(q->j, d->item, row) &&
+	    (row->state == DF_INSTANCE_INSPECTED ||
+	     row->state == DF_INSTANCE_PACKED))
+		return true;
+	purged = row->state == DF_INSTANCE_PURGED;
+	(void)df_journal_delivery_move(
+		q->j, d->n, DF_DELIVERY_DENIED, 0,
+		purged ? DF_E_NOTFOUND : DF_E_CORRUPT,
+		purged ? PURGED_TEXT : "the instance is in quarantine", 0);
+	return false;
+}
+
+/* A portion of at most n; returns how many rows it took care of. */
+static size_t start(struct queue *q, size_t i, size_t lane,
+		    const struct df_row_delivery *rows, size_t n)
 {
 	struct send *s = df_xcalloc(1, sizeof *s);
-	struct df_row_instance row = {0};
+	uint64_t bytes = 0;
 	struct df_msg m;
+	size_t k;
 
 	s->q = q;
 	s->dest = i;
+	s->lane = lane;
 	df_msg_init(&m, DF_MSG_SEND, 0);
 	df_msg_put_str(&m, DF_M_DESTINATION, q->cfg->destinations[i].name);
-	for (size_t k = 0; k < n; k++) {
+	for (k = 0; k < n && s->n < PORTION_MAX && bytes < PORTION_BYTES;
+	     k++) {
+		struct df_row_instance row = {0};
+
 		(void)df_journal_delivery_move(q->j, rows[k].n,
 					       DF_DELIVERY_START, 0, DF_OK,
 					       NULL, 0); /* it was due */
-		if (!df_journal_instance(q->j, rows[k].item, &row) ||
-		    (row.state != DF_INSTANCE_INSPECTED &&
-		     row.state != DF_INSTANCE_PACKED)) {
-			bool purged = row.state == DF_INSTANCE_PURGED;
-
-			(void)df_journal_delivery_move(
-				q->j, rows[k].n, DF_DELIVERY_DENIED, 0,
-				purged ? DF_E_NOTFOUND : DF_E_CORRUPT,
-				purged ? PURGED_TEXT
-				       : "the instance is in quarantine",
-				0);
+		if (!may_go(q, &rows[k], &row))
 			continue;
-		}
 		put_instance(&m, &rows[k], &row);
+		bytes += row.size_bytes;
 		s->deliveries[s->n] = rows[k].n;
 		s->since_ms[s->n++] = rows[k].since_ms;
 	}
 	if (s->n == 0) {
 		df_msg_release(&m);
 		free(s);
-		return;
+		return k;
 	}
-	q->pacs[i].busy = true;
-	queue_call(q, link, &m, NULL, 0, DF_MSG_JOB_DONE, 0, send_reply, s);
+	q->pacs[i].lanes[lane].busy = true;
+	queue_call(q, link_to(q, i, lane), &m, NULL, 0, DF_MSG_JOB_DONE, 0,
+		   send_reply, s);
+	return k;
+}
+
+/* The next lane that can take a portion. One that does not answer is asked by
+ * one lane only. */
+static size_t lane_next(struct queue *q, size_t i, size_t from)
+{
+	const struct destination_state *d = &q->pacs[i];
+	size_t n = (size_t)q->cfg->destinations[i].associations;
+
+	if (d->window.failures > 0)
+		for (size_t k = 0; k < n; k++)
+			if (d->lanes[k].busy)
+				return n;
+	while (from < n &&
+	       (d->lanes[from].busy || link_to(q, i, from) == NULL ||
+		!df_window_open(&d->lanes[from].window, q->now)))
+		from++;
+	return from;
+}
+
+static void pump(struct queue *q, size_t i)
+{
+	static struct df_row_delivery rows[SEND_MAX]; /* one thread */
+	size_t lanes = (size_t)q->cfg->destinations[i].associations;
+	size_t lane = lane_next(q, i, 0), n, share, at = 0;
+
+	if (lane >= lanes || !df_window_open(&q->pacs[i].window, q->now))
+		return;
+	n = df_journal_deliveries_due(q->j, DF_DELIVER_INSTANCE,
+				      q->pacs[i].name, q->now, rows, SEND_MAX);
+	share = (n + 2 * lanes - 1) / (2 * lanes);
+	while (at < n && lane < lanes) {
+		at += start(q, i, lane, rows + at,
+			    n - at < share ? n - at : share);
+		lane = lane_next(q, i, lane);
+	}
 }
 
 void pacs_pump(struct queue *q)
 {
-	static struct df_row_delivery rows[SEND_MAX]; /* one thread */
-
-	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
-		struct destination_state *d = &q->pacs[i];
-		struct df_link *link = link_to(q, i);
-		size_t n;
-
-		if (d->busy || link == NULL ||
-		    !df_window_open(&d->window, q->now))
-			continue;
-		n = df_journal_deliveries_due(q->j, DF_DELIVER_INSTANCE,
-					      d->name, q->now, rows, SEND_MAX);
-		if (n > 0)
-			start(q, i, rows, n, link);
-	}
+	for (size_t i = 0; i < q->cfg->n_destinations; i++)
+		pump(q, i);
 }
 
 /* --- fetching -------------------------------------------------------------------- */
@@ -295,7 +379,8 @@ static void fetch_opened(void *ctx, enum df_err rc, const struct df_why *why,
 		       f->row.in_parcel ? DF_SOURCE_PARCEL : DF_SOURCE_RAW);
 	opened_put(&job->m, o);
 	df_msg_put_u64(&job->m, DF_M_RECORD, f->row.record);
-	df_msg_put_opt(&job->m, DF_M_TRANSFER_SYNTAX, f->wanted);
+	for (size_t i = 0; i < f->n_wanted; i++)
+		df_msg_put_str(&job->m, DF_M_TRANSFER_SYNTAX, f->wanted[i]);
 	df_msg_put_str(&job->m, DF_M_FORM, f->form);
 	job_fd(job, df_fd_take(&o->fd));
 	job->priority += 1; /* somebody waits with an open association */
@@ -325,7 +410,9 @@ QUEUE_HANDLER(fetch)
 {
 	struct queue *q = queue_of(room);
 	struct fetch *f = df_xcalloc(1, sizeof *f);
+	struct df_text ts;
 	uint64_t key = 0;
+	size_t at = 0;
 
 	(void)fds, (void)n_fds;
 	f->q = q;
@@ -337,8 +424,12 @@ QUEUE_HANDLER(fetch)
 	f->delivery = (int64_t)key;
 	if (!df_msg_get_str(m, DF_M_FORM, f->form, sizeof f->form))
 		df_str_fmt(f->form, sizeof f->form, "dataset");
-	(void)df_msg_get_str(m, DF_M_TRANSFER_SYNTAX, f->wanted,
-			     sizeof f->wanted); /* absent: the original */
+	/* none: the original */
+	while (f->n_wanted < WANTED_MAX &&
+	       df_msg_next(m, DF_M_TRANSFER_SYNTAX, &at, &ts))
+		if (df_str_copy(f->wanted[f->n_wanted],
+				sizeof f->wanted[0], ts) == DF_OK)
+			f->n_wanted++;
 	fetch_again(f);
 }
 

@@ -140,6 +140,10 @@ void object_open_fd(struct queue *q, int fd, uint64_t len, bool sealed,
 void opened_put(struct df_msg *m, const struct opened *o); /* CEK LENGTH */
 
 /* --- the room ----------------------------------------------------------------*/
+struct lane { /* to a PACS: one association, or one STOW-RS request */
+	bool busy;		 /* a SEND is under way */
+	struct df_window window; /* it has no room for this one, others work */
+};
 struct destination_state { /* one a configured destination or peer */
 	const char *name; /* of the configuration */
 	struct df_window window;
@@ -148,8 +152,8 @@ struct destination_state { /* one a configured destination or peer */
 	struct parcel_job *jobs;
 	int64_t manifests[2]; /* under way; the second for urgent studies */
 	struct df_line line; /* peers only: how fast they go */
-	bool busy;           /* a SEND or MANIFEST_SEND is under way */
-	struct send *send;   /* PACS only */
+	bool busy;           /* a MANIFEST_SEND is under way */
+	struct lane lanes[DF_ASSOCIATIONS]; /* PACS only */
 	bool polling;        /* mailbox, or an item of it is in hand: */
 	bool pulling;
 	uint64_t promised; /* bytes of the disk that the pull may still need */

@@ -426,6 +426,15 @@ static void unwanted_go(struct supervise *s)
 	}
 }
 
+static void want_lanes(struct supervise *s, size_t destination)
+{
+	int64_t n = s->config.destinations[destination].associations;
+
+	for (int64_t lane = 0; lane < n; lane++)
+		want(s, DF_ROLE_DELIVER_DIMSE,
+		     df_config_lane(&s->config, destination, (size_t)lane));
+}
+
 void cells_plan(struct supervise *s)
 {
 	const struct df_config *cfg = &s->config;
@@ -442,7 +451,7 @@ void cells_plan(struct supervise *s)
 		want(s, DF_ROLE_PREPARE, i);
 	for (i = 0; i < cfg->n_destinations; i++) {
 		if (cfg->destinations[i].dicom.host[0] != '\0')
-			want(s, DF_ROLE_DELIVER_DIMSE, i);
+			want_lanes(s, i);
 		else
 			https_out = true;
 	}
@@ -450,7 +459,7 @@ void cells_plan(struct supervise *s)
 	for (i = 0; i < cfg->n_modalities; i++)
 		if (cfg->modalities[i].reports.host[0] != '\0')
 			want(s, DF_ROLE_DELIVER_DIMSE,
-			     (uint32_t)cfg->n_destinations);
+			     df_config_lane(cfg, cfg->n_destinations, 0));
 	if (https_out)
 		want(s, DF_ROLE_DELIVER_HTTPS, 0);
 	if (cfg->node.listen_https.host[0] != '\0')

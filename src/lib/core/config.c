@@ -150,6 +150,22 @@ static bool single_known(const char *section)
 	return false;
 }
 
+/* Of a named section, or (NULL) of all that stand once. */
+static void set_defaults(void *base, const char *section)
+{
+	struct df_why why = {0};
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		const struct df_config_key *k = &df_config_keys[i];
+		bool here = section != NULL ? strcmp(k->section, section) == 0
+					    : !df_config_is_named(k->section);
+
+		if (k->value != NULL && here &&
+		    df_config_set(k, base, df_text_of(k->value), &why) != DF_OK)
+			df_bug("default of '%s' is bad", k->key);
+	}
+}
+
 /* `line` starts at '[': [kind] or [kind "name"], a comment may follow. */
 static void begin_section(struct parse *p, struct df_text line)
 {
@@ -197,6 +213,8 @@ static void begin_section(struct parse *p, struct df_text line)
 			begin_modality(p, name);
 		else
 			begin_named(p, name);
+		if (p->rc == DF_OK)
+			set_defaults(p->base, p->section);
 	} else if (name.ptr != NULL || !single_known(p->section)) {
 		note(p, DF_E_CONFIG, "unknown section");
 	} else {
@@ -338,13 +356,7 @@ enum df_err df_config_parse(const char *text, size_t len, struct df_config *cfg,
 	if (len > DF_CONFIG_MAX)
 		return df_fail(why, DF_E_CONFIG, "configuration is too large");
 	cfg->lines = df_xcalloc(N_KEYS, sizeof *cfg->lines);
-	for (size_t i = 0; i < N_KEYS; i++) {
-		const struct df_config_key *k = &df_config_keys[i];
-
-		if (k->value != NULL && !df_config_is_named(k->section) &&
-		    df_config_set(k, cfg, df_text_of(k->value), why) != DF_OK)
-			df_bug("default of '%s' is bad", k->key);
-	}
+	set_defaults(cfg, NULL);
 	bad = ini_parse_stream(next_line, &p, pair, &p);
 	if (p.rc == DF_OK && bad != 0) {
 		p.line = (uint32_t)bad;

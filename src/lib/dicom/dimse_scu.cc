@@ -6,7 +6,10 @@
 
 #include <cstdio>
 #include <cstring>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string>
+#include <sys/socket.h>
 
 #include "dcmtk/dcmdata/dcuid.h"
 #include "dcmtk/dcmnet/cond.h"
@@ -18,11 +21,10 @@
 
 enum df_err df_store_status_err(uint16_t status)
 {
+	if ((status & 0xf000) == 0xb000) /* stored, with a remark */
+		return DF_OK;
 	switch (status) {
 	case 0x0000:
-	case 0xb000: /* coercion of data elements */
-	case 0xb006: /* elements discarded */
-	case 0xb007: /* data set does not match SOP class, stored */
 		return DF_OK;
 	case 0x0110: /* processing failure: may pass, says nothing of others */
 		return DF_E_AGAIN;
@@ -126,6 +128,7 @@ static enum df_err request(struct df_dimse *d,
 	(void)ASC_setPresentationAddresses(params, here, at);
 	dcmConnectionTimeout.set(target->connect_ms / 1000 +
 				 (target->connect_ms % 1000 != 0));
+	d->wire.dialled = true;
 	d->wire.read_ms = target->progress_ms;
 	d->wire.progress_ms = target->progress_ms;
 	cond = ASC_requestAssociation(d->net, params, &d->ch.assoc, nullptr,
@@ -360,6 +363,21 @@ try {
 	return echo(d, why);
 }
 DF_GUARD(why)
+
+extern "C" void df_dimse_measure(const struct df_dimse *d,
+				 struct df_dimse_line *line)
+{
+	const uint64_t enough = 128 * 1024; /* bytes: past the first window */
+	struct tcp_info info = {};
+	socklen_t len = sizeof info;
+
+	*line = {};
+	if (getsockopt(d->wire.fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return;
+	line->rtt_us = info.tcpi_rtt;
+	if (info.tcpi_bytes_acked >= enough)
+		line->bytes_per_s = info.tcpi_delivery_rate;
+}
 
 extern "C" bool df_dimse_is_stale(struct df_dimse *d)
 {

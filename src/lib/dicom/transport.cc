@@ -1,10 +1,13 @@
 /* transport.cc - see transport.h. */
 #include "transport.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,10 +16,12 @@
 
 #include "df/clock.h"
 
-static const size_t progress_bytes = 4096; /* less than this in progress_ms is
+static const int progress_bytes = 4096; /* less than this in progress_ms is
 					      a stall, not a slow line */
 static const unsigned char abort_pdu[10] = {7, 0, 0, 0, 0, 4, 0, 0, 0, 0};
 static const int ask_ms = 500; /* how often a silent wait looks up */
+static const unsigned dead_ms = 15000; /* so long without an acknowledgement */
+static const int unsent_bytes = 128 * 1024;
 
 df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
     : DcmTransportConnection(fd), wire_(wire), tcp_(false), head_(false)
@@ -29,6 +34,32 @@ df_connection::df_connection(DcmNativeSocketType fd, struct df_wire *wire)
 	if (tcp_)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one,
 				 sizeof one);
+	if (tcp_ && wire->dialled)
+		tune();
+}
+
+/*
+ * What we may wait for is the line's progress: so little is kept that is not
+ * sent, and a path that is dead ends the connection, sooner than a PACS that
+ * thinks. All hints: a kernel without them works too.
+ */
+void df_connection::tune()
+{
+	unsigned ms = std::min((unsigned)wire_->progress_ms, dead_ms);
+
+	(void)setsockopt(getSocket(), IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
+	(void)setsockopt(getSocket(), IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+			 &unsent_bytes, sizeof unsent_bytes);
+	(void)setsockopt(getSocket(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+			 sizeof ms);
+}
+
+/* Bytes of ours that the peer's kernel has not acknowledged. */
+static int on_the_way(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : 0;
 }
 
 df_connection::~df_connection()
@@ -51,36 +82,59 @@ OFCondition df_connection::renegotiate(const char *)
 	return EC_Normal;
 }
 
+/* Does the room end? DCMTK closes after a read that fails: the A-ABORT
+ * (source: service user) goes before. */
+bool df_connection::ends()
+{
+	if (wire_->ending == nullptr)
+		return false;
+	wire_->ended = wire_->ending(wire_->ctx, true);
+	if (wire_->ended) {
+		(void)send(getSocket(), abort_pdu, sizeof abort_pdu,
+			   MSG_DONTWAIT | MSG_NOSIGNAL);
+		errno = ECANCELED;
+	}
+	return wire_->ended;
+}
+
+/*
+ * Until the socket is ready, or nothing has moved for ms. What of ours is
+ * still on its way counts as moving: a peer cannot answer what it has not got.
+ */
 bool df_connection::wait(short events, int ms)
 {
-	int64_t until = df_clock_mono_ms() + ms;
+	int64_t moved = df_clock_mono_ms(), until = moved + ms;
+	int rest = tcp_ ? on_the_way(getSocket()) : 0;
 
-	if (wire_->until != 0 && until > wire_->until)
-		until = wire_->until;
 	for (;;) {
 		struct pollfd p = {getSocket(), events, 0};
-		int64_t left = until - df_clock_mono_ms();
-		bool asks = wire_->ending != nullptr && left > ask_ms;
-		int n = poll(&p, 1, asks ? ask_ms : left > 0 ? (int)left : 0);
+		int64_t end = wire_->until != 0 && wire_->until < until
+				      ? wire_->until
+				      : until;
+		int64_t left = end - df_clock_mono_ms();
+		bool looks = wire_->ending != nullptr || rest > 0;
+		bool last = !looks || left <= ask_ms;
+		int n = poll(&p, 1, !last ? ask_ms : left > 0 ? (int)left : 0);
+		int64_t now = df_clock_mono_ms();
 
-		if (n == 0 && asks) {
-			wire_->ended = wire_->ending(wire_->ctx, true);
-			if (!wire_->ended)
-				continue;
-			/* DCMTK closes after a read that fails: the A-ABORT
-			 * (source: service user) goes before */
-			(void)send(getSocket(), abort_pdu, sizeof abort_pdu,
-				   MSG_DONTWAIT | MSG_NOSIGNAL);
-			errno = ECANCELED;
-			return false;
-		}
 		if (n > 0)
 			return true;
 		if (n < 0 && errno != EINTR) {
 			wire_->sys = errno;
 			return false;
 		}
-		if (n == 0) {
+		if (n == 0 && !last && ends())
+			return false;
+		n = rest > 0 ? on_the_way(getSocket()) : 0;
+		if (rest - n >= std::min(rest, progress_bytes) && rest > 0) {
+			if (wire_->until != 0)
+				wire_->until += now - moved;
+			until = now + ms;
+			moved = now;
+			rest = n;
+			continue;
+		}
+		if (now >= end) {
 			wire_->timed_out = true;
 			errno = ETIMEDOUT;
 			return false;
@@ -106,7 +160,7 @@ ssize_t df_connection::read(void *buf, size_t n)
 		if (r > 0) {
 			got += (size_t)r;
 			since += (size_t)r;
-			if (since >= progress_bytes)
+			if (since >= (size_t)progress_bytes)
 				start = 0, since = 0;
 			ms = wire_->progress_ms;
 			if (tcp_)

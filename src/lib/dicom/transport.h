@@ -1,6 +1,7 @@
 /*
  * transport.h - the connection under DCMTK's upper layer, ours: deadlines on
- * progress in both directions, no Nagle, acknowledgements at once, no SIGPIPE.
+ * progress in both directions, no Nagle, acknowledgements at once, no SIGPIPE;
+ * when we dial, what a long line with losses needs.
  */
 #ifndef DF_DICOM_TRANSPORT_H
 #define DF_DICOM_TRANSPORT_H
@@ -24,6 +25,7 @@ struct df_wire {
 	bool (*ending)(void *ctx, bool silent);
 	void *ctx;
 	bool ended;
+	bool dialled; /* we opened it: the bytes go out */
 };
 
 class df_connection : public DcmTransportConnection
@@ -45,6 +47,8 @@ class df_connection : public DcmTransportConnection
 	OFString &dumpConnectionParameters(OFString &str) override;
 
       private:
+	void tune();
+	bool ends();
 	bool wait(short events, int ms);
 	struct df_wire *wire_;
 	bool tcp_;

@@ -458,6 +458,50 @@ static enum df_err decode_pixels(uint8_t *to, size_t size,
 			     len - PIXEL_LEN - l.rest_len, why);
 }
 
+enum df_err df_coded_parts(struct df_coded_parts *p, const void *body,
+			   size_t len, struct df_why *why)
+{
+	const uint8_t *b = (const uint8_t *)body + HEAD_LEN;
+	struct df_coded_head head;
+	struct layout l;
+	uint64_t codes = 0;
+	enum df_err rc = df_coded_head(&head, body, len, why);
+
+	if (rc != DF_OK)
+		return rc;
+	if (!df_frame_coding(head.coding))
+		return df_fail(why, DF_E_UNSUPPORTED,
+			       "pixels are not coded by frame");
+	len -= HEAD_LEN;
+	rc = get_layout(&l, head.coding, b, len, head.size_bytes, why);
+	if (rc != DF_OK)
+		return rc;
+	*p = (struct df_coded_parts){
+		.coding = head.coding,
+		.size_bytes = head.size_bytes,
+		.offset = l.offset,
+		.length = pixel_bytes(&l),
+		.frames = l.frames,
+		.samples = l.shape.samples,
+		.allocated = 8u * l.shape.bytes,
+		.bits = l.shape.bits,
+		.planar = l.shape.planar,
+		.sign_extended = l.shape.sign_extended,
+		.big_endian = l.swap,
+		.rest = b + PIXEL_LEN,
+		.rest_len = l.rest_len,
+		.table = b + PIXEL_LEN + l.rest_len,
+	};
+	p->codes = p->table + 4ull * l.frames;
+	p->codes_len = (size_t)(b + len - p->codes);
+	for (uint32_t i = 0; i < l.frames; i++)
+		codes += df_get_u32(p->table + 4ull * i);
+	if (codes != p->codes_len)
+		return df_fail(why, DF_E_FORMAT,
+			       "coded frames are not of the length announced");
+	return DF_OK;
+}
+
 enum df_err df_coded_decode(void *to, size_t size_bytes, const void *body,
 			    size_t len, struct df_why *why)
 {

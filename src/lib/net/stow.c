@@ -10,6 +10,7 @@
 #define FAILED_SOPS "00081198"
 #define SOP_INSTANCE "00081155"
 #define FAILURE_REASON "00081197"
+#define WARNING_REASON "00081196"
 
 /* The first item of an attribute's Value, or NULL. */
 static const cJSON *value_of(const cJSON *from, const char *tag)
@@ -23,7 +24,8 @@ static const cJSON *value_of(const cJSON *from, const char *tag)
 static bool take_item(const cJSON *from, bool stored, struct df_stow_item *item)
 {
 	const cJSON *uid = value_of(from, SOP_INSTANCE);
-	const cJSON *reason = value_of(from, FAILURE_REASON);
+	const cJSON *reason =
+		value_of(from, stored ? WARNING_REASON : FAILURE_REASON);
 
 	*item = (struct df_stow_item){.stored = stored};
 	if (!cJSON_IsString(uid) || !df_uid_valid(df_text_of(uid->valuestring)))
@@ -79,18 +81,33 @@ static enum df_err status_outcome(int status, struct df_why *why)
 	return df_fail(why, DF_E_PEER, "server answered %d", status);
 }
 
+/* Failed comes first in the list, and wins. */
+static const struct df_stow_item *item_of(const struct df_stow_item *items,
+					  size_t n, const char *sop_instance)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(items[i].sop_instance, sop_instance) == 0)
+			return &items[i];
+	return NULL;
+}
+
+uint16_t df_stow_reason(const struct df_stow_item *items, size_t n,
+			const char *sop_instance)
+{
+	const struct df_stow_item *it = item_of(items, n, sop_instance);
+
+	return it != NULL ? it->reason : 0;
+}
+
 enum df_err df_stow_outcome(int status, const struct df_stow_item *items,
 			    size_t n, const char *sop_instance,
 			    struct df_why *why)
 {
-	const struct df_stow_item *it = NULL;
+	const struct df_stow_item *it;
 
 	if (status != 200 && status != 202 && status != 409)
 		return status_outcome(status, why);
-	/* failed comes first in the list, and wins */
-	for (size_t i = 0; i < n && it == NULL; i++)
-		if (strcmp(items[i].sop_instance, sop_instance) == 0)
-			it = &items[i];
+	it = item_of(items, n, sop_instance);
 	if (it == NULL)
 		return df_fail(why, status == 409 ? DF_E_REFUSED : DF_E_PEER,
 			       "server answered %d without a word on it",
