@@ -7,7 +7,7 @@
 # flight, 10 MB urgent.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend python3
-routine=${DF_ROUTINE:-30}
+routine=${DF_ROUTINE:-100}
 urgent=${DF_URGENT:-4}
 mbit=${DF_MBIT:-4}
 

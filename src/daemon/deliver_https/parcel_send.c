@@ -106,13 +106,18 @@ static bool is_urgent(const struct parcel *p)
 	return p->priority < DF_PRIORITY_ROUTINE;
 }
 
-/* Urgent ones have the line to themselves, whatever they make of it. */
+/* Urgent ones have the line to themselves, whatever they make of it, until the
+ * last of their bytes has left. */
 static bool must_wait(const struct line *line, const struct parcel *p)
 {
 	if (is_urgent(p))
 		return false;
+	for (const struct part *part = line->parts; part; part = part->next)
+		if (is_urgent(part->parcel) && !df_http_call_sent(part->call))
+			return true;
 	for (p = line->parcels; p != NULL; p = p->next)
-		if (is_urgent(p))
+		if (is_urgent(p) && (p->state == PARCEL_UNSURE ||
+				     p->state == PARCEL_OFFERED))
 			return true;
 	return false;
 }
