@@ -113,4 +113,5 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 
 os.umask(0o077)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server).serve_forever()
+http.server.ThreadingHTTPServer((os.environ.get("STOW_HOST", "127.0.0.1"),
+                                 int(sys.argv[1])), Server).serve_forever()
