@@ -205,19 +205,19 @@ static enum df_err copy_file(struct batch *b, int from, uint64_t len,
 	return DF_OK;
 }
 
-/* Any boundary that is random is one that the data does not hold. */
+/* Any boundary that is random is one that the data does not hold. Orthanc
+ * passes over parts whose type has a parameter, so the transfer syntax stands
+ * in the file only. */
 static enum df_err add_instance(struct batch *b, size_t i, int fd,
 				struct df_why *why)
 {
-	char head[256];
+	char head[160];
 	uint64_t size;
 	enum df_err rc = df_fd_size(fd, &size, why);
 
 	df_str_fmt(head, sizeof head,
-		   "%s--%s\r\nContent-Type: application/dicom; "
-		   "transfer-syntax=%s\r\n\r\n",
-		   b->n > 0 ? "\r\n" : "", b->boundary,
-		   b->job->list[i].transfer_syntax);
+		   "%s--%s\r\nContent-Type: application/dicom\r\n\r\n",
+		   b->n > 0 ? "\r\n" : "", b->boundary);
 	if (rc == DF_OK)
 		rc = df_write_all(b->body, head, strlen(head), why);
 	if (rc != DF_OK)
