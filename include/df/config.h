@@ -85,7 +85,8 @@ struct df_destination {
 	char calling_ae[DF_AE_LEN + 1]; /* "" = the node's own */
 	int64_t commitment; /* enum df_commit_ask */
 	struct df_caps caps;
-	int64_t associations; /* at once, 1..DF_ASSOCIATIONS */
+	int64_t associations; /* at once, 1..DF_ASSOCIATIONS; 1 when DIMSE
+			       * is capped: each is a process of its own */
 	int64_t compress;     /* enum df_compress */
 };
 

@@ -146,6 +146,10 @@ struct df_dimse_target {
 	int connect_ms;
 	int progress_ms;
 	bool reports; /* we are the SCP of storage commitment, to report */
+	/* How many of `want` bytes may leave now; 0: none, ask again after
+	 * *wait_ms. NULL = as fast as it goes. */
+	size_t (*pace)(void *ctx, size_t want, int64_t *wait_ms);
+	void *pace_ctx; /* borrowed */
 };
 
 /* One presentation context: one abstract syntax, one transfer syntax. The

@@ -5,7 +5,7 @@
 # Counts what the line carries between two moments; DF_SECONDS=20 is the full
 # measure. A cap counts what TCP and IP add too, which the relay does not see.
 . "$(dirname "$0")/../lib/node.sh"
-need dcmsend python3
+need dcmsend storescp echoscu python3
 seconds=${DF_SECONDS:-4}
 rate=8000000
 count=$((seconds * 12 + 10)) # 530 KB each, zstd makes some 250 of them
@@ -42,13 +42,17 @@ check "status says the cap of this hour" cap_is bit_per_s $rate
 check "and which line it is" cap_is line "'$(date +%a) 8 Mbit/s'"
 check "also for people" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' status | grep -q '限速 8 Mbit/s'"
 check "the modality sends" send_sure "$DICOM_clinic" "$count" "$T/study"
-begun=$(python3 "$LIB/relay_bytes.py" "$T/relay.log" "$RELAY" 300000) || exit 1
-ended=$(python3 "$LIB/relay_bytes.py" "$T/relay.log" "$RELAY" 0 "$begun" "$seconds") || exit 1
-# of full segments 52 in 1500 are heads
-part=$(python3 -c "
+# part_of_cap LOG PID: what went over that line in so many seconds, as a part of
+# the cap; of full segments 52 in 1500 are heads
+part_of_cap() {
+	begun=$(python3 "$LIB/relay_bytes.py" "$1" "$2" 300000) &&
+		ended=$(python3 "$LIB/relay_bytes.py" "$1" "$2" 0 "$begun" "$seconds") &&
+		python3 -c "
 import sys
 b, e = [tuple(map(float, t.split())) for t in sys.argv[1:]]
-print(round((e[0] - b[0]) * 8 * 1500 / 1448 / (e[1] - b[1]) / $rate, 3))" "$begun" "$ended")
+print(round((e[0] - b[0]) * 8 * 1500 / 1448 / (e[1] - b[1]) / $rate, 3))" "$begun" "$ended"
+}
+part=$(part_of_cap "$T/relay.log" "$RELAY") || exit 1
 echo "# over $seconds s the line carried $part of the cap"
 # a busy machine may not send what it could; it must never send more
 check "no more than the cap" python3 -c "import sys; sys.exit(not $part <= 1.05)"
@@ -61,4 +65,26 @@ check "no cap, no word of one" truth clinic \
 check "the rest arrives" wait_for 60 has_at_least centre instances "$count"
 check "the study is closed" send_studies clinic
 check "its receipt names all" wait_for 30 has_at_least clinic confirmed "$count"
+
+# the same for a PACS
+pacs=$(free_port)
+near=$(free_port)
+start_storescp "$pacs" "$T/pacs" || exit 1
+python3 "$LIB/relay.py" "$near" "$pacs" >"$T/near.log" 2>&1 &
+RELAY=$!
+PIDS="$PIDS $RELAY"
+wait_for 10 grep -q ready "$T/near.log" || exit 1
+new_clinic alone || exit 1
+node alone destination add pacs --dicom "PACS@127.0.0.1:$near" --compress no >/dev/null || exit 1
+echo "cap = 8 Mbit/s" >>"$T/alone/config.ini" # the destination stands last
+start_node alone || exit 1
+images=$((seconds * 2 + 5))
+mkdir "$T/some"
+cp $(find "$T/study" -type f | head -n "$images") "$T/some"
+check "images for a PACS come" send_sure "$DICOM_alone" "$images" "$T/some"
+part=$(part_of_cap "$T/near.log" "$RELAY") || exit 1
+echo "# over $seconds s the line to the PACS carried $part of the cap"
+check "no more than the cap" python3 -c "import sys; sys.exit(not $part <= 1.05)"
+check "and near to it" python3 -c "import sys; sys.exit(not $part >= 0.8)"
+check "all are in the PACS" wait_for 60 has_at_least alone confirmed "$images"
 done_testing

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 
@@ -211,6 +212,32 @@ bool association_offers_commitment(const struct deliver *d)
 						   DF_TS_IMPLICIT_LE);
 }
 
+/* --- the cap of the hour ---------------------------------------------------
+ */
+
+/* With full segments TCP and IP add so much: a cap is what the network sees. */
+#define NETWORK_PART 27
+
+static struct {
+	const struct df_caps *caps;
+	struct df_bucket bucket;
+} pacing; /* a capped PACS has one association, so there is one of us */
+
+static size_t pace(void *ctx, size_t want, int64_t *wait_ms)
+{
+	int64_t now = df_clock_mono_ms();
+	size_t n;
+
+	(void)ctx;
+	df_bucket_rate(&pacing.bucket,
+		       df_caps_rate(pacing.caps,
+				    df_time_week_minute(df_clock_wall_ms())),
+		       now);
+	n = df_bucket_take(&pacing.bucket, want, now, wait_ms);
+	df_bucket_owe(&pacing.bucket, n / NETWORK_PART);
+	return n;
+}
+
 void target_of(const struct deliver *d, const struct df_destination *to,
 	       struct df_dimse_target *target)
 {
@@ -224,6 +251,10 @@ void target_of(const struct deliver *d, const struct df_destination *to,
 		.called = to->ae,
 		.connect_ms = (int)(cfg->dimse.connect_s * 1000),
 		.progress_ms = (int)(cfg->dimse.timeout_s * 1000)};
+	if (to->caps.n > 0) {
+		target->pace = pace;
+		pacing.caps = &to->caps;
+	}
 }
 
 void association_end(struct deliver *d, bool abort)

@@ -364,6 +364,10 @@ enum df_err df_config_parse(const char *text, size_t len, struct df_config *cfg,
 	}
 	if (p.rc == DF_OK)
 		p.rc = check(&p, why);
+	for (size_t i = 0; p.rc == DF_OK && i < cfg->n_destinations; i++)
+		if (cfg->destinations[i].caps.n > 0 &&
+		    cfg->destinations[i].dicom.host[0] != '\0')
+			cfg->destinations[i].associations = 1;
 	if (p.rc != DF_OK)
 		df_config_release(cfg);
 	return p.rc;

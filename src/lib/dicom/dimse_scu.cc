@@ -129,6 +129,8 @@ static enum df_err request(struct df_dimse *d,
 	dcmConnectionTimeout.set(target->connect_ms / 1000 +
 				 (target->connect_ms % 1000 != 0));
 	d->wire.dialled = true;
+	d->wire.pace = target->pace;
+	d->wire.pace_ctx = target->pace_ctx;
 	d->wire.read_ms = target->progress_ms;
 	d->wire.progress_ms = target->progress_ms;
 	cond = ASC_requestAssociation(d->net, params, &d->ch.assoc, nullptr,

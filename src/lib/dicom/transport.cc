@@ -187,22 +187,42 @@ ssize_t df_connection::read(void *buf, size_t n)
 	return (ssize_t)n;
 }
 
+/* How much may leave now; waits while it is nothing. */
+size_t df_connection::paced(size_t want)
+{
+	int64_t wait_ms = 0;
+	size_t may = want;
+
+	while (wire_->pace != nullptr) {
+		may = wire_->pace(wire_->pace_ctx, want, &wait_ms);
+		if (may > 0)
+			break;
+		(void)poll(nullptr, 0,
+			   (int)std::min(wait_ms, (int64_t)ask_ms));
+	}
+	return may;
+}
+
 ssize_t df_connection::write(void *buf, size_t n)
 {
 	const char *from = static_cast<const char *>(buf);
 	/* DCMTK writes the head of a P-DATA PDU apart from its body: one
 	 * segment for both. */
 	int more;
-	size_t put = 0;
+	size_t put = 0, may = 0;
 
 	head_ = !head_ && n == 12 && from[0] == 4;
 	more = head_ ? MSG_MORE : 0;
 	while (put < n) {
-		ssize_t r = send(getSocket(), from + put, n - put,
-				 MSG_DONTWAIT | MSG_NOSIGNAL | more);
+		ssize_t r;
 
+		if (may == 0)
+			may = paced(n - put);
+		r = send(getSocket(), from + put, may,
+			 MSG_DONTWAIT | MSG_NOSIGNAL | more);
 		if (r >= 0) {
 			put += (size_t)r;
+			may -= (size_t)r;
 			continue;
 		}
 		if (errno == EINTR)

@@ -26,6 +26,8 @@ struct df_wire {
 	void *ctx;
 	bool ended;
 	bool dialled; /* we opened it: the bytes go out */
+	size_t (*pace)(void *ctx, size_t want, int64_t *wait_ms); /* or NULL */
+	void *pace_ctx;
 };
 
 class df_connection : public DcmTransportConnection
@@ -50,6 +52,7 @@ class df_connection : public DcmTransportConnection
 	void tune();
 	bool ends();
 	bool wait(short events, int ms);
+	size_t paced(size_t want);
 	struct df_wire *wire_;
 	bool tcp_;
 	bool head_; /* the last write was the head of a P-DATA PDU */

@@ -256,6 +256,7 @@ static void caps(void **state)
 	assert_true(df_caps_rate(&c.peers[0].caps, 0) == 10000000);
 	assert_true(df_caps_rate(&c.peers[0].caps, 9 * 60) == 2000000);
 	assert_int_equal(c.destinations[0].caps.n, 1);
+	assert_int_equal(c.destinations[0].associations, 1);
 	df_buf_init(&show, 1 << 16);
 	assert_int_equal(df_config_show(&show, &c, &why), DF_OK);
 	assert_int_equal(df_buf_u8(&show, 0), DF_OK);
