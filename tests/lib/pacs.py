@@ -8,9 +8,13 @@ PACS that chokes on an object), and WHICH
   first=N   the first N C-STOREs that come at all get STATUS
   uid=TAIL  an instance whose SOP instance UID ends in TAIL always gets it
   syntax=U  whatever comes in that transfer syntax
+  every=N   each Nth C-STORE
 
 (else 0000). One line a C-STORE goes to LOG: UID, SHA-256 of the data set as it
 came, STATUS. Prints "ready" when it listens.
+
+The rule places:N lets N associations in at once; others are rejected for now
+(local limit exceeded), and the log gets a line "rejected".
 
 Storage commitment is refused as a context, but with the rule commit:HOW. Then
 an N-ACTION is answered with Success, and an N-EVENT-REPORT follows on the same
@@ -32,10 +36,14 @@ ABORT = 0xABCD  # no status of the standard's
 COMMITMENT = b"1.2.840.10008.1.20.1"
 rules = []
 commit = None
+places, inside = 1000, 0
 for text in sys.argv[3:]:
     status, which = text.split(":")
     if status == "commit":
         commit = which
+        continue
+    if status == "places":
+        places = int(which)
         continue
     kind, value = which.split("=")
     rules.append((ABORT if status == "abort" else int(status, 16), kind, value))
@@ -53,6 +61,8 @@ def status_of(uid, syntax):
             if kind == "uid" and uid.endswith(value):
                 return status
             if kind == "syntax" and syntax == value:
+                return status
+            if kind == "every" and came % int(value) == 0:
                 return status
     return 0
 
@@ -207,11 +217,23 @@ def serve(s):
 
 
 def association(s):
+    global inside
+    with lock:
+        room = inside < places
+        inside += room
     try:
-        serve(s)
+        if room:
+            serve(s)
+        else:
+            exactly(s, struct.unpack(">BBI", exactly(s, 6))[2])
+            log.write("rejected\n")
+            s.sendall(pdu(3, bytes([0, 2, 3, 2])))
+            exactly(s, 1)
     except (EOFError, OSError):
         pass
     finally:
+        with lock:
+            inside -= room
         s.close()
 
 
