@@ -195,7 +195,8 @@ extern "C" {
 	X(PULL_PART)    /* tag of PULL: OFFSET written so far, not yet synced */\
 /* --- queue > deliver_dimse, deliver_https (STOW-RS) ---------------------*/ \
 	/* DESTINATION INSTANCE*{KEY_NUMBER SOP_CLASS SOP_INSTANCE             \
-	 * TRANSFER_SYNTAX SIZE} > FETCH* RESULT* JOB_DONE */                  \
+	 * TRANSFER_SYNTAX SIZE} > FETCH* RESULT* JOB_DONE [WAIT_MS: it asks   \
+	 * to be left alone so long] */                                        \
 	X(SEND)                                                                \
 	/* deliver > queue, own tag: JOB(tag of SEND) KEY_NUMBER FORM          \
 	 * "dataset"|"part10" TRANSFER_SYNTAX*(as in RESTORE) */               \

@@ -76,6 +76,7 @@ struct stow_job {
 	struct batch open; /* being gathered */
 	struct batch sent; /* under way, body -1 = none */
 	bool dead;	   /* the server failed: nothing more is sent */
+	int64_t wait_ms;   /* it asks to be left alone so long */
 	struct df_why why;
 };
 
@@ -324,6 +325,7 @@ static void batch_posted(void *ctx, struct df_http_result *r)
 		fail_batch(&job->sent, r->err, &r->why, 0);
 	} else {
 		measure(job->server, r);
+		job->wait_ms = df_http_result_wait_ms(r);
 		read_answer(&job->sent, r);
 	}
 	go_on(job);
@@ -371,12 +373,16 @@ static void post_batch(struct stow_job *job)
 
 static void end_job(struct stow_job *job)
 {
+	struct df_msg m;
+
 	if (job->open.body >= 0)
 		fail_batch(&job->open, job->why.err, &job->why, 0);
+	df_msg_init(&m, DF_MSG_JOB_DONE, job->tag);
 	if (job->dead)
-		job_done(job->room, job->tag, job->why.err, &job->why);
-	else
-		job_done(job->room, job->tag, DF_OK, NULL);
+		df_msg_put_result(&m, job->why.err, &job->why);
+	if (job->dead && job->wait_ms > 0)
+		df_msg_put_u64(&m, DF_M_WAIT_MS, (uint64_t)job->wait_ms);
+	tell_queue(job->room, &m, NULL, 0);
 	stow_target_release(&job->target);
 	free(job->list);
 	free(job->order);

@@ -93,6 +93,19 @@ static void is_down(struct queue *q, struct destination_state *d,
 						  min_ms, queue_chance());
 }
 
+/* It said when to come again: not before. */
+static void rest(struct queue *q, struct destination_state *d,
+		 struct lane *lane, const struct df_msg *m)
+{
+	struct df_window *w = d->window.failures > 0 ? &d->window
+						      : &lane->window;
+	uint64_t ms;
+
+	if (m != NULL && df_msg_get_u64(m, DF_M_WAIT_MS, &ms) &&
+	    w->next_ms < q->now + (int64_t)ms)
+		w->next_ms = q->now + (int64_t)ms;
+}
+
 /* --- results ------------------------------------------------------------------ */
 
 /* tried: it was on the wire itself, so that it may be what the PACS chokes on:
@@ -187,11 +200,13 @@ static void send_reply(void *ctx, struct df_reply *r)
 	lane->busy = false;
 	if (r->err == DF_OK)
 		is_up(d, lane);
-	if (r->err != DF_OK && !job_lost(r))
+	if (r->err != DF_OK && !job_lost(r)) {
 		is_down(q, d, lane, &r->why);
-	else if (s->good == 0 && r->err == DF_OK && s->bad.err != DF_OK)
+		rest(q, d, lane, r->msg);
+	} else if (s->good == 0 && r->err == DF_OK && s->bad.err != DF_OK) {
 		/* it took none, each for a reason of its own: not in a circle */
 		is_down(q, d, lane, &s->bad);
+	}
 	df_log(DF_LOG_INFO, "send.done",
 	       DF_F_NUM("instances", s->n), DF_F_NUM("good", s->good));
 	free(s);
