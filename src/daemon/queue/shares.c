@@ -1,6 +1,7 @@
 /*
  * shares.c - whose bytes fill the disk: above the high mark a peer that holds
- * more than an equal share waits, and the others go on.
+ * more than an equal share waits, and the others go on. There is always room
+ * for one that has brought nothing yet: a peer alone stops at the high mark.
  */
 #include <string.h>
 
@@ -31,7 +32,7 @@ enum df_err acceptance_peer(struct queue *q, const char *peer, uint64_t more,
 			    struct df_why *why)
 {
 	enum df_err rc = acceptance(q, more, why);
-	uint64_t held = 0, sum = 0;
+	uint64_t held = 0, sum = 0, equal;
 
 	if (rc != DF_OK || q->acceptance.pressure.mark < DF_MARK_HIGH)
 		return rc;
@@ -41,11 +42,12 @@ enum df_err acceptance_peer(struct queue *q, const char *peer, uint64_t more,
 		if (strcmp(shares.v[i].peer, peer) == 0)
 			held = shares.v[i].bytes;
 	}
-	if (shares.n == 0 || held <= sum / shares.n)
+	equal = sum / (shares.n > 2 ? shares.n : 2);
+	if (held <= equal)
 		return DF_OK;
 	return df_fail(why, DF_E_NOSPACE,
 		       "the disk is above its high mark, and this node has "
-		       "%llu MiB on it, others %llu on average",
+		       "%llu MiB on it; an equal share is %llu",
 		       (unsigned long long)(held >> 20),
-		       (unsigned long long)(sum / shares.n >> 20));
+		       (unsigned long long)(equal >> 20));
 }
