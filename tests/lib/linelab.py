@@ -21,12 +21,20 @@ IN_CLOSE_WRITE = 8
 HOST = {"a": "10.99.0.1", "b": "10.99.0.2"}
 
 
+def number(text):
+    """384k, 20M: as badline reads it."""
+    text = str(text)
+    factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(text[-1:], 1)
+    return float(text.rstrip("kMG")) * factor
+
+
 class Line:
     """badline with these settings; `a` is the clinic's end, `b` the centre's."""
 
     def __init__(self, binaries, top, **settings):
         self.badline = f"{binaries}/badline"
         self.control = f"{top}/line.sock"
+        self.rate = number(settings["rate"])
         words = [w for k, v in settings.items() for w in ("--" + k.replace("_", "-"), str(v))]
         self.process = subprocess.Popen([self.badline, "--control", self.control] + words,
                                         stdout=subprocess.PIPE, text=True)

@@ -24,6 +24,7 @@ class Lab:
 
     def __init__(self, args, top, line, study):
         self.args, self.top, self.line = args, top, line
+        self.rate = line.rate
         self.files, self.jls, self.count = study
         self.bytes, self.jls_bytes = folder_bytes(self.files), folder_bytes(self.jls)
         self.running, self.made = [], 0
@@ -80,7 +81,9 @@ class Lab:
         took = time.monotonic() - begun
         mine, all_busy = cpu_seconds(os.getpid()) - mine, machine_seconds() - all_busy
         found = result(self.line.stats(), begun, times, count)
-        found.update(cpu_s=round(mine, 2),
+        busy = found["line_until_s"] - found["line_from_s"]
+        found.update(line_full_percent=round(found["wire_mb"] * 8e8 / self.rate / busy),
+                     cpu_s=round(mine, 2),
                      others_percent=round(100 * (all_busy - mine) / took / os.cpu_count()))
         return found
 
@@ -91,7 +94,9 @@ def result(stats, begun, times, count):
     return {"first_s": round(times[0] - begun, 2), "last_s": round(times[-1] - begun, 2),
             "images": count, "wire_mb": up["bytes"] / 1e6, "payload_mb": up["payload"] / 1e6,
             "tcp_again_mb": up["again"] / 1e6, "wire_down_mb": stats["down"]["bytes"] / 1e6,
-            "connections": up["opened"], "late": stats["late_packets"]}
+            "connections": up["opened"], "late": stats["late_packets"],
+            "line_from_s": stats["bulk_from_ms"] / 1e3,
+            "line_until_s": stats["bulk_until_ms"] / 1e3}
 
 
 def until_all(arrivals, count, check=lambda: None, seconds=LONG):

@@ -12,7 +12,8 @@
  * Settings, at the start and by `tell PATH set NAME VALUE`: struct setting.
  * What else can be told: `down`, `up`, `cut SECONDS`, `stats` (JSON, counted
  * since the start or the last `reset`; "bytes" is what the wire carried,
- * "payload" and "again" what TCP was given and what it repeated), `reset`,
+ * "payload" and "again" what TCP was given and what it repeated, "bulk" from
+ * when to when full packets went up), `reset`,
  * `quit`. Only at the start:
  * `mtu`, `seed`, `congestion` (of TCP in both), `net` (the third byte of the
  * addresses), `far` (path of a namespace to use as B, for a second line to it).
@@ -34,6 +35,7 @@
 #define LATE_NS (2 * MILLISECOND)
 #define PACKET_MAX 65536
 #define READS_A_TURN 64
+#define BULK 1000 /* bytes of a packet that carries a study */
 
 struct line line;
 volatile sig_atomic_t is_over;
@@ -75,6 +77,11 @@ static void collect(int way)
 		if (n <= 0)
 			return;
 		flows_note(&line.flows[way], packet, (size_t)n);
+		if (way == UP && n >= BULK) {
+			line.bulk_until_ns = line_now_ns();
+			if (line.bulk_from_ns == 0)
+				line.bulk_from_ns = line.bulk_until_ns;
+		}
 		shape_put(&line.way[way], packet, (size_t)n, line_now_ns());
 	}
 }
@@ -266,6 +273,7 @@ int main(int argc, char **argv)
 	b.net = a.net;
 	b.congestion = a.congestion;
 	prepare_process();
+	line_reset();
 	if (!netns_open(&line.end[UP], &a, home) ||
 	    !netns_open(&line.end[DOWN], &b, home))
 		return 77;

@@ -24,6 +24,8 @@ struct line {
 	uint64_t cut_every_ns, cut_for_ns;
 	uint64_t next_cut_ns, mend_at_ns; /* UINT64_MAX: never */
 	uint64_t cuts, late, worst_ns;
+	/* since when it counts; the first and the last full packet up */
+	uint64_t reset_ns, bulk_from_ns, bulk_until_ns;
 	int control;
 };
 
@@ -39,6 +41,8 @@ void line_cut_for(uint64_t ns);
 void line_set_down(bool down);
 /* Obeys one command and writes its answer; false: not understood. */
 bool line_obey(char *words, char *answer, size_t cap);
+/* Counts anew. */
+void line_reset(void);
 /* Prints the names of the settings to stderr. */
 void line_say_settings(void);
 

@@ -141,6 +141,11 @@ static int say_way(char *to, size_t cap, int way)
 		(unsigned long long)f->opened);
 }
 
+static unsigned long long since_reset_ms(uint64_t ns)
+{
+	return ns > line.reset_ns ? (ns - line.reset_ns) / MILLISECOND : 0;
+}
+
 static void say_stats(char *to, size_t cap)
 {
 	char up[400], down[400];
@@ -149,14 +154,17 @@ static void say_stats(char *to, size_t cap)
 	(void)say_way(down, sizeof down, DOWN);
 	(void)snprintf(to, cap,
 		       "{\"up\":%s,\"down\":%s,\"is_down\":%s,\"cuts\":%llu,"
+		       "\"bulk_from_ms\":%llu,\"bulk_until_ms\":%llu,"
 		       "\"late_packets\":%llu,\"worst_late_us\":%llu}",
 		       up, down, line.way[UP].down ? "true" : "false",
 		       (unsigned long long)line.cuts,
+		       since_reset_ms(line.bulk_from_ns),
+		       since_reset_ms(line.bulk_until_ns),
 		       (unsigned long long)line.late,
 		       (unsigned long long)(line.worst_ns / 1000));
 }
 
-static void reset(void)
+void line_reset(void)
 {
 	for (int i = 0; i < WAYS; i++) {
 		memset(&line.way[i].count, 0, sizeof line.way[i].count);
@@ -164,6 +172,8 @@ static void reset(void)
 		line.flows[i].opened = 0;
 	}
 	line.cuts = line.late = line.worst_ns = 0;
+	line.reset_ns = line_now_ns();
+	line.bulk_from_ns = line.bulk_until_ns = 0;
 }
 
 bool line_obey(char *words, char *answer, size_t cap)
@@ -179,7 +189,7 @@ bool line_obey(char *words, char *answer, size_t cap)
 	if (strcmp(verb, "stats") == 0)
 		say_stats(answer, cap);
 	else if (strcmp(verb, "reset") == 0)
-		reset();
+		line_reset();
 	else if (strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0)
 		line_set_down(strcmp(verb, "down") == 0);
 	else if (strcmp(verb, "quit") == 0)
