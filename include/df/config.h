@@ -138,6 +138,9 @@ struct df_config {
 		int64_t connections;
 		int64_t max_part_bytes;
 		int64_t poll_s; /* mailbox long poll */
+		char proxy[DF_URL_LEN + 1];
+		char proxy_user[DF_NAME_LEN + 1];
+		char proxy_password[DF_URL_LEN + 1]; /* a file of the node */
 	} line;
 	struct {
 		int64_t min_s;

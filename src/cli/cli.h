@@ -12,6 +12,7 @@
 
 #include "df/config.h"
 #include "df/control.h"
+#include "df/http_client.h"
 
 /* Exit status; --help lists them. */
 enum df_exit {
@@ -156,6 +157,14 @@ DF_MUST_CHECK enum df_err df_node_tls_new(struct df_node_tls **tls,
 					  struct df_why *why);
 const struct df_http_tls *df_node_tls_http(const struct df_node_tls *tls);
 void df_node_tls_free(struct df_node_tls *tls);
+/* The house's proxy ([line] proxy), and its password from its file. */
+struct df_cli_proxy {
+	struct df_http_proxy http; /* borrows the configuration and this */
+	char password[256];
+};
+DF_MUST_CHECK enum df_err df_cli_proxy(struct df_cli *cli,
+				       struct df_cli_proxy *to,
+				       struct df_why *why);
 /* GET /peer/v1/hello as this node; prints one line when `say`. */
 DF_MUST_CHECK enum df_err df_peer_hello_test(struct df_cli *cli,
 					     const char *url, const char *pin,

@@ -76,7 +76,8 @@ static enum df_err request_make(struct df_cli *cli, struct join *j,
 	return df_buf_add(&j->rq.proof, proof.b, sizeof proof.b, why);
 }
 
-static enum df_err exchange(struct join *j, struct df_why *why)
+static enum df_err exchange(struct df_cli *cli, struct join *j,
+			    struct df_why *why)
 {
 	static const char *const headers[] = {
 		"Content-Type: " DF_PEER_TYPE_JSON};
@@ -90,9 +91,14 @@ static enum df_err exchange(struct join *j, struct df_why *why)
 				     .total_ms = 60000,
 				     .max_response = DF_PEER_JSON_MAX};
 	struct df_http_result got = {0};
+	struct df_cli_proxy proxy;
 	struct df_buf body;
 	enum df_err rc;
 
+	rc = df_cli_proxy(cli, &proxy, why);
+	if (rc != DF_OK)
+		return rc;
+	rq.proxy = &proxy.http;
 	df_buf_init(&body, DF_PEER_JSON_MAX);
 	rc = df_peer_enrol_encode(&body, &j->rq, why);
 	if (rc != DF_OK)
@@ -254,7 +260,7 @@ static enum df_err join_run(struct df_cli *cli, struct df_why *why)
 		   df_digest_hex(&j.invite.centre).s);
 	rc = request_make(cli, &j, why);
 	if (rc == DF_OK)
-		rc = exchange(&j, why);
+		rc = exchange(cli, &j, why);
 	if (rc == DF_OK)
 		rc = check(cli, &j, why);
 	if (rc == DF_OK)

@@ -108,6 +108,30 @@ static void hello_say(const struct df_cli *cli, const struct df_peer_hello *h,
 			      "than 5 minutes; set the time\n"); /* terminal */
 }
 
+enum df_err df_cli_proxy(struct df_cli *cli, struct df_cli_proxy *to,
+			 struct df_why *why)
+{
+	const char *file = cli->cfg.line.proxy_password;
+	enum df_err rc = DF_OK;
+	struct df_buf b;
+	size_t len;
+
+	*to = (struct df_cli_proxy){.http = {.url = cli->cfg.line.proxy,
+					     .user = cli->cfg.line.proxy_user,
+					     .password = to->password}};
+	if (file[0] == '\0')
+		return DF_OK;
+	df_buf_init(&b, sizeof to->password);
+	rc = df_file_read(cli->dir, file, sizeof to->password - 1, &b, why);
+	for (len = b.len; len > 0 && (b.ptr[len - 1] == '\n' ||
+				      b.ptr[len - 1] == '\r');)
+		len--;
+	if (rc == DF_OK)
+		memcpy(to->password, b.ptr, len);
+	df_buf_release(&b);
+	return rc;
+}
+
 enum df_err df_peer_hello_test(struct df_cli *cli, const char *url,
 			       const char *pin, bool say, struct df_why *why)
 {
@@ -120,10 +144,14 @@ enum df_err df_peer_hello_test(struct df_cli *cli, const char *url,
 				     .max_response = DF_PEER_JSON_MAX,
 				     .total_ms = 30000};
 	struct df_text body;
-	enum df_err rc = df_node_tls_new(&tls, cli, pin, why);
+	struct df_cli_proxy proxy;
+	enum df_err rc = df_cli_proxy(cli, &proxy, why);
 
+	if (rc == DF_OK)
+		rc = df_node_tls_new(&tls, cli, pin, why);
 	if (rc != DF_OK)
 		return rc;
+	rq.proxy = &proxy.http;
 	df_str_fmt(full, sizeof full, "%s/peer/v1/hello", url);
 	rq.tls = df_node_tls_http(tls);
 	df_http_fetch(&rq, &got);

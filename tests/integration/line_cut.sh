@@ -24,7 +24,7 @@ set_key clinic line connections $CONNECTIONS
 node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
 start_node centre && start_node clinic || exit 1
 
-python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 700000 --slow >"$T/relay.log" 2>&1 &
+python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 300000 --slow >"$T/relay.log" 2>&1 &
 RELAY=$!
 PIDS="$PIDS $RELAY"
 wait_for 10 grep -q ready "$T/relay.log" || exit 1

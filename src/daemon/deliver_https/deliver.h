@@ -52,6 +52,8 @@ struct deliver {
 	struct df_buf cert_pem; /* from keys; empty = not enrolled */
 	struct df_buf ca_pem;	/* terminated */
 	bool identified;
+	struct df_http_proxy proxy; /* for peers; url "" = none */
+	struct df_buf proxy_password; /* terminated */
 	struct line *lines;
 	struct pace *paces; /* pace.c */
 };

@@ -38,6 +38,7 @@ struct mailbox {
 	bool told;	       /* queue knows how it is */
 	bool again;	       /* cancelled to be asked anew */
 	bool apart;	       /* its clock and ours */
+	char reason[sizeof((struct df_why *)0)->text]; /* told last */
 };
 
 static void poll_now(void *ctx);
@@ -98,6 +99,10 @@ static void poll_later(struct mailbox *b, const struct df_why *why)
 	if (b->failing_since == 0) {
 		df_log(DF_LOG_WARN, "mailbox.unreachable", DF_F_ERR(why));
 		b->failing_since = now;
+		b->reason[0] = '\0';
+	}
+	if (strcmp(b->reason, why->text) != 0) { /* the first one, or another */
+		df_str_fmt(b->reason, sizeof b->reason, "%s", why->text);
 		tell_line(b, why->err, why, NULL);
 	}
 	df_random(&jitter, sizeof jitter);

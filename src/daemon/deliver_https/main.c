@@ -4,10 +4,12 @@
  * servers. It reads and writes only descriptors that queue gave it, and signs
  * TLS handshakes by asking keys.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "deliver.h"
+#include "df/file.h"
 #include "df/log.h"
 #include "df/tlskey.h"
 
@@ -98,6 +100,32 @@ static void link_up(struct df_room *room, struct df_link *link)
 
 /* --- lines -------------------------------------------------------------- */
 
+#define PASSWORD_MAX 256
+
+/* The house's proxy, as the configuration of this process says. */
+static void read_proxy(const struct df_config *cfg)
+{
+	struct df_why why = {0};
+	size_t len;
+
+	self.proxy = (struct df_http_proxy){.url = cfg->line.proxy,
+					    .user = cfg->line.proxy_user};
+	df_buf_init(&self.proxy_password, PASSWORD_MAX);
+	if (cfg->line.proxy_password[0] == '\0')
+		return;
+	if (df_file_read(AT_FDCWD, cfg->line.proxy_password, PASSWORD_MAX - 1,
+			 &self.proxy_password, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "proxy.password", DF_F_ERR(&why));
+	len = self.proxy_password.len;
+	while (len > 0 && (self.proxy_password.ptr[len - 1] == '\n' ||
+			   self.proxy_password.ptr[len - 1] == '\r'))
+		len--;
+	self.proxy_password.len = len;
+	if (df_buf_u8(&self.proxy_password, 0) != DF_OK)
+		df_bug("a password larger than its limit");
+	self.proxy.password = (const char *)self.proxy_password.ptr;
+}
+
 static int64_t wait_ms(void *client)
 {
 	return df_http_client_timeout_ms(client);
@@ -170,6 +198,7 @@ enum df_err line_start(struct line *line, struct df_http_request *rq,
 	rq->url = url;
 	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
+	rq->proxy = &self.proxy;
 	pace_join(&line->peer->caps, rq);
 	return df_http_client_start(line->client, rq, call, why);
 }
@@ -210,6 +239,7 @@ enum df_err http_outcome(const struct df_http_result *r, int wanted,
 static enum df_err start(struct df_room *room, struct df_why *why)
 {
 	(void)why; /* nothing here fails but by dying */
+	read_proxy(df_room_config(room));
 	self.client = df_http_client_new(SERVER_CONNECTIONS);
 	self.engine = (struct df_engine){
 		.ctx = self.client, .timeout_ms = wait_ms, .turn = work};

@@ -83,6 +83,8 @@ QUEUE_HANDLER(line)
 				     sizeof d->remark); /* mostly absent */
 		if (err != DF_OK && d->window.failures == 0)
 			destination_bad(q, d, &why);
+		else if (err != DF_OK)
+			d->last = why; /* another reason by now */
 		if (err == DF_OK && d->window.failures > 0) {
 			df_log(DF_LOG_INFO, "destination.up");
 			good(d);

@@ -161,6 +161,30 @@ static void say_why(struct df_why *why, enum df_err err, CURLcode code,
 		(void)df_fail(why, err, "%s", text);
 }
 
+/* A person must know which of the two machines it was. */
+static void blame_proxy(const struct df_http_call *call, CURLcode code,
+			struct df_why *why)
+{
+	const struct df_http_proxy *proxy = call->rq.proxy;
+	struct df_why said = *why;
+	long answer = 0;
+
+	if (proxy == NULL || proxy->url[0] == '\0')
+		return;
+	curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
+	if (answer == 407)
+		(void)df_fail(why, why->err,
+			      "the proxy wants a name and password, or others "
+			      "than these (407)");
+	else if (answer >= 400)
+		(void)df_fail(why, why->err,
+			      "the proxy does not let us through (%ld)", answer);
+	else if (code == CURLE_COULDNT_CONNECT ||
+		 code == CURLE_COULDNT_RESOLVE_PROXY)
+		(void)df_fail(why, why->err, "the proxy is not there: %.110s",
+			      said.text);
+}
+
 static void finish(struct df_http_call *call, CURLcode code)
 {
 	struct df_http_client *c = call->client;
@@ -184,6 +208,7 @@ static void finish(struct df_http_call *call, CURLcode code)
 	} else if (code != CURLE_OK) {
 		r.err = curl_err(code);
 		say_why(&r.why, r.err, code, call->error);
+		blame_proxy(call, code, &r.why);
 	}
 	r.body = call->body;
 	call->body = (struct df_buf){0};
