@@ -74,11 +74,11 @@ python3 "$LIB/relay.py" "$near" "$pacs" >"$T/near.log" 2>&1 &
 RELAY=$!
 PIDS="$PIDS $RELAY"
 wait_for 10 grep -q ready "$T/near.log" || exit 1
-new_clinic alone || exit 1
+new_clinic alone && node alone modality add STATMR --stat >/dev/null || exit 1
 node alone destination add pacs --dicom "PACS@127.0.0.1:$near" --compress no >/dev/null || exit 1
 echo "cap = 8 Mbit/s" >>"$T/alone/config.ini" # the destination stands last
 start_node alone || exit 1
-images=$((seconds * 2 + 5))
+images=$((seconds * 2 + 25))
 mkdir "$T/some"
 cp $(find "$T/study" -type f | head -n "$images") "$T/some"
 check "images for a PACS come" send_sure "$DICOM_alone" "$images" "$T/some"
@@ -86,5 +86,15 @@ part=$(part_of_cap "$T/near.log" "$RELAY") || exit 1
 echo "# over $seconds s the line to the PACS carried $part of the cap"
 check "no more than the cap" python3 -c "import sys; sys.exit(not $part <= 1.05)"
 check "and near to it" python3 -c "import sys; sys.exit(not $part >= 0.8)"
+check "an urgent image comes" dcmsend --decompress-never -aet STATMR -aec CLINIC \
+	127.0.0.1 "$DICOM_alone" "$TESTDATA/mr/t1.dcm"
+in_pacs() { truth alone "[s['confirmed'] for s in j['studies'] if s['priority'] == $1] == [$2]" study list; }
+check "it is in the PACS" wait_for 30 in_pacs 1 1
+check "before the others" truth alone \
+	"[s['confirmed'] for s in j['studies'] if s['priority'] == 0][0] < $images" study list
+stop_node alone
+sed -i '/^cap = /d' "$T/alone/config.ini"
+start_node alone || exit 1
+images=$((images + 1))
 check "all are in the PACS" wait_for 60 has_at_least alone confirmed "$images"
 done_testing

@@ -5,7 +5,8 @@
  * and says what became of it. Only what failed is sent again. Several go to
  * one PACS at once, each in a lane of its own: an association, or a request of
  * STOW-RS. What is due is dealt out in small portions, so that no lane sits on
- * work that another could do, and urgent studies need not wait for long.
+ * work that another could do. An instance is not given out while one of an
+ * urgent study waits, so that one overtakes at the next instance.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,15 @@ static bool is_asked(const struct df_destination *d, const struct df_msg *m)
 	       (offered != 0 || d->commitment == DF_COMMIT_ASK_YES);
 }
 
+/* We did not give it out: it waits again, at nobody's cost. */
+static void gave_way(struct send *s, size_t i)
+{
+	s->settled[i] = true;
+	(void)df_journal_delivery_move(s->q->j, s->deliveries[i],
+				       DF_DELIVERY_LOST, 0, DF_OK, NULL,
+				       0); /* as above */
+}
+
 static void result(struct send *s, const struct df_msg *m)
 {
 	const struct df_destination *d = &s->q->cfg->destinations[s->dest];
@@ -172,11 +182,15 @@ static void result(struct send *s, const struct df_msg *m)
 	(void)df_msg_get_u64(m, DF_M_STATUS, &status); /* absent: 0 */
 	if (!df_msg_get_u64(m, DF_M_KEY_NUMBER, &key))
 		return;
-	for (size_t i = 0; i < s->n; i++)
-		if ((uint64_t)s->deliveries[i] == key && !s->settled[i])
-			/* STOW-RS: the server's trouble is the batch's */
+	for (size_t i = 0; i < s->n; i++) {
+		if ((uint64_t)s->deliveries[i] != key || s->settled[i])
+			continue;
+		if (err == DF_E_CANCELLED)
+			gave_way(s, i);
+		else /* STOW-RS: the server's trouble is the batch's */
 			settle(s, i, err, &why, (uint32_t)status, !is_stow(d),
 			       is_asked(d, m));
+	}
 }
 
 static void send_reply(void *ctx, struct df_reply *r)
@@ -421,10 +435,23 @@ static void fetch_again(void *ctx)
 		    fetch_opened, f);
 }
 
+/* Does an urgent instance wait for the place of this one, which is not? */
+static bool gives_way(struct queue *q, int64_t delivery)
+{
+	struct df_row_delivery own, first;
+
+	return df_journal_delivery(q->j, delivery, &own) &&
+	       own.kind == DF_DELIVER_INSTANCE && own.priority == 0 &&
+	       df_journal_deliveries_due(q->j, own.kind, own.dest, q->now,
+					 &first, 1) == 1 &&
+	       first.priority > 0;
+}
+
 QUEUE_HANDLER(fetch)
 {
 	struct queue *q = queue_of(room);
 	struct fetch *f = df_xcalloc(1, sizeof *f);
+	struct df_why why = {0};
 	struct df_text ts;
 	uint64_t key = 0;
 	size_t at = 0;
@@ -445,7 +472,13 @@ QUEUE_HANDLER(fetch)
 		if (df_str_copy(f->wanted[f->n_wanted],
 				sizeof f->wanted[0], ts) == DF_OK)
 			f->n_wanted++;
-	fetch_again(f);
+	if (gives_way(q, f->delivery))
+		fetch_end(f,
+			  df_fail(&why, DF_E_CANCELLED,
+				  "an urgent study goes first"),
+			  &why, NULL);
+	else
+		fetch_again(f);
 }
 
 void deliver_link_down(struct queue *q, struct df_link *link)
