@@ -6,14 +6,18 @@
 need dcmsend python3 curl Orthanc
 DATA=${DF_DATA:-$TESTDATA}
 
-start_orthanc direct && start_orthanc pacs && start_orthanc web || exit 1
+start_orthanc direct && start_orthanc pacs && start_orthanc small &&
+	start_orthanc web || exit 1
 new_centre centre && new_clinic clinic || exit 1
 set_key clinic receive unknown-sop-classes yes
 node centre destination add pacs --dicom "PACS@127.0.0.1:$ORTHANC_DICOM_pacs" \
-	>/dev/null || exit 1
+	--compress no >/dev/null || exit 1
+node centre destination add small --compress jpeg-ls \
+	--dicom "PACS@127.0.0.1:$ORTHANC_DICOM_small" >/dev/null || exit 1
 if curl -sf "http://127.0.0.1:$ORTHANC_web/dicom-web/studies" >/dev/null; then
 	WEB=1
 	node centre destination add web \
+		--compress jpeg-ls \
 		--stow "http://127.0.0.1:$ORTHANC_web/dicom-web" >/dev/null || exit 1
 fi
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
@@ -41,6 +45,10 @@ same() {
 }
 check "the same pixels by C-STORE" same "$ORTHANC_pacs" pacs
 sed 's/^/# /' "$T/check.out"
+check "as JPEG-LS too, which it decodes" same "$ORTHANC_small" small
+sed 's/^/# /' "$T/check.out"
+cp "$T/check.out" "$T/small.out"
+check "most came so" grep -q '[1-9][0-9]* of them decoded' "$T/small.out"
 if [ -n "${WEB:-}" ]; then
 	check "destination test of the DICOMweb server" node centre destination test web
 	check "the same pixels by STOW-RS" same "$ORTHANC_web" web

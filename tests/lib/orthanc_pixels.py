@@ -5,7 +5,8 @@ orthanc_pixels.py PORT_A PORT_B DESTINATION LISTING...
 
 A was sent to directly, B through the nodes as their DESTINATION. A LISTING is
 the JSON of `quarantine list` or `queue list`. Every instance of A (by SOP
-instance UID) must be in B with the same raw frames, or a listing says why it
+instance UID) must be in B with the same raw frames, or, as JPEG-LS, with frames
+that Orthanc decodes to the same, or a listing says why it
 is not; a SOP instance that came more than once with different content may be
 the other one in A when A could not take the first. B may hold more only where
 the nodes could bring over what the direct send could not.
@@ -19,9 +20,26 @@ import urllib.error
 import urllib.request
 
 
+JPEG_LS = "1.2.840.10008.1.2.4.80"
+JPEG_LS_FOUND = {}
+
+
 def get(port, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as r:
         return r.read()
+
+
+def decoded(port, one):
+    """The pixels of a JPEG-LS instance, as Orthanc decodes them."""
+    how = {"Transcode": "1.2.840.10008.1.2.1", "Force": True, "Keep": ["SOPInstanceUID"],
+           "Replace": {}}
+    rq = urllib.request.Request(f"http://127.0.0.1:{port}/instances/{one['ID']}/modify",
+                                json.dumps(how).encode(), method="POST")
+    with urllib.request.urlopen(rq, timeout=60) as r:
+        data = r.read()
+    at = max(data.rfind(b"\xe0\x7f\x10\x00O" + vr + b"\0\0") for vr in (b"W", b"B"))
+    size = int.from_bytes(data[at + 8:at + 12], "little")
+    return data[at + 12:at + 12 + size]
 
 
 def pixels(port):
@@ -30,8 +48,15 @@ def pixels(port):
         uid = one["MainDicomTags"].get("SOPInstanceUID", "")
         total = hashlib.sha256()
         try:
-            for frame in json.loads(get(port, f"/instances/{one['ID']}/frames")):
-                total.update(get(port, f"/instances/{one['ID']}/frames/{frame}/raw"))
+            syntax = get(port, f"/instances/{one['ID']}/metadata/TransferSyntax").decode()
+            frames = json.loads(get(port, f"/instances/{one['ID']}/frames"))
+            if syntax == JPEG_LS:
+                JPEG_LS_FOUND.setdefault(port, set()).add(uid)
+                total.update(decoded(port, one).rstrip(b"\0"))
+            else:
+                raw = b"".join(get(port, f"/instances/{one['ID']}/frames/{frame}/raw")
+                               for frame in frames)
+                total.update(raw.rstrip(b"\0"))
         except urllib.error.HTTPError:
             total.update(b"no frames")
         found.setdefault(uid, set()).add(total.hexdigest())
@@ -65,6 +90,7 @@ def main(port_a, port_b, destination, lists):
     more = sorted(set(b) - set(a))
     print(f"{same} of {len(a)} instances have the same pixels; {len(more)} more "
           "than a direct send could bring")
+    print(f"{len(JPEG_LS_FOUND.get(port_b, set()))} of them decoded from JPEG-LS")
     for reason, n in reasons.most_common():
         print(f"{n} not the same, listed: {reason}")
     print("\n".join(bad))

@@ -18,6 +18,7 @@ struct item {
 	char sop_class[DF_UID_CAP];
 	char sop_instance[DF_UID_CAP];
 	char transfer_syntax[DF_UID_CAP]; /* of the original */
+	uint64_t size_bytes;		  /* as it came */
 	unsigned losses; /* associations that were lost over it */
 	bool plain;	 /* its compressed form was refused */
 	bool settled;	 /* its RESULT was sent */
@@ -60,11 +61,12 @@ DF_MUST_CHECK enum df_err deliver_next(struct deliver *d, int64_t timeout_ms,
 
 /* Asks queue for the bytes of f->item in one of f->syntaxes. */
 void fetch_ask(struct deliver *d, const struct job *job, struct fetch *f);
-/* Waits for it: the sealed memory, now the caller's, and its size. The result
- * of the restoring when that failed; DF_E_PEER also when queue is gone, which
- * *lost tells apart. */
-DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *f,
-				     int *fd, uint64_t *size_bytes, bool *lost,
+/* Waits for the first of n that comes: *which it is, the sealed memory, now the
+ * caller's, and its size. The result of the restoring when that failed; *lost:
+ * queue is gone, or none of them comes. */
+DF_MUST_CHECK enum df_err fetch_wait(struct deliver *d, struct fetch *list,
+				     size_t n, size_t *which, int *fd,
+				     uint64_t *size_bytes, bool *lost,
 				     struct df_why *why);
 
 /* Opens an association for what is not settled, or keeps the open one when it

@@ -1,5 +1,5 @@
 /*
- * fetch.c - talking with queue while a job runs: one instance is asked for
+ * fetch.c - talking with queue while a job runs: instances are asked for
  * ahead, and messages that are not its answer are kept for later.
  */
 #include "deliver.h"
@@ -126,16 +126,26 @@ static enum df_err answer(const struct df_msg *m, struct fetch *f, int *fds,
 	return DF_OK;
 }
 
-enum df_err fetch_wait(struct deliver *d, struct fetch *f, int *fd,
-		       uint64_t *size_bytes, bool *lost, struct df_why *why)
+static bool is_answer(const struct df_msg *m, const struct fetch *list,
+		      size_t n, size_t *which)
+{
+	for (*which = 0; *which < n; ++*which)
+		if (m->type == DF_MSG_FETCHED && m->tag == list[*which].tag)
+			return true;
+	return false;
+}
+
+enum df_err fetch_wait(struct deliver *d, struct fetch *list, size_t n,
+		       size_t *which, int *fd, uint64_t *size_bytes, bool *lost,
+		       struct df_why *why)
 {
 	int64_t until = df_clock_mono_ms() + FETCH_MS;
-	uint32_t tag = f->tag;
 
 	*fd = -1;
-	*lost = tag == 0;
-	f->tag = 0;
-	if (tag == 0)
+	*lost = false;
+	for (size_t i = 0; i < n; i++)
+		*lost = *lost || list[i].tag == 0;
+	if (*lost)
 		return df_fail(why, DF_E_PEER, "queue is gone");
 	for (;;) {
 		int fds[DF_CHANNEL_FDS];
@@ -149,16 +159,16 @@ enum df_err fetch_wait(struct deliver *d, struct fetch *f, int *fd,
 				  left > 0 ? left : 0, &from, &m, fds, &n_fds,
 				  why);
 		if (rc != DF_OK) {
-			*lost = rc == DF_E_PEER;
+			*lost = true;
 			return rc;
 		}
-		if (m.type != DF_MSG_FETCHED || m.tag != tag) {
+		if (is_answer(&m, list, n, which))
+			rc = answer(&m, &list[*which], fds, n_fds, fd,
+				    size_bytes, why);
+		else
 			put_aside(d, &m, fds, n_fds);
-			fds_close(fds, n_fds);
-			continue;
-		}
-		rc = answer(&m, f, fds, n_fds, fd, size_bytes, why);
 		fds_close(fds, n_fds);
-		return rc;
+		if (*which < n)
+			return rc;
 	}
 }

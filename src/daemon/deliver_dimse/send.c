@@ -21,6 +21,9 @@
 #define LOSSES_MAX 3 /* associations lost, or refusals for want of room */
 #define ITEM_LOSSES_MAX 2
 #define ITEMS_MAX 100000
+/* Restored ahead of the wire, as far as memory may be spent on it. */
+#define AHEAD_MAX 3
+#define AHEAD_BYTES (8u << 20)
 
 struct run {
 	struct deliver *d;
@@ -72,6 +75,9 @@ static enum df_err decode_items(struct job *job, const struct df_msg *m,
 				    sizeof it->transfer_syntax))
 			return df_fail(why, DF_E_FORMAT,
 				       "SEND with an incomplete instance");
+		/* absent: large, for all we know */
+		if (!df_msg_get_u64(&item, DF_M_SIZE, &it->size_bytes))
+			it->size_bytes = AHEAD_BYTES;
 	}
 	return DF_OK;
 }
@@ -158,9 +164,11 @@ static bool is_form_refused(struct run *r, struct item *it, const char *syntax,
 }
 
 /* One instance whose bytes are there. Returns a destination failure. */
-static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
-			     int fd, uint64_t size_bytes, struct df_why *why)
+static enum df_err store_one(struct run *r, const struct fetch *f, int fd,
+			     uint64_t size_bytes, struct df_why *why)
 {
+	struct item *it = &r->job.items[f->item];
+	const char *syntax = f->syntaxes[0];
 	struct df_store_rsp rsp = {0};
 	struct df_why mine = {0};
 	enum df_err rc;
@@ -190,36 +198,66 @@ static enum df_err store_one(struct run *r, struct item *it, const char *syntax,
 	return ++r->losses >= LOSSES_MAX ? rc : DF_OK;
 }
 
+/* What was asked for and has not come. */
+struct ahead {
+	struct fetch list[AHEAD_MAX];
+	size_t n;
+	size_t next; /* item, to be looked at */
+	uint64_t bytes;
+};
+
+static void ask_ahead(struct run *r, struct ahead *a)
+{
+	struct fetch f;
+
+	while (a->n < AHEAD_MAX && (a->n == 0 || a->bytes < AHEAD_BYTES) &&
+	       next_item(r, a->next, &f)) {
+		a->next = f.item + 1;
+		a->bytes += r->job.items[f.item].size_bytes;
+		fetch_ask(r->d, &r->job, &f);
+		a->list[a->n++] = f;
+	}
+}
+
+static struct fetch taken(struct run *r, struct ahead *a, size_t which)
+{
+	struct fetch f = a->list[which];
+
+	a->bytes -= r->job.items[f.item].size_bytes;
+	a->list[which] = a->list[--a->n];
+	return f;
+}
+
 /*
- * Sends what the open association can carry, one instance being fetched while
- * the one before is on the wire. Ends early when the association is lost.
+ * Sends what the open association can carry, as it comes from queue, which
+ * restores some while others are on the wire. Ends early when the association
+ * is lost: what comes then is passed over.
  */
 static enum df_err run_association(struct run *r, struct df_why *why)
 {
-	struct fetch ahead;
-	bool more = next_item(r, 0, &ahead);
+	struct ahead ahead = {0};
 	enum df_err rc = DF_OK;
 
-	if (more)
-		fetch_ask(r->d, &r->job, &ahead);
-	while (more && rc == DF_OK && r->d->open != NULL && !r->queue_lost &&
-	       !df_room_draining(r->d->room)) {
-		struct fetch now = ahead;
-		struct item *it = &r->job.items[now.item];
+	ask_ahead(r, &ahead);
+	while (ahead.n > 0 && rc == DF_OK && r->d->open != NULL &&
+	       !r->queue_lost && !df_room_draining(r->d->room)) {
 		struct df_why mine = {0};
 		uint64_t size_bytes = 0;
+		struct fetch now;
+		size_t which = 0;
 		int fd = -1;
 
-		rc = fetch_wait(r->d, &now, &fd, &size_bytes, &r->queue_lost,
-				&mine);
-		more = next_item(r, now.item + 1, &ahead);
-		if (more)
-			fetch_ask(r->d, &r->job, &ahead);
+		rc = fetch_wait(r->d, ahead.list, ahead.n, &which, &fd,
+				&size_bytes, &r->queue_lost, &mine);
+		if (r->queue_lost)
+			break;
+		now = taken(r, &ahead, which);
+		ask_ahead(r, &ahead);
 		if (rc == DF_OK)
-			rc = store_one(r, it, now.syntaxes[0], fd, size_bytes,
-				       why);
-		else if (!r->queue_lost) {
-			settle(r, it, rc, 0, false, now.syntaxes[0], &mine);
+			rc = store_one(r, &now, fd, size_bytes, why);
+		else {
+			settle(r, &r->job.items[now.item], rc, 0, false,
+			       now.syntaxes[0], &mine);
 			rc = DF_OK;
 		}
 		df_fd_close(&fd);

@@ -23,6 +23,7 @@
 #define BATCH_COUNT 16
 #define BATCH_BYTES_MIN (256u << 10)
 #define BATCH_BYTES_MAX (16u << 20)
+#define SAMPLE_BYTES (256u << 10)
 /* What carries more, all requests together, is not worth coding for: see
  * deliver_dimse/association.c. */
 #define SLOW_BYTES_PER_S 25000000u
@@ -49,6 +50,9 @@ struct stow_instance {
 struct server {
 	uint64_t bytes_per_s; /* of one request; 0 = not known */
 	bool incapable;	      /* it refused what was compressed */
+	bool probed;	      /* one request has come to its end */
+	struct stow_job *prober; /* whose first request that is */
+	struct stow_job *parked; /* those who wait for what it shows */
 };
 
 struct batch {
@@ -75,6 +79,7 @@ struct stow_job {
 	bool fetching;
 	struct batch open; /* being gathered */
 	struct batch sent; /* under way, body -1 = none */
+	struct stow_job *next_parked;
 	bool dead;	   /* the server failed: nothing more is sent */
 	int64_t wait_ms;   /* it asks to be left alone so long */
 	struct df_why why;
@@ -132,8 +137,47 @@ static void measure(struct server *s, const struct df_http_result *r)
 	uint64_t ms = r->elapsed_ms > 0 ? (uint64_t)r->elapsed_ms : 1;
 	uint64_t now = r->sent_bytes * 1000 / ms;
 
+	if (r->sent_bytes < SAMPLE_BYTES)
+		return; /* it took the server's time, not the line's */
 	s->bytes_per_s = s->bytes_per_s > 0 ? (3 * s->bytes_per_s + now) / 4
 					    : now;
+}
+
+/* The first request to a server goes alone: the others follow in the form that
+ * suits the line. */
+static bool park(struct stow_job *job)
+{
+	struct server *s = job->server;
+
+	if (s->probed || s->prober == job)
+		return false;
+	if (s->prober == NULL) {
+		s->prober = job;
+		return false;
+	}
+	job->next_parked = s->parked;
+	s->parked = job;
+	return true;
+}
+
+static void probe_end(struct stow_job *job, bool probed)
+{
+	struct server *s = job->server;
+	struct stow_job *waits;
+
+	if (s == NULL || s->prober != job)
+		return;
+	s->prober = NULL;
+	s->probed = s->probed || probed;
+	waits = s->parked;
+	s->parked = NULL;
+	while (waits != NULL) {
+		struct stow_job *next = waits->next_parked;
+
+		waits->next_parked = NULL;
+		go_on(waits); /* the first may be the next prober */
+		waits = next;
+	}
 }
 
 /* The transfer syntax that makes fewer bytes of it, or NULL. */
@@ -328,6 +372,7 @@ static void batch_posted(void *ctx, struct df_http_result *r)
 		job->wait_ms = df_http_result_wait_ms(r);
 		read_answer(&job->sent, r);
 	}
+	probe_end(job, r->err == DF_OK);
 	go_on(job);
 }
 
@@ -383,6 +428,7 @@ static void end_job(struct stow_job *job)
 	if (job->dead && job->wait_ms > 0)
 		df_msg_put_u64(&m, DF_M_WAIT_MS, (uint64_t)job->wait_ms);
 	tell_queue(job->room, &m, NULL, 0);
+	probe_end(job, false);
 	stow_target_release(&job->target);
 	free(job->list);
 	free(job->order);
@@ -479,7 +525,7 @@ static void go_on(struct stow_job *job)
 	    (batch_full(job) || !more))
 		post_batch(job);
 	more = job->next < job->n_order && !job->dead;
-	if (more && !batch_full(job))
+	if (more && !batch_full(job) && !park(job))
 		fetch_next(job);
 	else if (!more && job->sent.body < 0)
 		end_job(job);
