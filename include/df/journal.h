@@ -464,7 +464,7 @@ uint64_t df_journal_uploads_of(struct df_journal *j, const char *peer,
  * the one that is whole for longest first. */
 size_t df_journal_uploads_whole(struct df_journal *j, const char *after,
 				struct df_row_upload *rows, size_t max);
-/* Whole ones of urgent studies, whoever's; the oldest first. */
+/* Whole ones of urgent studies, each peer's oldest; the oldest first. */
 size_t df_journal_uploads_urgent(struct df_journal *j,
 				 struct df_row_upload *rows, size_t max);
 /* What each peer has brought and we still hold, in bytes of parcels, unfinished

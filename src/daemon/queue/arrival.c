@@ -2,7 +2,8 @@
  * arrival.c - a parcel that is whole: opened, decoded, taken into custody.
  *
  * Peers take turns, one parcel each: who brings much at once waits for itself.
- * What is urgent waits for no turn.
+ * What is urgent waits for no turn, one of each peer: who calls all urgent
+ * gains little by it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "upload.h"
 
 #define ARRIVALS_MAX 4
+#define URGENT_MAX 16 /* beside them */
 
 static void over(struct upload *u)
 {
@@ -335,12 +337,21 @@ static bool in_hand(const struct queue *q, const struct df_row_upload *row)
 	return false;
 }
 
-/* The first of them that is in nobody's hand; false: there is none. */
+static bool has_urgent(const struct queue *q, const char *peer)
+{
+	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
+		if (u->row.priority > 0 && strcmp(u->row.peer, peer) == 0)
+			return true;
+	return false;
+}
+
+/* The first of them that may go now; false: there is none. */
 static bool start_one(struct queue *q, const struct df_row_upload *rows,
 		      size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (in_hand(q, &rows[i]))
+		if (in_hand(q, &rows[i]) ||
+		    (rows[i].priority > 0 && has_urgent(q, rows[i].peer)))
 			continue;
 		start(q, &rows[i]);
 		return true;
@@ -348,23 +359,31 @@ static bool start_one(struct queue *q, const struct df_row_upload *rows,
 	return false;
 }
 
+static void start_urgent(struct queue *q)
+{
+	struct df_row_upload rows[URGENT_MAX];
+	size_t n = df_journal_uploads_urgent(q->j, rows, URGENT_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (!in_hand(q, &rows[i]) && !has_urgent(q, rows[i].peer))
+			start(q, &rows[i]);
+}
+
 void upload_pump(struct queue *q)
 {
-	struct df_row_upload rows[ARRIVALS_MAX];
+	struct df_row_upload rows[ARRIVALS_MAX + 1];
 	size_t n, under_way = 0, rounds = 0; /* in which nothing was found */
 
 	if (!q->upload_look)
 		return;
 	q->upload_look = false;
-	n = df_journal_uploads_urgent(q->j, rows, ARRIVALS_MAX);
-	while (start_one(q, rows, n))
-		; /* until all of these are */
+	start_urgent(q);
 	for (const struct upload *u = q->uploads; u != NULL; u = u->next)
-		under_way++;
+		under_way += u->row.priority == 0;
 	while (under_way < ARRIVALS_MAX && rounds < 2) {
-		/* one of them at least is in nobody's hand, if there is any */
+		/* more than one peer can have in hand, if there are */
 		n = df_journal_uploads_whole(q->j, q->upload_turn, rows,
-					     under_way + 1);
+					     ARRIVALS_MAX + 1);
 		if (n == 0) {
 			q->upload_turn[0] = '\0';
 			rounds++;

@@ -79,7 +79,9 @@ size_t df_journal_uploads_urgent(struct df_journal *j,
 	sqlite3_stmt *st = df_sql(
 		j,
 		SELECT_UPLOAD
-		"WHERE state = 1 AND priority > 0 ORDER BY at LIMIT ?",
+		/* of each group the row with the least: SQLite says so */
+		"WHERE state = 1 AND priority > 0 GROUP BY peer"
+		" ORDER BY min(at) LIMIT ?",
 		"i", (int64_t)max);
 	size_t n = 0;
 

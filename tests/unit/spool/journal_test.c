@@ -506,8 +506,17 @@ static void peers_take_turns(void **state)
 	df_journal_upload_put(w->j, us, 9);
 	assert_int_equal(df_journal_uploads_urgent(w->j, us, 4), 1);
 	assert_string_equal(us[0].hex, "c2");
+	assert_true(df_journal_upload(w->j, "c1", "c", us));
+	us[0].priority = 1;
+	df_journal_upload_put(w->j, us, 8);
+	assert_true(df_journal_upload(w->j, "a2", "a", us));
+	us[0].priority = 1;
+	df_journal_upload_put(w->j, us, 10);
+	assert_int_equal(df_journal_uploads_urgent(w->j, us, 4), 2);
+	assert_string_equal(us[0].hex, "c1");
+	assert_string_equal(us[1].hex, "a2");
 	assert_int_equal(df_journal_uploads_whole(w->j, "", us, 1), 1);
-	assert_string_equal(us[0].hex, "a1");
+	assert_string_equal(us[0].hex, "a2"); /* urgent before older */
 	assert_int_equal(df_journal_peer_shares(w->j, shares, 4), 3);
 	assert_string_equal(shares[2].peer, "c");
 	assert_int_equal(shares[2].bytes, 77);
