@@ -27,6 +27,27 @@ static void decode(const uint8_t *data, size_t size)
 	free(to);
 }
 
+/* Every byte that the parts name must be there. */
+static void parts(const uint8_t *data, size_t size)
+{
+	struct df_coded_parts p;
+	unsigned sum = 0;
+	size_t codes = 0;
+
+	if (df_coded_parts(&p, data, size, NULL) != DF_OK)
+		return;
+	if (p.offset > p.size_bytes || p.length > p.size_bytes - p.offset)
+		abort();
+	for (size_t i = 0; i < p.rest_len; i++)
+		sum += p.rest[i];
+	for (uint32_t i = 0; i < p.frames; i++)
+		codes += df_get_u32(p.table + 4ull * i);
+	for (size_t i = 0; i < codes; i++)
+		sum += p.codes[i];
+	if (codes != p.codes_len || (sum == 1 && size == 0))
+		abort();
+}
+
 static void round_trip(const uint8_t *data, size_t size)
 {
 	struct df_coded_pixels p = {0};
@@ -70,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct df_buf out;
 
 	decode(data, size);
+	parts(data, size);
 	round_trip(data, size);
 	df_buf_init(&out, MOST);
 	if (df_inflate(&out, data, size, NULL) == DF_OK && out.len > MOST)

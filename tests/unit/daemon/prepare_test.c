@@ -4,6 +4,12 @@
  */
 #include "prepare_fixture.h"
 
+#include "df/frames.h"
+#include "df/walker.h"
+
+#define JPEG_LS "1.2.840.10008.1.2.4.80"
+#define JPEG_2000 "1.2.840.10008.1.2.4.90"
+
 static const struct df_cek RAW_KEY = {{1, 2, 3}}, PARCEL_KEY = {{4, 5, 6}};
 
 static unsigned inspect(const struct object *o, struct df_why *why)
@@ -160,9 +166,11 @@ static unsigned verify(const struct packed *p, const struct df_cek *cek,
 	return n;
 }
 
-/* The bytes of record i, or NULL with *why. */
-static uint8_t *restore(const struct packed *p, size_t i, const char *ts,
-			const char *form, size_t *len, struct df_why *why)
+/* The bytes of record i in the first of two transfer syntaxes (NULL: none)
+ * that can be made; its name in made. NULL with *why. */
+static uint8_t *restore_any(const struct packed *p, size_t i, const char *ts,
+			    const char *or_ts, const char *form, size_t *len,
+			    char made[65], struct df_why *why)
 {
 	struct df_msg m;
 	int fd, got;
@@ -176,6 +184,7 @@ static uint8_t *restore(const struct packed *p, size_t i, const char *ts,
 	df_msg_put_u64(&m, DF_M_LENGTH, p->length);
 	df_msg_put_u64(&m, DF_M_RECORD, p->record[i]);
 	df_msg_put_opt(&m, DF_M_TRANSFER_SYNTAX, ts);
+	df_msg_put_opt(&m, DF_M_TRANSFER_SYNTAX, or_ts);
 	df_msg_put_str(&m, DF_M_FORM, form);
 	(void)ask(&m, &fd, 1, &m, &got, why);
 	if (why->err != DF_OK) {
@@ -183,11 +192,20 @@ static uint8_t *restore(const struct packed *p, size_t i, const char *ts,
 		return NULL;
 	}
 	assert_true(df_msg_get_u64(&m, DF_M_SIZE, &size));
+	assert_true(df_msg_get_str(&m, DF_M_TRANSFER_SYNTAX, made, 65));
 	*len = size;
 	b = df_xmalloc(size);
 	assert_int_equal(df_pread_all(got, b, size, 0, NULL), DF_OK);
 	df_fd_close(&got);
 	return b;
+}
+
+static uint8_t *restore(const struct packed *p, size_t i, const char *ts,
+			const char *form, size_t *len, struct df_why *why)
+{
+	char made[65];
+
+	return restore_any(p, i, ts, NULL, form, len, made, why);
 }
 
 static void test_parcel(void **state)
@@ -265,6 +283,97 @@ static void flip(int fd, uint64_t at)
 	assert_int_equal(df_pread_all(fd, &b, 1, at, NULL), DF_OK);
 	b ^= 1;
 	assert_int_equal(df_pwrite_all(fd, &b, 1, at, NULL), DF_OK);
+}
+
+/* What lies in the one fragment decodes to the pixels that came. */
+static void check_encapsulated(const struct object *o, const uint8_t *b,
+			       size_t len, enum df_coding coding)
+{
+	struct df_walk was, is;
+	struct df_frame_shape shape = {0};
+	uint64_t at, offset, length;
+	uint8_t *pixels;
+
+	assert_int_equal(df_walk(&was, o->data, o->len, DF_WALK_EXPLICIT_LE,
+				 NULL, NULL),
+			 DF_OK);
+	assert_int_equal(df_walk(&is, b, len, DF_WALK_EXPLICIT_LE, NULL, NULL),
+			 DF_OK);
+	assert_int_equal(is.pixel, DF_WALK_PIXEL_ENCAPSULATED);
+	assert_int_equal(is.fragments, 2);
+	assert_string_equal(is.sop_instance.s, was.sop_instance.s);
+	/* all that stands before the pixels is what it was, but for the length
+	 * of their group, which would be wrong */
+	assert_true(is.pixel_header == was.pixel_header ||
+		    (is.pixel_header == was.pixel_header - 12 &&
+		     memcmp(o->data + is.pixel_header, "\xE0\x7F\0\0", 4) ==
+			     0));
+	assert_memory_equal(b, o->data, is.pixel_header);
+	at = is.pixel_value;
+	assert_true(df_walk_fragment(&is, b, &at, &offset, &length));
+	assert_int_equal(length, 4); /* one offset */
+	assert_true(df_walk_fragment(&is, b, &at, &offset, &length));
+	shape.columns = was.columns;
+	shape.rows = was.rows;
+	shape.bits = (uint8_t)was.stored;
+	shape.bytes = (uint8_t)(was.allocated / 8);
+	shape.samples = (uint8_t)was.samples;
+	shape.sign_extended = was.representation == 1;
+	pixels = df_xmalloc(df_frame_size(&shape));
+	assert_int_equal(df_frame_decode(pixels, df_frame_size(&shape), coding,
+					 &shape, b + offset, length, NULL),
+			 DF_OK);
+	assert_memory_equal(pixels, o->data + was.pixel_value,
+			    df_frame_size(&shape));
+	free(pixels);
+}
+
+static void test_encapsulated(void **state)
+{
+	static const struct {
+		size_t file;
+		const char *wanted, *got;
+	} rows[] = {
+		{0, JPEG_LS, JPEG_LS},	 /* CT: the codestream of the parcel */
+		{0, JPEG_2000, JPEG_2000}, /* coded now */
+		{1, JPEG_LS, JPEG_LS},	 /* MR */
+		{3, JPEG_2000, LE},	 /* colour would change its meaning */
+		{4, JPEG_LS, "1.2.840.10008.1.2.4.50"}, /* lossy */
+		{5, JPEG_LS, LE},			/* no pixels */
+		{6, JPEG_LS, DEFLATED},
+	};
+	struct object o[N_FILES];
+	struct packed p;
+
+	(void)state;
+	for (size_t i = 0; i < N_FILES; i++)
+		o[i] = load(FILES[i]);
+	p = pack(o, N_FILES);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct object *of = &o[rows[i].file];
+		bool coded = strcmp(rows[i].wanted, rows[i].got) == 0;
+		struct df_why why;
+		char made[65];
+		size_t len = 0;
+		uint8_t *b = restore_any(&p, rows[i].file, rows[i].wanted,
+					 of->ts, "dataset", &len,
+					 made, &why);
+
+		if (b == NULL)
+			fail_msg("row %zu: %s", i, why.text);
+		assert_string_equal(made, rows[i].got);
+		if (coded)
+			check_encapsulated(of, b, len,
+					   strcmp(made, JPEG_LS) == 0
+						   ? DF_CODED_JPEG_LS
+						   : DF_CODED_JPEG2000);
+		else
+			assert_int_equal(len, of->len);
+		free(b);
+	}
+	df_fd_close(&p.fd);
+	for (size_t i = 0; i < N_FILES; i++)
+		free(o[i].data);
 }
 
 static void test_damage(void **state)
@@ -458,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_inspect_refuses),
 		cmocka_unit_test(test_parcel),
 		cmocka_unit_test(test_other_syntax),
+		cmocka_unit_test(test_encapsulated),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_report),
 	};
