@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "wavefront.h"
 
 #define LEVEL 1
 
@@ -159,6 +160,7 @@ static void get_bytes(int16_t *restrict row, const int16_t *restrict above,
 struct scratch {
 	int16_t *row, *above;
 	uint8_t *planes;
+	int16_t *wave; /* decoding words */
 };
 
 static bool scratch_new(struct scratch *m, const struct grid *g, size_t len)
@@ -176,6 +178,7 @@ static void scratch_free(struct scratch *m)
 	free(m->row);
 	free(m->above);
 	free(m->planes);
+	free(m->wave);
 }
 
 static void scratch_next(struct scratch *m)
@@ -218,6 +221,29 @@ static enum df_err predict_encode(struct df_buf *out,
 	return rc;
 }
 
+/* Eight rows at a time; returns how many are done. */
+static size_t decode_waves(uint8_t *to, const struct df_frame_shape *s,
+			   const struct grid *g, struct scratch *m, size_t n)
+{
+	size_t y = 0, pitch;
+
+	if (s->bytes == 1 || g->step != 1 || g->rows < WAVE_ROWS)
+		return 0;
+	m->wave = malloc(WAVE_WORDS(g->width) * sizeof *m->wave);
+	for (; m->wave != NULL && g->rows - y >= WAVE_ROWS; y += WAVE_ROWS) {
+		const uint8_t *low = m->planes + y * g->width;
+		const int16_t *rows = wave_get(m->wave, &pitch, low, low + n,
+					       m->above + 1, g->width);
+
+		for (unsigned k = 0; k < WAVE_ROWS; k++)
+			store_row(to + (y + k) * g->width * 2,
+				  rows + k * pitch, s, g->width);
+		memcpy(m->above + 1, rows + (WAVE_ROWS - 1) * pitch,
+		       g->width * sizeof *rows);
+	}
+	return y;
+}
+
 static enum df_err predict_decode(void *to, size_t len,
 				  const struct df_frame_shape *s,
 				  const void *code, size_t code_len,
@@ -226,13 +252,16 @@ static enum df_err predict_decode(void *to, size_t len,
 	struct grid g = grid_of(s);
 	size_t n = frame_samples(s);
 	struct scratch m;
+	size_t y = 0;
 	enum df_err rc = DF_E_NOMEM;
 
 	if (scratch_new(&m, &g, len))
 		rc = df_zstd_decode(m.planes, len, code, code_len, why);
 	else
 		(void)df_fail(why, rc, "no memory for a frame");
-	for (size_t y = 0; rc == DF_OK && y < g.rows; y++) {
+	if (rc == DF_OK)
+		y = decode_waves(to, s, &g, &m, n);
+	for (; rc == DF_OK && y < g.rows; y++) {
 		const uint8_t *low = m.planes + y * g.width;
 
 		if (s->bytes == 1)
