@@ -58,7 +58,9 @@ DF_MUST_CHECK enum df_err df_frame_decode(void *to, size_t len,
 #define DF_ZSTD_WINDOW_LOG 23 /* 8 MiB: neither written nor accepted larger */
 #define DF_ZSTD_RATIO_MAX 100000 /* a frame of zeros is 30,000 to 1 */
 
-/* Appends one zstd frame with its content size; level 1..19. */
+/* Appends one zstd frame with its content size; level 1..19, or below 0 for
+ * what has few repetitions: the search is short, literals are coded all the
+ * same. */
 DF_MUST_CHECK enum df_err df_zstd_encode(struct df_buf *out, const void *ptr,
 					 size_t len, int level,
 					 struct df_why *why);

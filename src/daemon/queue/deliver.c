@@ -157,7 +157,7 @@ static void parcel_done(void *ctx, struct df_reply *r)
 	if (!r->last)
 		return; /* PROGRESS: the peer remembers it for us */
 	job_end(d, p);
-	q->manifest_look = true;
+	q->manifest_look = q->pack_look = true;
 	if (r->err == DF_OK) {
 		good(d);
 		(void)df_journal_delivery_move(q->j, p->delivery,

@@ -104,7 +104,8 @@ static void understood(struct inspect *in)
 			df_instance_next(row.state, DF_INSTANCE_UNDERSTOOD),
 			study.n, s->row.series, report_flag(q, s), "");
 		q->urgent_look = q->urgent_look || study.priority > 0;
-		q->pack_look = true; /* the rest may wait for the tick */
+		if (study.sequence == 0 || pack_is_awaited(q))
+			q->pack_look = true; /* else at the next tick */
 	}
 	if (!df_journal_instance(q->j, in->n, &row))
 		return;

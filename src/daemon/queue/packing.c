@@ -2,8 +2,10 @@
  * packing.c - instances of a study become a parcel.
  *
  * The first parcel of a study closes with its first instance; later ones when
- * they have grown to parcel.size, after parcel.wait without more, or when the
- * study is closed. Those of urgent studies are smaller, so that more of them go
+ * they have grown to their size, at once when the line has nothing else to do,
+ * after parcel.wait without more, or when the study is closed. They grow to
+ * parcel.size by doubling, so that the line does not wait for the first large
+ * one to be coded. Those of urgent studies are smaller, so that more of them go
  * at once, wait less and have places of their own.
  * One at a time per study: a parcel names the one before it.
  * keys makes the header, a cell codes and seals, and the file is published.
@@ -24,6 +26,8 @@
 #define URGENT_PART 4  /* of the size of others */
 #define URGENT_WAIT_MS 200
 #define BAD_PAUSE_MS 60000
+#define FIRST_BYTES (128 << 10) /* doubled with each parcel of the study */
+#define GROWN 16
 
 void pack_over(struct pack *p, bool again)
 {
@@ -94,13 +98,33 @@ void pack_failed(struct queue *q, int64_t study)
 
 /* --- what goes in ------------------------------------------------------------ */
 
+bool pack_is_awaited(const struct queue *q)
+{
+	if (q->packs != NULL || q->verifies > 0)
+		return false; /* there is something soon */
+	for (size_t i = 0; i < q->cfg->n_peers; i++)
+		if (q->peers[i].window.failures == 0 &&
+		    q->peers[i].under_way == 0)
+			return true;
+	return false;
+}
+
+/* Raw bytes that the next parcel of a study should hold. */
+static double wanted_bytes(const struct queue *q, const struct df_row_study *s)
+{
+	int64_t size = q->cfg->parcel.size_bytes;
+
+	if (s->sequence < GROWN && size > FIRST_BYTES << s->sequence)
+		size = FIRST_BYTES << s->sequence;
+	return (double)size * q->ratio / (s->priority > 0 ? URGENT_PART : 1);
+}
+
 /* How many of rows make the next parcel; 0 = wait for more. */
 static size_t choose(const struct queue *q, const struct df_row_study *s,
 		     const struct df_row_instance *rows, size_t n)
 {
 	const bool urgent = s->priority > 0;
-	double want = (double)q->cfg->parcel.size_bytes * q->ratio /
-		      (urgent ? URGENT_PART : 1);
+	double want = wanted_bytes(q, s);
 	int64_t wait_ms = q->cfg->parcel.wait_ms;
 	double have = 0;
 	int64_t newest = 0;
@@ -121,7 +145,8 @@ static size_t choose(const struct queue *q, const struct df_row_study *s,
 	if (urgent && wait_ms > URGENT_WAIT_MS)
 		wait_ms = URGENT_WAIT_MS;
 	if (k == PACK_MAX || s->state == DF_STUDY_CLOSED ||
-	    q->now - newest >= wait_ms || q->now < newest)
+	    q->now - newest >= wait_ms || q->now < newest ||
+	    pack_is_awaited(q))
 		return k;
 	return 0;
 }

@@ -388,6 +388,8 @@ void pack_pump(struct queue *q);
 /* Bytes that parcels in the making may still need of the disk. */
 uint64_t pack_promised(const struct queue *q);
 bool pack_busy(const struct queue *q, int64_t study);
+/* Has the line nothing to do, and nothing soon? */
+bool pack_is_awaited(const struct queue *q);
 void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
 void verify_pump(struct queue *q);
 /* A parcel of an urgent study: it does not wait for a place. */

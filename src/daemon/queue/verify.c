@@ -37,7 +37,7 @@ static void over(struct verify *v)
 		at = &(*at)->next;
 	*at = v->next;
 	--*places(v);
-	v->q->verify_look = true;
+	v->q->verify_look = v->q->pack_look = true;
 	seen_release(&v->seen);
 	free(v);
 }

@@ -20,7 +20,7 @@ static const struct {
 	[DF_CODING_STORED] = {"stored", 4000, 8000, 1},
 	[DF_CODING_ZSTD] = {"zstd", 160, 700, 2.4},
 	[DF_CODING_JPEGLS] = {"jpeg-ls", 58, 69, 3.9},
-	[DF_CODING_PREDICT] = {"predict+zstd", 416, 600, 3.4},
+	[DF_CODING_PREDICT] = {"predict+zstd", 600, 1100, 3.3},
 	[DF_CODING_JPEG2000] = {"jpeg2000", 22, 26, 3.97},
 	[DF_CODING_JPEGXL] = {"jpeg-xl", 37, 46, 4.3},
 };

@@ -18,7 +18,9 @@
 #include "frame.h"
 #include "wavefront.h"
 
-#define LEVEL 1
+/* Residuals have no repetitions worth a search: hardly any, then Huffman. 2.7 %
+ * more bytes than level 1, at 1.5 to 2 times its speed. */
+#define LEVEL (-50)
 
 /* Where the samples of one plane of colour stand, in samples. */
 struct grid {

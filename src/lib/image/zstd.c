@@ -25,6 +25,9 @@ static size_t set_up(ZSTD_CCtx *c, int level, uint64_t size)
 	if (!ZSTD_isError(rc) && p.windowLog > DF_ZSTD_WINDOW_LOG)
 		rc = ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog,
 					    DF_ZSTD_WINDOW_LOG);
+	if (!ZSTD_isError(rc) && level < 0)
+		rc = ZSTD_CCtx_setParameter(c, ZSTD_c_literalCompressionMode,
+					    ZSTD_lcm_huffman);
 	if (!ZSTD_isError(rc))
 		rc = ZSTD_CCtx_setPledgedSrcSize(c, size);
 	return rc;
