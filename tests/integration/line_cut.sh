@@ -21,6 +21,8 @@ new_centre centre && new_clinic clinic || exit 1
 set_key clinic retry min 1
 set_key clinic line max-part $PART
 set_key clinic line connections $CONNECTIONS
+# so many bytes that the line is busy to the end
+set_key clinic parcel coding predict+zstd
 node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
 start_node centre && start_node clinic || exit 1
 
