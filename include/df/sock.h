@@ -36,6 +36,9 @@ DF_MUST_CHECK enum df_err df_sock_accept(int *fd, int listener,
 void df_sock_local(char to[DF_ADDR_PORT_LEN + 1], int fd);
 /* No Nagle, acknowledge at once. QUICKACK must be armed again after reads. */
 void df_sock_tune(int fd);
+/* For a line that may lose packets or go silent: BBR where the kernel has it,
+ * and an end to a connection whose bytes nobody acknowledges for 30 s. */
+void df_sock_far(int fd);
 /* Readable only when n bytes are there (or the end, or an error). */
 void df_sock_low_water(int fd, int n);
 /* Blocking again and without a low water mark: as another room expects it. */

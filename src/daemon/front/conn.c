@@ -158,10 +158,12 @@ static void conn_begin(struct front *f, enum conn_kind kind, int fd,
 	f->conns = c;
 	f->n_conns++;
 	df_sock_tune(fd);
-	if (kind == CONN_DICOM)
+	if (kind == CONN_DICOM) {
 		association_begin(c);
-	else
+	} else {
+		df_sock_far(fd);
 		tls_begin(c);
+	}
 }
 
 static void rest_over(void *ctx)

@@ -176,6 +176,16 @@ void df_sock_tune(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+void df_sock_far(int fd)
+{
+	unsigned dead_ms = 30000;
+
+	/* hints: a kernel without them works too */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
+			 sizeof dead_ms);
+}
+
 void df_sock_low_water(int fd, int n)
 {
 	/* without it front would only wake up more often */
