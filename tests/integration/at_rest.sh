@@ -7,7 +7,7 @@ need dcmsend storescp echoscu dcmdump python3
 pacs=$(free_port)
 start_storescp "$pacs" "$T/outside-pacs" || exit 1
 new_centre centre && new_clinic clinic || exit 1
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 send "$DICOM_clinic" "$TESTDATA"
 check "images arrive" wait_for 60 has_at_least centre confirmed 5

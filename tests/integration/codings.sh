@@ -10,7 +10,7 @@ ldd "$DF_BIN/dcm-forward" | grep -q libasan &&
 pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" || exit 1
 new_centre centre && new_clinic clinic || exit 1
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 # parcels of a few images each, at once
 set_key clinic parcel size 65536
 set_key clinic parcel wait 100

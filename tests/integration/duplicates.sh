@@ -8,7 +8,7 @@ need dcmsend storescp echoscu dcmodify python3
 pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" || exit 1
 new_centre centre || exit 1
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 new_clinic clinic || exit 1
 set_key clinic study quiet 1
 check "a centre starts" start_node centre

@@ -21,7 +21,7 @@ dcmsend --decompress-never +sd -aet MODALITY -aec PACS 127.0.0.1 "$ref" \
 new_centre centre && new_clinic clinic || exit 1
 set_key clinic retry max 2 && set_key clinic retry min 1
 set_key centre retry max 2 && set_key centre retry min 1
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 
 # a modality tries again until it was told Success for every instance

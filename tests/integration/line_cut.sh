@@ -23,7 +23,7 @@ set_key clinic line max-part $PART
 set_key clinic line connections $CONNECTIONS
 # so many bytes that the line is busy to the end
 set_key clinic parcel coding predict+zstd
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic || exit 1
 
 python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 300000 --slow >"$T/relay.log" 2>&1 &

@@ -13,7 +13,7 @@ pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" || exit 1
 new_centre centre && new_clinic clinic || exit 1
 for n in clinic centre; do set_key $n retry max 2 && set_key $n retry min 1; done
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 
 # --- a life with something of everything

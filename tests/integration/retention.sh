@@ -9,7 +9,7 @@ need dcmsend storescp echoscu storescu dcmodify python3
 pacs=$(free_port)
 new_centre centre || exit 1
 node centre modality add PACS >/dev/null || exit 1
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 new_clinic clinic || exit 1
 new_clinic alone || exit 1
 for n in clinic centre alone; do
@@ -132,7 +132,7 @@ check "looks for what may go" wait_for 20 looked alone
 check "and lets nothing go, ever" files alone 3
 lan=$(free_port)
 stop_node alone
-node alone destination add lan --dicom "PACS@127.0.0.1:$lan" >/dev/null || exit 1
+node alone destination add lan --dicom "PACS@127.0.0.1:$lan" --compress no >/dev/null || exit 1
 check "a PACS is added later: what is here is not sent to it" start_node alone
 check "it looks for what may go" wait_for 20 looked alone
 check "so it still stays" files alone 3

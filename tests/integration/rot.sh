@@ -16,7 +16,7 @@ dcmsend --decompress-never +sd +r -aet MODALITY -aec PACS 127.0.0.1 "$ref" \
 	"$T/study1" "$T/study2" >/dev/null 2>&1
 new_centre centre && new_clinic clinic && new_clinic lone || exit 1
 for n in clinic centre lone; do set_key $n retry max 2 && set_key $n retry min 1; done
-node lone destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node lone destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic && start_node lone || exit 1
 join clinic centre >/dev/null || exit 1
 check "a study is at the centre" send_sure "$DICOM_clinic" 12 "$T/study3"
@@ -59,7 +59,7 @@ check "they are sent again" send_sure "$DICOM_lone" 12 "$T/study1"
 check "and arrive" wait_for 40 sh -c "[ \$(ls '$T/pacs' | wc -l) = 12 ]"
 
 # --- parcels, on their way to the centre
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 parcel=$(sqlite3 "$T/clinic/state.db" "SELECT p.object FROM parcels p JOIN studies s
 	ON s.n = p.study WHERE s.uid = '$(cat "$T/uid2")' LIMIT 1" 2>/dev/null ||
 	python3 -c 'import sqlite3, sys

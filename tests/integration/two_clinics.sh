@@ -10,7 +10,7 @@ need dcmsend storescp echoscu python3 dcmodify dcmdump
 pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" || exit 1
 check "a centre is made" new_centre centre
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 check "the centre starts" start_node centre
 for clinic in first second third; do
 	check "clinic $clinic is made" new_clinic $clinic
