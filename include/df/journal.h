@@ -369,6 +369,7 @@ struct df_delivery_sum {
 	enum df_err err; /* of the last failure */
 	char why[200];
 	uint32_t status;
+	uint64_t remarked; /* stored, and the PACS had a remark (Bxxx) */
 };
 size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
 				struct df_delivery_sum *rows, size_t max);

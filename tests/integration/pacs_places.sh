@@ -1,7 +1,7 @@
 #!/bin/sh
 # pacs_places.sh - several associations to one PACS: one that has room for two
 # only is not called down and gets all by those; one that breaks an association
-# again and again gets all, and little of it twice.
+# again and again gets all, and little of it twice; one with remarks has them.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend python3
 COUNT=40
@@ -20,7 +20,8 @@ pacs() {
 		node clinic destination add "$1" --dicom "PACS@127.0.0.1:$port" \
 			--associations 6 >/dev/null
 }
-pacs narrow places:2 && pacs shaky abort:every=9 || exit 1
+pacs narrow places:2 && pacs shaky abort:every=9 && pacs picky b007:every=10 ||
+	exit 1
 start_node clinic || exit 1
 check "the modality sends" send_sure "$DICOM_clinic" $COUNT "$T/study"
 has_all() { grep ' 0000$' "$T/$1" | cut -d' ' -f1 | sort -u | cmp - "$T/want"; }
@@ -34,6 +35,15 @@ check "one that breaks associations gets all" wait_for 60 has_all shaky
 broken=$(grep -c ' abcd$' "$T/shaky")
 check "each lost association cost one image" sh -c \
 	"[ \$(wc -l <'$T/shaky') -le $((COUNT + 2 * broken)) ]"
+good() { [ "$(grep -c ' \(0000\|b007\)$' "$T/picky")" -eq $COUNT ]; }
+check "one that has remarks gets each once" wait_for 30 good
 check "every delivery comes to its end" wait_for 30 all_settled clinic
 check "and none is refused" truth clinic "j['queue']['refused'] == 0" status
+remarked() {
+	truth clinic "[d['remarked'] for d in j['deliveries'] if d['destination'] == 'picky'] == [4]" \
+		study show "$(cat "$T/uid")"
+}
+check "the remarks are counted" remarked
+check "and study why tells of them" sh -c \
+	"'$DF_BIN/dcm-forward' -C '$T/clinic' study why $(cat "$T/uid") | grep -q 'remark of the PACS'"
 done_testing

@@ -186,6 +186,10 @@ static enum df_err store_one(struct run *r, const struct fetch *f, int fd,
 		return DF_OK;
 	}
 	rc = df_store_status_err(rsp.status);
+	if (rc == DF_OK && rsp.status != 0)
+		df_log(DF_LOG_WARN, "store.remark",
+		       DF_F_UID("instance", it->sop_instance),
+		       DF_F_NUM("status", rsp.status));
 	if (rc != DF_OK && is_form_refused(r, it, syntax, rsp.status))
 		return DF_OK;
 	if (rc != DF_OK)

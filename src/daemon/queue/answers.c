@@ -210,6 +210,7 @@ static void put_sums(struct queue *q, cJSON *o, int64_t study)
 		put_str(d, "state", df_delivery_state_name(rows[i].state));
 		put_num(d, "count", rows[i].count);
 		put_str(d, "error", rows[i].why);
+		put_num(d, "remarked", rows[i].remarked);
 		put_time(d, "next", rows[i].next_ms);
 		place_put(q, d, study, &rows[i]);
 		(void)cJSON_AddItemToArray(list, d);

@@ -132,6 +132,12 @@ static void say_delivery(struct df_buf *b, struct queue *q, int64_t study,
 	    (unsigned long long)d->count,
 	    d->kind == DF_DELIVER_PARCEL ? "包 parcels" : "影像 images",
 	    df_delivery_state_name(d->state));
+	if (d->remarked > 0)
+		say(b,
+		    "  附注 remarks:  %llu 幅已保存，PACS 有附注 / stored, with "
+		    "a remark of the PACS\n"
+		    "                 (Bxxx; 日志 / log: store.remark)\n",
+		    (unsigned long long)d->remarked);
 	if (df_delivery_ended(d->state) && d->state != DF_DELIVERY_REFUSED)
 		return;
 	if (st == NULL) {

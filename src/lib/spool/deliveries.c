@@ -167,11 +167,13 @@ size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
 	/* SQLite gives the bare columns of the row that has the max(err) */
 	static const char one_study[] =
 		"SELECT dest, kind, state, count(*), min(next), max(err), why,"
-		" status FROM deliveries WHERE study = ?"
+		" status, sum(status BETWEEN 45056 AND 49151)"
+		" FROM deliveries WHERE study = ?"
 		" GROUP BY dest, kind, state LIMIT ?";
 	static const char all[] =
 		"SELECT dest, kind, state, count(*), min(next), max(err), why,"
-		" status FROM deliveries WHERE ? = 0"
+		" status, sum(status BETWEEN 45056 AND 49151)"
+		" FROM deliveries WHERE ? = 0"
 		" GROUP BY dest, kind, state LIMIT ?";
 	sqlite3_stmt *st = df_sql(j, study != 0 ? one_study : all, "ii", study,
 				  (int64_t)max);
@@ -188,6 +190,7 @@ size_t df_journal_delivery_sums(struct df_journal *j, int64_t study,
 		s->err = df_err_from((uint64_t)COL(st, 5));
 		df_col_text(st, 6, s->why, sizeof s->why);
 		s->status = (uint32_t)COL(st, 7);
+		s->remarked = (uint64_t)COL(st, 8);
 	}
 	df_sql_done(st);
 	return n;
