@@ -17,7 +17,8 @@ in_b start_storescp "$pacs" "$T/pacs" || exit 1
 new_centre centre && new_clinic clinic || exit 1
 set_key clinic line max-part $PART
 set_key clinic line connections $CONNECTIONS
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null || exit 1
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" \
+	--compress no >/dev/null || exit 1
 in_b start_node centre && in_a start_node clinic || exit 1
 check "the clinic joins over the line" in_a join clinic centre
 line reset >/dev/null

@@ -145,6 +145,15 @@ def floor(lab, paths=None):
     return found
 
 
+def floor_clean(lab):
+    """The same on the line without its losses."""
+    lab.line.tell("set", "loss", 0)
+    try:
+        return floor(lab)
+    finally:
+        lab.line.tell("set", "loss", lab.args.loss or 0)
+
+
 def storescu(lab, folder=None, options=()):
     arrivals, port, pacs = lab.pacs(HOST["b"])
 
@@ -228,7 +237,7 @@ def orthanc(lab, url, body):
 
 
 OTHERS = {
-    "floor": floor, "storescu": storescu, "storescu-jls": storescu_jls,
+    "floor": floor, "floor-clean": floor_clean, "storescu": storescu, "storescu-jls": storescu_jls,
     "orthanc-store": lambda lab: orthanc(lab, "/modalities/b/store", lambda ids: {
         "Asynchronous": True, "Resources": ids}),
     "orthanc-peer": lambda lab: orthanc(lab, "/peers/b/store", lambda ids: {
