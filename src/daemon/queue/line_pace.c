@@ -20,7 +20,7 @@ static void take(struct destination_state *d, const struct df_msg *m)
 	d->pace.connections = (uint32_t)connections;
 	d->pace.rtt_ms = (uint32_t)rtt;
 	if (rate > 0)
-		d->line.bytes_per_s = (double)rate;
+		d->bytes_per_s = (double)rate;
 }
 
 QUEUE_HANDLER(line_pace)
@@ -44,7 +44,7 @@ void line_put(cJSON *o, const struct destination_state *d)
 		return; /* no peer, or nothing was sent yet */
 	line = cJSON_AddObjectToObject(o, "line");
 	(void)cJSON_AddNumberToObject(line, "bit_per_s",
-				      d->line.bytes_per_s * 8);
+				      d->bytes_per_s * 8);
 	(void)cJSON_AddNumberToObject(line, "round_trip_ms", d->pace.rtt_ms);
 	(void)cJSON_AddNumberToObject(line, "connections", d->pace.connections);
 	(void)cJSON_AddStringToObject(line, "congestion_control",

@@ -16,7 +16,7 @@ static double line_of(const struct queue *q)
 	double line = 0;
 
 	for (size_t i = 0; i < q->cfg->n_peers; i++) {
-		double one = q->peers[i].line.bytes_per_s;
+		double one = q->peers[i].bytes_per_s;
 
 		if (one > 0 && (line <= 0 || one < line))
 			line = one;

@@ -16,7 +16,6 @@
 #include "acceptance.h"
 #include "df/coding_choice.h"
 #include "df/journal.h"
-#include "df/line.h"
 #include "df/retry.h"
 #include "df/room.h"
 #include "df/sched.h"
@@ -151,7 +150,7 @@ struct destination_state { /* one a configured destination or peer */
 	uint32_t urgent;     /* so many of urgent studies */
 	struct parcel_job *jobs;
 	int64_t manifests[2]; /* under way; the second for urgent studies */
-	struct df_line line; /* peers only: how fast they go */
+	double bytes_per_s; /* peers: what the line carries; 0 = unknown */
 	bool busy;           /* a MANIFEST_SEND is under way */
 	struct lane lanes[DF_ASSOCIATIONS]; /* PACS only */
 	bool polling;        /* mailbox, or an item of it is in hand: */
