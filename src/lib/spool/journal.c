@@ -130,6 +130,15 @@ static const char turns_schema[] =
 	"CREATE INDEX IF NOT EXISTS uploads_urgent ON uploads(at)"
 	" WHERE state = 1 AND priority > 0;";
 
+/* The order of deliveries, in files from before there was one. */
+static const char order_schema[] =
+	"ALTER TABLE deliveries ADD COLUMN due INT DEFAULT 0;"
+	"ALTER TABLE uploads ADD COLUMN priority INT;"
+	"DROP INDEX deliveries_due;"
+	"CREATE INDEX deliveries_due ON"
+	" deliveries(dest, kind, priority DESC, due, n) WHERE state IN (0, 2);"
+	"CREATE INDEX deliveries_share ON deliveries(study, dest, kind, due);";
+
 static void fail(struct df_journal *j, const char *what)
 {
 	int code = sqlite3_extended_errcode(j->db);
@@ -343,6 +352,19 @@ static void fill_log(struct df_journal *j)
 	(void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); /* likewise */
 }
 
+static bool has_order(struct df_journal *j)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT count(*) FROM"
+				  " pragma_table_info('deliveries')"
+				  " WHERE name = 'due'",
+				  "");
+	bool has = df_sql_row(j, st) && COL(st, 0) > 0;
+
+	df_sql_done(st);
+	return has;
+}
+
 static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 {
 	sqlite3_stmt *st = df_sql(j, "PRAGMA user_version", "");
@@ -363,6 +385,8 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 			       "state.db is of another version (%lld)",
 			       (long long)version);
 	}
+	if (!has_order(j))
+		exec(j, order_schema);
 	exec(j, turns_schema);
 	exec(j, df_coding_schema);
 	if (j->failed != DF_OK && why != NULL)

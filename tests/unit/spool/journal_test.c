@@ -1,4 +1,7 @@
 /* journal_test.c - rows, and what waits for which commit. */
+#include <sqlite3.h>
+
+#include "df/pages.h"
 #include "df/purge.h"
 #include "spool_fixture.h"
 
@@ -355,6 +358,47 @@ static void urgent_studies_go_first(void **state)
 	assert_string_equal(order(w), "2 2 2 2 3 3 3 3 1 1 1");
 }
 
+/* A file from before there was an order gets one, and keeps what it holds. */
+static void an_older_file_is_taken_up(void **state)
+{
+	struct world *w = *state;
+	int64_t study = add_study(w, "1", 10);
+	struct df_row_upload u = {.hex = "ab", .peer = "p", .size = 5};
+	sqlite3 *db = NULL;
+	char path[80], *said = NULL;
+
+	add_parcel(w, study, 1000, 10);
+	df_journal_upload_put(w->j, &u, 7);
+	df_journal_firm(w->j);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	df_journal_close(w->j);
+	df_str_fmt(path, sizeof path, "%s/state.db", w->dir);
+	assert_int_equal(df_pages_open(&db, path), SQLITE_OK);
+	if (sqlite3_exec(db,
+			 "PRAGMA locking_mode = EXCLUSIVE;"
+			 "DROP INDEX deliveries_due; DROP INDEX deliveries_share;"
+			 "DROP INDEX uploads_urgent;"
+			 "CREATE INDEX deliveries_due ON deliveries(dest, kind,"
+			 " priority DESC, n) WHERE state IN (0, 2);"
+			 "ALTER TABLE deliveries DROP COLUMN due;"
+			 "ALTER TABLE uploads DROP COLUMN priority;",
+			 NULL, NULL, &said) != SQLITE_OK)
+		fail_msg("%s", said);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(df_journal_open(&w->j, path, NULL), DF_OK);
+		assert_string_equal(order(w), "1");
+		assert_true(df_journal_upload(w->j, "ab", "p", &u));
+		assert_int_equal(u.priority, 0);
+		if (i == 0)
+			df_journal_close(w->j);
+	}
+	study = add_study(w, "2", 20);
+	df_journal_study_priority(w->j, study, 1);
+	add_parcel(w, study, 1000, 20);
+	assert_string_equal(order(w), "2 1");
+}
+
 static void waiting_times_go_with_the_clock(void **state)
 {
 	struct world *w = *state;
@@ -533,6 +577,7 @@ int main(void)
 		T(small_studies_pass_large_ones),
 		T(a_backlog_goes_by_age),
 		T(urgent_studies_go_first),
+		T(an_older_file_is_taken_up),
 		T(waiting_times_go_with_the_clock),
 		T(uids_belong_to_who_came_first),
 		T(peers_take_turns),
