@@ -17,7 +17,7 @@
 /* How long an association is kept for the next job. One of several goes
  * sooner: a PACS may have few places. */
 #define IDLE_MS 5000
-#define IDLE_OTHERS_MS 500
+#define IDLE_OTHERS_MS 2000
 
 const struct df_destination *
 job_destination(struct deliver *d, const struct df_msg *m, struct df_why *why)
