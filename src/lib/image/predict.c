@@ -18,9 +18,11 @@
 #include "frame.h"
 #include "wavefront.h"
 
-/* Residuals have no repetitions worth a search: hardly any, then Huffman. 2.7 %
- * more bytes than level 1, at 1.5 to 2 times its speed. */
-#define LEVEL (-50)
+/* Residuals of words have no repetitions worth a search: hardly any, then
+ * Huffman. 2.7 % more bytes than level 1, at 1.5 to 2 times its speed. Bytes are
+ * often graphics, which repeat themselves. */
+#define LEVEL_WORDS (-50)
+#define LEVEL_BYTES 1
 
 /* Where the samples of one plane of colour stand, in samples. */
 struct grid {
@@ -218,7 +220,8 @@ static enum df_err predict_encode(struct df_buf *out,
 				      g.width);
 		scratch_next(&m);
 	}
-	rc = df_zstd_encode(out, m.planes, len, LEVEL, why);
+	rc = df_zstd_encode(out, m.planes, len,
+			    s->bytes == 1 ? LEVEL_BYTES : LEVEL_WORDS, why);
 	scratch_free(&m);
 	return rc;
 }
