@@ -13,7 +13,8 @@ pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" && new_centre centre || exit 1
 set_key centre receive per-peer 12
 set_key centre receive per-address 12
-node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null
+node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" \
+	--compress no >/dev/null
 start_node centre || exit 1
 for n in $CLINICS rude polite; do
 	new_clinic "$n" && set_key "$n" study quiet 1 &&

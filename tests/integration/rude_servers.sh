@@ -19,7 +19,8 @@ for kind in busy trickle deaf; do
 	node clinic destination add $kind \
 		--stow "http://127.0.0.1:$port/dicom-web" >/dev/null || exit 1
 done
-node clinic destination add pacs --dicom "PACS@127.0.0.1:$pacs" >/dev/null
+node clinic destination add pacs --dicom "PACS@127.0.0.1:$pacs" \
+	--compress no >/dev/null
 start_node clinic || exit 1
 python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/sent" "$COUNT" \
 	>/dev/null || exit 1
