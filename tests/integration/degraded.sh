@@ -46,6 +46,12 @@ check "status says so in two languages" says status "磁盘曾写入失败"
 check "doctor says what to do" says doctor "smartctl"
 check "the modality's repetition is taken" one 2
 
+rules "room=receive path=*/objects/* call=pread do=error:EIO"
+check "a sync that says 0 of a file system that has ended: no Success" not_one 5
+rules ""
+check "the queue has ended over it, too" wait_for 20 troubled "cannot read"
+check "and the repetition is taken" wait_for 20 one 5
+
 rules "counts $T/counts" \
 	"room=queue path=*state.db-wal call=fdatasync do=error:EIO"
 check "the journal cannot be synced: the queue ends" wait_for 20 ended_again 3
