@@ -101,6 +101,7 @@ struct df_http_request {
 	const struct df_http_proxy *proxy; /* borrowed; NULL = none */
 	bool fresh;	    /* over a connection of its own */
 	int64_t connect_ms; /* 0 = 10 s, TLS included */
+	bool patient;	  /* the peer may take its time: a long poll */
 	int64_t stall_ms; /* 0 = 30 s; a long poll needs more than it asks */
 	int64_t total_ms; /* 0 = no limit */
 	/* Exactly once, never from inside df_http_client_start(); it may start
@@ -126,9 +127,18 @@ void df_http_call_cancel(struct df_http_call *call);
 /* True when all of the body that comes from a file has left for the kernel;
  * what is left is to hear the answer. */
 bool df_http_call_sent(const struct df_http_call *call);
-/* How long nothing has come from the peer, not even an acknowledgement, though
- * it owes one; 0 also while it connects. */
-int64_t df_http_call_quiet_ms(const struct df_http_call *call);
+/*
+ * Requests over open connections from which nothing has come, not even an
+ * acknowledgement: for line_ms though bytes of ours are on the way (that is the
+ * line), or for peer_ms though all has arrived there (that may be the peer).
+ * Says how many; cut ends them with DF_E_CANCELLED.
+ */
+struct df_http_silence {
+	int64_t line_ms;
+	int64_t peer_ms;
+};
+unsigned df_http_client_silent(struct df_http_client *c,
+			       const struct df_http_silence *most, bool cut);
 
 /* What TCP knows of the way to the peer. */
 struct df_http_way {

@@ -34,7 +34,7 @@ struct line {
 	struct df_flow flow;
 	struct parcel *parcels; /* in the order in which they came */
 	struct part *parts;	/* on their way */
-	bool offering;		/* one offer under way */
+	struct df_http_call *offer; /* under way, or NULL */
 	unsigned failures;	/* in a row, of the line itself */
 	struct mailbox *mailbox;
 	bool down;	       /* as the mailbox's poll finds it */

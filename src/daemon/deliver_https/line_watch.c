@@ -3,9 +3,9 @@
  *
  * A cut line says nothing: TCP repeats at growing distance, and after a minute
  * of silence may wait another one although the line is back. So when nothing
- * has come from the peer for some seconds, though it owes an answer, a fresh
- * connection asks whether it is there. If it is, the parts that are stuck are
- * given up and go on elsewhere, from where the peer stands; if not, the line is
+ * has come from the peer for some seconds, though it owes an acknowledgement, a
+ * fresh connection asks whether it is there. If it is, what is stuck is given
+ * up and goes on elsewhere, from where the peer stands; if not, the line is
  * down, and the poll of the mailbox probes until it is back.
  */
 #include <stdlib.h>
@@ -17,10 +17,10 @@
 
 #define LOOK_MS 250
 #define TELL_MS 1000
-#define QUIET_MS 4000 /* and six round trips */
+#define QUIET_MS 4000 /* bytes on the way: this, and six round trips */
+#define SLOW_MS 20000 /* all is there: the peer may be slow */
 #define PROBE_CONNECT_MS 4000
 #define PROBE_MS 8000
-#define CUTS_MAX 3 /* of one parcel in a row: it may be the peer that is slow */
 /* Warm connections: several while images come, one in quiet times. */
 #define WARM_MS 45000 /* a peer closes what is idle for 60 s */
 #define WARM_MANY 4
@@ -28,71 +28,52 @@
 
 struct probe {
 	struct line *line;
-	int64_t rtt_ms;
+	struct df_http_silence most;
 };
-
-static int64_t quiet_most(int64_t rtt_ms)
-{
-	return QUIET_MS > 6 * rtt_ms ? QUIET_MS : 6 * rtt_ms;
-}
-
-static bool is_stuck(const struct part *part, int64_t rtt_ms)
-{
-	return !part->cut && part->parcel->cuts < CUTS_MAX &&
-	       df_http_call_quiet_ms(part->call) >= quiet_most(rtt_ms);
-}
 
 static void probed(void *ctx, struct df_http_result *r)
 {
 	struct probe *probe = ctx;
 	struct line *line = probe->line;
 	struct df_why why = {0};
-	enum df_err rc = http_outcome(r, 200, &why);
 
 	line->probe = NULL;
-	if (rc == DF_OK) {
-		for (struct part *p = line->parts; p != NULL; p = p->next)
-			if (is_stuck(p, probe->rtt_ms)) {
-				p->cut = true;
-				df_http_call_cancel(p->call);
-			}
+	if (http_outcome(r, 200, &why) == DF_OK) {
+		(void)df_http_client_silent(line->client, &probe->most, true);
 	} else {
 		df_log(DF_LOG_INFO, "line.silent", DF_F_ERR(&why));
-		if (!line_failed(rc))
+		if (!line_failed(why.err))
 			(void)df_fail(&why, DF_E_PEER, "peer does not answer");
 		parcels_fail(line, &why);
+		(void)df_http_client_silent(line->client, &probe->most, true);
 		mailbox_look(line);
 	}
 	free(probe);
 }
 
-static void probe(struct line *line, int64_t rtt_ms)
+static void look_for_silence(struct line *line, int64_t rtt_ms)
 {
-	struct probe *probe = df_xcalloc(1, sizeof *probe);
+	struct df_http_silence most = {QUIET_MS, SLOW_MS};
 	struct df_http_request rq = {.method = "GET",
 				     .max_response = DF_PEER_JSON_MAX,
 				     .fresh = true,
 				     .connect_ms = PROBE_CONNECT_MS,
 				     .total_ms = PROBE_MS,
-				     .done = probed,
-				     .ctx = probe};
-	struct df_why why = {0};
+				     .done = probed};
+	struct probe *probe;
 
-	*probe = (struct probe){line, rtt_ms};
-	if (line_start(line, &rq, "/peer/v1/hello", NULL, &why) == DF_OK)
+	if (most.line_ms < 6 * rtt_ms)
+		most.line_ms = 6 * rtt_ms;
+	if (line->probe != NULL ||
+	    df_http_client_silent(line->client, &most, false) == 0)
+		return;
+	probe = df_xcalloc(1, sizeof *probe);
+	*probe = (struct probe){line, most};
+	rq.ctx = probe;
+	if (line_start(line, &rq, "/peer/v1/hello", NULL, NULL) == DF_OK)
 		line->probe = probe;
 	else
 		free(probe); /* the requests have deadlines of their own */
-}
-
-static void look_for_silence(struct line *line, int64_t rtt_ms)
-{
-	const struct part *p = line->parts;
-
-	while (p != NULL && !is_stuck(p, rtt_ms))
-		p = p->next;
-	if (p != NULL && line->probe == NULL)
-		probe(line, rtt_ms);
 }
 
 /* --- how it flows --------------------------------------------------------- */
@@ -129,7 +110,7 @@ void line_look(struct line *line)
 	struct df_http_way way;
 	unsigned leaving = 0;
 
-	if (line->parts == NULL && !line->flow.busy)
+	if (line->parts == NULL && line->offer == NULL && !line->flow.busy)
 		return;
 	if (line->watch == 0)
 		line->watch = df_loop_timer(df_room_loop(line->room),
@@ -174,7 +155,7 @@ void line_warm(struct line *line)
 			    warm_again, line);
 	if (line->part_ms != 0 && now - line->part_ms < BUSY_MS)
 		n = line->flow.width < WARM_MANY ? line->flow.width : WARM_MANY;
-	if (line->down || line->parts != NULL || line->mailbox == NULL)
+	if (line->down || line->parts != NULL)
 		return;
 	while (n-- > 0)
 		if (line_start(line, &rq, "/peer/v1/hello", NULL, NULL) !=

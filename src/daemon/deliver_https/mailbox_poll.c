@@ -202,6 +202,7 @@ static void poll_now(void *ctx)
 		.max_response = DF_PEER_JSON_MAX,
 		.stall_ms = probe ? PROBE_STALL_MS : (wait_s + 30) * 1000,
 		.fresh = probe, /* what was open may be dead */
+		.patient = true,
 		.connect_ms = probe ? PROBE_CONNECT_MS : 0,
 		.done = polled,
 		.ctx = b,

@@ -223,6 +223,8 @@ void job_done(struct df_room *room, uint32_t tag, enum df_err err,
 enum df_err http_outcome(const struct df_http_result *r, int wanted,
 			 struct df_why *why)
 {
+	if (r->err == DF_E_CANCELLED) /* by line_watch.c */
+		return df_fail(why, DF_E_PEER, "the line went silent");
 	if (r->err != DF_OK) {
 		*why = r->why;
 		return r->err;

@@ -32,7 +32,6 @@ struct parcel {
 	unsigned parts;		/* on their way */
 	bool doubt;		/* of one of them */
 	unsigned stumbles;	/* 404 and 409 */
-	unsigned cuts;		/* parts that we gave up, in a row */
 	struct df_why failed;	/* it ends with its last part */
 	struct parcel *batch;	/* next in the offer under way */
 };
@@ -42,7 +41,6 @@ struct part {
 	struct parcel *parcel;
 	struct df_range range;
 	struct df_http_call *call;
-	bool cut; /* by us: nothing comes back any more */
 };
 
 /* parcel_send.c */

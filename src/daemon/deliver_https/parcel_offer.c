@@ -78,12 +78,16 @@ static void offer_answered(struct offer *o, const struct df_http_result *r)
 		    (i >= n || memcmp(&got[i].id, &p->id, sizeof p->id) != 0))
 			rc = df_fail(&why, DF_E_FORMAT,
 				     "answer does not fit the offer");
-		if (rc != DF_OK)
+		if (p->failed.err != DF_OK)
+			parcel_end(p, p->failed.err, &p->failed);
+		else if (r->err == DF_E_CANCELLED)
+			p->state = PARCEL_UNSURE; /* it was stuck */
+		else if (rc != DF_OK)
 			parcel_end(p, rc, &why);
 		else
 			answered(p, &got[i]);
 	}
-	if (line_failed(rc)) {
+	if (line_failed(rc) && r->err != DF_E_CANCELLED) {
 		parcels_fail(o->line, &why);
 		mailbox_look(o->line);
 	}
@@ -93,7 +97,7 @@ static void offer_done(void *ctx, struct df_http_result *r)
 {
 	struct offer *o = ctx;
 
-	o->line->offering = false;
+	o->line->offer = NULL;
 	offer_answered(o, r);
 	df_buf_release(&o->json);
 	free(o);
@@ -140,8 +144,8 @@ void parcel_offer(struct line *line)
 	rq.body = o->json.ptr;
 	rq.body_len = o->json.len;
 	if (rc == DF_OK)
-		rc = line_start(line, &rq, "/peer/v1/offers", NULL, &why);
-	line->offering = rc == DF_OK;
+		rc = line_start(line, &rq, "/peer/v1/offers", &line->offer,
+				&why);
 	if (rc == DF_OK)
 		return;
 	while ((p = take_batch(o)) != NULL)

@@ -31,7 +31,6 @@ static void fail_parcel(struct parcel *p, const struct df_why *why)
 static void arrived(struct parcel *p, uint64_t offset)
 {
 	p->line->failures = 0;
-	p->cuts = 0;
 	if (offset > p->offset) {
 		p->offset = offset;
 		parcel_progress(p);
@@ -39,7 +38,7 @@ static void arrived(struct parcel *p, uint64_t offset)
 }
 
 /* The part is gone; its bytes count as taken until the peer was asked. */
-static void judge(struct parcel *p, const struct df_http_result *r, bool cut)
+static void judge(struct parcel *p, const struct df_http_result *r)
 {
 	struct df_why why = {0};
 	enum df_err rc = http_outcome(r, 204, &why);
@@ -53,9 +52,8 @@ static void judge(struct parcel *p, const struct df_http_result *r, bool cut)
 	} else if ((r->status == 409 || r->status == 404) &&
 		   ++p->stumbles <= STUMBLES_MAX) {
 		p->doubt = true;
-	} else if (cut) {
-		p->doubt = true;
-		p->cuts++;
+	} else if (r->err == DF_E_CANCELLED) {
+		p->doubt = true; /* it was stuck */
 	} else if (line_failed(rc)) {
 		p->doubt = true;
 		line_stumble(p->line, &why);
@@ -89,7 +87,7 @@ static void part_done(void *ctx, struct df_http_result *r)
 	*at = part->next;
 	line->part_ms = df_clock_mono_ms();
 	line->sent_bytes += r->sent_bytes;
-	judge(p, r, part->cut); /* the parcel still counts this part: it stays */
+	judge(p, r); /* the parcel still counts this part: it stays */
 	free(part);
 	if (--p->parts == 0)
 		settle(p);

@@ -20,8 +20,7 @@
 
 bool line_failed(enum df_err err)
 {
-	return err == DF_E_PEER || err == DF_E_TIMEOUT ||
-	       err == DF_E_CANCELLED;
+	return err == DF_E_PEER || err == DF_E_TIMEOUT;
 }
 
 void parcel_end(struct parcel *p, enum df_err err, const struct df_why *why)
@@ -57,15 +56,15 @@ void parcels_fail(struct line *line, const struct df_why *why)
 
 	for (struct parcel *p = line->parcels; p != NULL; p = next) {
 		next = p->next;
-		if (p->parts > 0)
+		if (p->parts > 0 || p->state == PARCEL_OFFERED)
 			p->failed = *why;
-		else if (p->state != PARCEL_OFFERED)
+		else
 			parcel_end(p, why->err, why);
 	}
-	for (struct part *part = line->parts; part != NULL; part = part->next) {
-		part->cut = true;
+	for (struct part *part = line->parts; part != NULL; part = part->next)
 		df_http_call_cancel(part->call);
-	}
+	if (line->offer != NULL)
+		df_http_call_cancel(line->offer);
 }
 
 void line_stumble(struct line *line, const struct df_why *why)
@@ -183,7 +182,7 @@ static void send_parts(struct line *line)
 
 void parcels_turn(struct line *line)
 {
-	if (!line->offering)
+	if (line->offer == NULL)
 		parcel_offer(line);
 	send_parts(line);
 	line_look(line);

@@ -79,6 +79,7 @@ int http_socket_close(void *ctx, curl_socket_t fd)
 
 void df_http_client_way(struct df_http_client *c, struct df_http_way *way)
 {
+	unsigned alive = 0;
 	socklen_t len;
 
 	*way = (struct df_http_way){.open = c->n_sockets};
@@ -87,6 +88,7 @@ void df_http_client_way(struct df_http_client *c, struct df_http_way *way)
 
 		if (!tcp_info(s->fd, &info) || info.tcpi_state != ESTABLISHED)
 			continue;
+		alive++;
 		count_acked(c, s, &info);
 		if (info.tcpi_rtt > 0 &&
 		    (way->rtt_us == 0 || info.tcpi_rtt < way->rtt_us))
@@ -97,26 +99,46 @@ void df_http_client_way(struct df_http_client *c, struct df_http_way *way)
 					 way->congestion, &len);
 	}
 	way->acked_bytes = c->acked;
-	way->idle = c->n_sockets > c->active ? c->n_sockets - c->active : 0;
+	way->idle = alive > c->active ? alive - c->active : 0;
 }
 
 bool df_http_call_sent(const struct df_http_call *call)
 {
-	return call->body_at == call->rq.body_fd_len;
+	/* a small body in memory leaves with its head */
+	return call->rq.body_fd_len == 0 ||
+	       call->body_at == call->rq.body_fd_len;
 }
 
-int64_t df_http_call_quiet_ms(const struct df_http_call *call)
+static bool is_silent(const struct df_http_call *call,
+		      const struct df_http_silence *most)
 {
 	int64_t quiet = df_clock_mono_ms() - call->started_ms;
 	struct tcp_info info;
 
-	if (call->fd < 0 || call->paused_until_ms != 0 ||
-	    !tcp_info(call->fd, &info) || info.tcpi_state != ESTABLISHED ||
-	    (info.tcpi_unacked == 0 && !df_http_call_sent(call)))
-		return 0;
+	if (call->cancelled || call->fd < 0 || call->paused_until_ms != 0 ||
+	    !tcp_info(call->fd, &info) || info.tcpi_state != ESTABLISHED)
+		return false;
 	if (info.tcpi_last_ack_recv < quiet)
 		quiet = info.tcpi_last_ack_recv;
 	if (info.tcpi_last_data_recv < quiet)
 		quiet = info.tcpi_last_data_recv;
-	return quiet;
+	if (info.tcpi_unacked > 0)
+		return quiet >= most->line_ms;
+	return !call->rq.patient && df_http_call_sent(call) &&
+	       quiet >= most->peer_ms;
+}
+
+unsigned df_http_client_silent(struct df_http_client *c,
+			       const struct df_http_silence *most, bool cut)
+{
+	unsigned n = 0;
+
+	for (struct df_http_call *call = c->first; call; call = call->next) {
+		if (!is_silent(call, most))
+			continue;
+		n++;
+		if (cut)
+			df_http_call_cancel(call);
+	}
+	return n;
 }
