@@ -33,24 +33,6 @@ void conn_deadline(struct conn *c, int64_t in_ms, df_loop_fn *run)
 	c->timer = df_loop_timer(loop, df_clock_mono_ms() + in_ms, run, c);
 }
 
-/* Who has more connections has no more of our time. */
-static void share_out(const struct front *f, struct df_hex peer)
-{
-	struct conn *c;
-	int n = 0;
-
-	for (c = f->conns; c != NULL; c = c->next)
-		n += strcmp(c->peer.s, peer.s) == 0;
-	for (c = f->conns; c != NULL; c = c->next)
-		if (strcmp(c->peer.s, peer.s) == 0)
-			c->rounds = n < FRONT_ROUNDS ? FRONT_ROUNDS / n : 1;
-}
-
-static bool is_stranger(const struct conn *c)
-{
-	return c->peer.s[0] == '\0';
-}
-
 void conn_end(struct conn *c)
 {
 	struct df_loop *loop = df_room_loop(c->f->room);
@@ -68,9 +50,12 @@ void conn_end(struct conn *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	c->f->n_conns--;
-	if (!is_stranger(c))
-		share_out(c->f, c->peer);
 	free(c);
+}
+
+static bool is_stranger(const struct conn *c)
+{
+	return c->peer.s[0] == '\0';
 }
 
 struct strangers {
@@ -149,10 +134,8 @@ void conn_known(struct conn *c, const struct df_digest *peer)
 		    tls_moved_ms(other) < tls_moved_ms(stillest))
 			stillest = other;
 	}
-	if (n <= cfg->receive.max_per_peer) {
-		share_out(c->f, c->peer);
+	if (n <= cfg->receive.max_per_peer)
 		return;
-	}
 	df_log(DF_LOG_DEBUG, "connection.dropped",
 	       DF_F_ADDR(stillest->address),
 	       DF_F_WORD("peer", c->peer.s),
@@ -168,7 +151,6 @@ static void conn_begin(struct front *f, enum conn_kind kind, int fd,
 	c->kind = kind;
 	c->fd = fd;
 	c->f = f;
-	c->rounds = 1;
 	df_str_fmt(c->address, sizeof c->address, "%s", address);
 	c->next = f->conns;
 	if (f->conns != NULL)

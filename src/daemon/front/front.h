@@ -13,7 +13,6 @@
 #include "df/tlskey.h"
 
 #define FRONT_LISTENERS 8
-#define FRONT_ROUNDS 64 /* of all connections of one peer together */
 
 struct front;
 struct tls;
@@ -36,7 +35,6 @@ struct conn {
 	/* TLS */
 	struct tls *tls; /* owned, NULL until its first byte */
 	struct df_hex peer; /* who it is; "" = a stranger */
-	int rounds; /* of pumping before others have their turn */
 };
 
 struct listener {
