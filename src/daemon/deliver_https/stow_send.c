@@ -9,7 +9,6 @@
  * go compressed without loss, until the server has refused that. Memory: two
  * batches a job, or one instance that is larger.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -21,20 +20,11 @@
 #include "stow.h"
 
 #define BATCH_COUNT 16
-#define BATCH_BYTES_MIN (256u << 10)
-#define BATCH_BYTES_MAX (16u << 20)
-#define SAMPLE_BYTES (256u << 10)
-/* What carries more, all requests together, is not worth coding for: see
- * deliver_dimse/association.c. */
-#define SLOW_BYTES_PER_S 25000000u
 #define FETCH_MS 300000
 #define ANSWER_MS 180000
 
 #define IMPLICIT_LE "1.2.840.10008.1.2"
 #define EXPLICIT_LE "1.2.840.10008.1.2.1"
-#define JPEG_LS_LOSSLESS "1.2.840.10008.1.2.4.80"
-#define JPEG_2000_LOSSLESS "1.2.840.10008.1.2.4.90"
-
 struct stow_instance {
 	uint64_t key;
 	char sop_instance[65];
@@ -44,15 +34,6 @@ struct stow_instance {
 	bool compressed; /* as it was fetched */
 	bool plain;	 /* compressed it was refused */
 	bool alone; /* refused together with others: once more by itself */
-};
-
-/* What requests have shown of a server; one a destination, for good. */
-struct server {
-	uint64_t bytes_per_s; /* of one request; 0 = not known */
-	bool incapable;	      /* it refused what was compressed */
-	bool probed;	      /* one request has come to its end */
-	struct stow_job *prober; /* whose first request that is */
-	struct stow_job *parked; /* those who wait for what it shows */
 };
 
 struct batch {
@@ -69,7 +50,7 @@ struct stow_job {
 	struct df_room *room;
 	uint32_t tag;
 	struct stow_target target;
-	struct server *server;
+	struct stow_server *server;
 	const struct df_destination *to;
 	struct stow_instance *list;
 	size_t n;
@@ -87,67 +68,13 @@ struct stow_job {
 
 static void go_on(struct stow_job *job);
 
-/* --- the server --------------------------------------------------------- */
-
-enum df_err stow_target_init(struct stow_target *t,
-			     const struct df_destination *d, struct df_why *why)
-{
-	size_t base = strlen(d->stow);
-	enum df_err rc = DF_OK;
-
-	*t = (struct stow_target){.caps = &d->caps};
-	if (base == 0)
-		return df_fail(why, DF_E_UNSUPPORTED,
-			       "destination is no DICOMweb server");
-	/* with or without the last step that vendors' papers show */
-	while (base > 0 && d->stow[base - 1] == '/')
-		base--;
-	if (base > 8 && memcmp(d->stow + base - 8, "/studies", 8) == 0)
-		base -= 8;
-	df_str_fmt(t->url, sizeof t->url, "%.*s/studies", (int)base, d->stow);
-	df_buf_init(&t->ca, 1u << 20);
-	if (d->stow_ca[0] != '\0') {
-		rc = df_file_read(AT_FDCWD, d->stow_ca, (1u << 20) - 1, &t->ca,
-				  why);
-		if (rc == DF_OK)
-			rc = df_buf_u8(&t->ca, 0);
-		t->tls.ca_pem = (const char *)t->ca.ptr;
-	}
-	return rc;
-}
-
-void stow_target_release(struct stow_target *t)
-{
-	df_buf_release(&t->ca);
-}
-
-static struct server *server_of(struct df_room *room,
-				const struct df_destination *d)
-{
-	static struct server *all; /* the configuration stays what it is */
-	const struct df_config *cfg = df_room_config(room);
-
-	if (all == NULL)
-		all = df_xcalloc(cfg->n_destinations, sizeof *all);
-	return &all[d - cfg->destinations];
-}
-
-static void measure(struct server *s, const struct df_http_result *r)
-{
-	uint64_t ms = r->elapsed_ms > 0 ? (uint64_t)r->elapsed_ms : 1;
-	uint64_t now = r->sent_bytes * 1000 / ms;
-
-	if (r->sent_bytes < SAMPLE_BYTES)
-		return; /* it took the server's time, not the line's */
-	s->bytes_per_s = s->bytes_per_s > 0 ? (3 * s->bytes_per_s + now) / 4
-					    : now;
-}
+/* --- the first request ------------------------------------------------- */
 
 /* The first request to a server goes alone: the others follow in the form that
  * suits the line. */
 static bool park(struct stow_job *job)
 {
-	struct server *s = job->server;
+	struct stow_server *s = job->server;
 
 	if (s->probed || s->prober == job)
 		return false;
@@ -162,7 +89,7 @@ static bool park(struct stow_job *job)
 
 static void probe_end(struct stow_job *job, bool probed)
 {
-	struct server *s = job->server;
+	struct stow_server *s = job->server;
 	struct stow_job *waits;
 
 	if (s == NULL || s->prober != job)
@@ -178,30 +105,6 @@ static void probe_end(struct stow_job *job, bool probed)
 		go_on(waits); /* the first may be the next prober */
 		waits = next;
 	}
-}
-
-/* The transfer syntax that makes fewer bytes of it, or NULL. */
-static const char *smaller(const struct stow_job *job,
-			   const struct stow_instance *in)
-{
-	if (!in->native || in->plain || job->server->incapable)
-		return NULL;
-	switch ((enum df_compress)job->to->compress) {
-	case DF_COMPRESS_AUTO:
-		/* the first as it is, to see how fast that goes */
-		if (job->server->bytes_per_s == 0 ||
-		    job->server->bytes_per_s * (uint64_t)job->to->associations >
-			    SLOW_BYTES_PER_S)
-			return NULL;
-		return JPEG_LS_LOSSLESS;
-	case DF_COMPRESS_NO:
-		return NULL;
-	case DF_COMPRESS_JPEGLS:
-		return JPEG_LS_LOSSLESS;
-	case DF_COMPRESS_JPEG2000:
-		return JPEG_2000_LOSSLESS;
-	}
-	df_bug("compress = %d", (int)job->to->compress);
 }
 
 /* --- one request -------------------------------------------------------- */
@@ -368,7 +271,7 @@ static void batch_posted(void *ctx, struct df_http_result *r)
 		job->why = r->why;
 		fail_batch(&job->sent, r->err, &r->why, 0);
 	} else {
-		measure(job->server, r);
+		stow_server_measure(job->server, r);
 		job->wait_ms = df_http_result_wait_ms(r);
 		read_answer(&job->sent, r);
 	}
@@ -473,7 +376,9 @@ static void fetched(void *ctx, struct df_reply *reply)
 static void fetch_next(struct stow_job *job)
 {
 	const struct stow_instance *in = &job->list[job->order[job->next]];
-	const char *small = smaller(job, in);
+	const char *small = in->native && !in->plain
+				    ? stow_server_syntax(job->server, job->to)
+				    : NULL;
 	struct df_msg m;
 
 	job->fetching = true;
@@ -492,23 +397,13 @@ static void fetch_next(struct stow_job *job)
 		0, DF_MSG_FETCHED, FETCH_MS, fetched, job);
 }
 
-/* About a second of the line. */
-static uint64_t batch_bytes(const struct server *s)
-{
-	uint64_t n = s->bytes_per_s;
-
-	return n < BATCH_BYTES_MIN   ? BATCH_BYTES_MIN
-	       : n > BATCH_BYTES_MAX ? BATCH_BYTES_MAX
-				     : n;
-}
-
 static bool batch_full(const struct stow_job *job)
 {
 	const struct batch *b = &job->open;
 
 	if (b->body < 0 || b->n == 0)
 		return false;
-	return b->n == BATCH_COUNT || b->bytes >= batch_bytes(job->server) ||
+	return b->n == BATCH_COUNT || b->bytes >= stow_server_batch(job->server) ||
 	       job->list[b->index[0]].alone ||
 	       (job->next < job->n_order &&
 		job->list[job->order[job->next]].alone);
@@ -583,7 +478,7 @@ DELIVER_HANDLER(stow_send)
 	else
 		rc = stow_target_init(&job->target, d, &job->why);
 	if (d != NULL)
-		job->server = server_of(room, d);
+		job->server = stow_server_of(room, d);
 	job->to = d;
 	job->dead = rc != DF_OK;
 	go_on(job);
