@@ -60,8 +60,20 @@ own=$(($(packed_bytes urgent) / 125 / mbit)) # ms
 before=$(at_centre routine)
 echo "# first image after $first ms, all after $took ms; its own line time is $own ms; $before of $routine routine images were there"
 check "before the routine one" test "$before" -lt "$routine"
-# a part of a second on each of four connections, and a busy machine
-check "in little more than its own time" test "$took" -le $((own * 12 / 10 + 4000))
+# once it was packed, only what was begun went on beside it: a parcel for each
+# connection. On a machine that has the time, that is also seen in the time.
+check "nothing was begun beside it" python3 -c "
+import re, sys
+def lines(log, event, uid):
+    return [m[1] for m in re.finditer(r't=(\\S+) .*event=' + event + '.* study=\\W*' + uid, open(log).read())]
+urgent, routine = (open('$T/' + w + '.uid').read().strip() for w in ('urgent', 'routine'))
+made, there = (max(lines('$T/' + l, e, urgent)) for l, e in
+               (('clinic.log', 'parcel.made'), ('centre.log', 'parcel.taken')))
+between = [t for t in lines('$T/centre.log', 'parcel.taken', routine) if made < t < there]
+print('# packed', made, 'there', there, 'routine between', between)
+sys.exit(len(between) > 4)"
+[ -n "${DF_ROUTINE:-}" ] &&
+	check "in little more than its own time" test "$took" -le $((own * 12 / 10 + 1000))
 check "the journal says so" truth clinic \
 	"[s['priority'] for s in j['studies'] if s['study_uid'] == '$(cat "$T/urgent.uid")'] == [1]" \
 	study list
