@@ -4,7 +4,7 @@
 # because the line is slow, several at once; what had arrived is not sent again.
 . "$(dirname "$0")/../lib/node.sh"
 . "$LIB/netlab.sh"
-need dcmsend dcmdump dcmdjpls storescp echoscu python3 nsenter
+need dcmsend dcmdump dcmdjpls storescp echoscu python3 curl nsenter
 COUNT=${DF_COUNT:-24}
 JPEG_LS=1.2.840.10008.1.2.4.80
 
