@@ -48,11 +48,12 @@ struct df_flow { /* {0}, or df_flow_init */
 void df_flow_init(struct df_flow *f, unsigned fixed);
 /*
  * Looks at the line: when a part begins or ends, and a few times a second
- * between. sending: parts on their way now; acked: bytes that TCP had
+ * between. under_way: parts that have not ended, leaving: those of them that
+ * have bytes to send yet; acked: bytes that TCP had
  * acknowledged so far, over all connections; rtt_ms: 0 = unknown.
  */
-void df_flow_look(struct df_flow *f, unsigned sending, uint64_t acked,
-		  int64_t rtt_ms, int64_t now_mono_ms);
+void df_flow_look(struct df_flow *f, unsigned under_way, unsigned leaving,
+		  uint64_t acked, int64_t rtt_ms, int64_t now_mono_ms);
 /*
  * How large the next part is: about a second of one connection's share, and
  * never so large that what is left (bytes not yet begun, over all parcels)

@@ -107,8 +107,8 @@ static void look_again(void *ctx)
 void line_look(struct line *line)
 {
 	int64_t now = df_clock_mono_ms();
+	unsigned under_way = 0, leaving = 0;
 	struct df_http_way way;
-	unsigned leaving = 0;
 
 	if (line->parts == NULL && line->offer == NULL && !line->flow.busy)
 		return;
@@ -119,11 +119,13 @@ void line_look(struct line *line)
 	if (line->parts != NULL && now - line->looked_ms < LOOK_MS / 5)
 		return;
 	line->looked_ms = now;
-	for (const struct part *p = line->parts; p != NULL; p = p->next)
+	for (const struct part *p = line->parts; p != NULL; p = p->next) {
+		under_way++;
 		leaving += !df_http_call_sent(p->call);
+	}
 	df_http_client_way(line->client, &way);
-	df_flow_look(&line->flow, leaving, way.acked_bytes, way.rtt_us / 1000,
-		     now);
+	df_flow_look(&line->flow, under_way, leaving, way.acked_bytes,
+		     way.rtt_us / 1000, now);
 	look_for_silence(line, way.rtt_us / 1000);
 	if (now - line->told_ms >= TELL_MS || line->parts == NULL)
 		tell_pace(line, &way, now);

@@ -105,12 +105,12 @@ static void learn_width(struct df_flow *f, uint64_t acked, int64_t rtt_ms,
 	}
 }
 
-void df_flow_look(struct df_flow *f, unsigned sending, uint64_t acked,
-		  int64_t rtt_ms, int64_t now)
+void df_flow_look(struct df_flow *f, unsigned under_way, unsigned leaving,
+		  uint64_t acked, int64_t rtt_ms, int64_t now)
 {
-	bool full = sending >= f->width;
+	bool full = leaving >= f->width;
 
-	learn_rate(f, sending > 0, acked, now);
+	learn_rate(f, under_way > 0, acked, now);
 	if (f->fixed > 0)
 		return;
 	if (!f->full || !full) {

@@ -27,7 +27,8 @@ static void run(struct df_flow *f, const struct wire *w, int64_t ms,
 {
 	for (int64_t end = *now + ms; *now < end; *now += STEP_MS) {
 		*acked += carries(w, f->width) * STEP_MS / 1000;
-		df_flow_look(f, f->width, (uint64_t)*acked, 80, *now);
+		df_flow_look(f, f->width, f->width, (uint64_t)*acked, 80,
+			     *now);
 	}
 }
 
@@ -111,9 +112,9 @@ static void idle_time_is_no_slow_line(void **state)
 	(void)state;
 	df_flow_init(&f, 0);
 	for (int64_t at = 0; at < 600000; at += 60000) {
-		df_flow_look(&f, 1, acked, 80, at);
+		df_flow_look(&f, 1, 1, acked, 80, at);
 		acked += 4000000;
-		df_flow_look(&f, 0, acked, 80, at + 100);
+		df_flow_look(&f, 0, 0, acked, 80, at + 100);
 	}
 	assert_true(f.bytes_per_s > 39e6 && f.bytes_per_s < 41e6);
 	assert_int_equal(f.width, 4); /* it was never full */
