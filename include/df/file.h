@@ -40,7 +40,9 @@ DF_MUST_CHECK enum df_err df_dir_sync(int fd, const char *name,
 /*
  * Makes the content of a file durable. Never repeated on the same file: after
  * a failure the kernel may have dropped what was written, and says OK the
- * second time.
+ * second time. A file system that shuts itself down lets go of what a sync waits
+ * for, and may say 0 to it (XFS does); it bears the mark of its end by then, and
+ * no read passes that: so a byte is read, too.
  */
 DF_MUST_CHECK enum df_err df_fd_sync(int fd, const char *name,
 				     struct df_why *why);

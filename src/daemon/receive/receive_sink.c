@@ -166,21 +166,6 @@ static void sink_abandon(void *ctx)
 	r->refused++;
 }
 
-/*
- * A file system that shuts itself down lets go of what a sync was waiting for,
- * and the sync may say that all is well (XFS: the inode is no longer pinned). It
- * has the mark of its end by then, and no read passes that.
- */
-static enum df_err sync_file(struct receive *r)
-{
-	uint8_t last;
-	enum df_err rc = df_fd_sync(r->file.fd, r->file.id.s, &r->trouble);
-
-	return rc != DF_OK ? rc
-			   : df_pread_all(r->file.fd, &last, 1, r->written - 1,
-					  &r->trouble);
-}
-
 /* The rest of the file; *trailer is the envelope as written. */
 static enum df_err finish(struct receive *r, struct df_buf *trailer,
 			  uint64_t *dfenv_len, struct df_why *why)
@@ -196,7 +181,8 @@ static enum df_err finish(struct receive *r, struct df_buf *trailer,
 	if (rc == DF_OK)
 		rc = put(r, trailer->ptr, trailer->len, why);
 	/* a sync that failed is not tried again: the file is given up */
-	if (rc == DF_OK && sync_file(r) != DF_OK)
+	if (rc == DF_OK &&
+	    df_fd_sync(r->file.fd, r->file.id.s, &r->trouble) != DF_OK)
 		rc = pass_on(r, why);
 	return rc;
 }

@@ -126,9 +126,19 @@ static int on_truncate(sqlite3_file *f, sqlite3_int64 size)
 	return real_of(f)->pMethods->xTruncate(real_of(f), size);
 }
 
+/* The read: see df_fd_sync. */
 static int on_sync(sqlite3_file *f, int flags)
 {
-	return real_of(f)->pMethods->xSync(real_of(f), flags);
+	const sqlite3_io_methods *real = real_of(f)->pMethods;
+	int rc = real->xSync(real_of(f), flags);
+	char first;
+
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = real->xRead(real_of(f), &first, 1, 0);
+	return rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ
+		       ? SQLITE_OK
+		       : SQLITE_IOERR_FSYNC;
 }
 
 static int on_size(sqlite3_file *f, sqlite3_int64 *size)

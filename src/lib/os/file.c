@@ -124,7 +124,14 @@ enum df_err df_dir_sync(int fd, const char *name, struct df_why *why)
 
 enum df_err df_fd_sync(int fd, const char *name, struct df_why *why)
 {
-	return df_sys.fdatasync(fd) < 0 ? sync_fails(name, why) : DF_OK;
+	char first;
+
+	if (df_sys.fdatasync(fd) < 0)
+		return sync_fails(name, why);
+	/* EBADF: one that is only written cannot be asked */
+	if (df_sys.pread(fd, &first, 1, 0) < 0 && errno != EBADF)
+		return sync_fails(name, why);
+	return DF_OK;
 }
 
 enum df_err df_fd_from_disk(int fd, const char *name, struct df_why *why)
