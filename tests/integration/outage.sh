@@ -102,11 +102,12 @@ check "the line is back: all arrives without a hand" \
 check "every image is at the centre" truth centre \
 	"sum(s['instances'] for s in j['studies']) == 2 * min($total, 1000)" study list
 node centre study list --json >"$T/there.json"
+node clinic study list --json >"$T/here.json" # the newest first, both
 check "urgent ones first, the oldest first, then the others by age" python3 -c "
 import json, sys
 there = [s['study_uid'] for s in json.load(open('$T/there.json'))['studies']][::-1]
-came = [l.split() for l in open('$T/order')]
-want = [u for k, u in came if k == 'stat'] + [u for k, u in came if k != 'stat']
+came = json.load(open('$T/here.json'))['studies'][::-1]
+want = [s['study_uid'] for p in (1, 0) for s in came if s['priority'] == p]
 off = [abs(there.index(u) - i) for i, u in enumerate(want)]
 print('# out of place by at most', max(off))
 sys.exit(max(off) > 3)  # cells work side by side"
