@@ -290,6 +290,8 @@ def rule_rows(node, report):
             report.no("needs-a-hand", f"delivery {r['n']}: {r['why']}")
     for r in node.rows["uploads"]:
         path = os.path.join(node.spool, "incoming", r["file"] or "")
+        if r["file"] in node.whole:
+            continue  # an object already; its rows come with this turn
         if r["state"] == 0 and r["file"] and r["offset"] > 0 and (
                 not os.path.exists(path)
                 or os.path.getsize(path) < r["offset"]):

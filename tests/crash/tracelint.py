@@ -6,8 +6,9 @@ What rests on what (docs/invariants.md):
                        content and name, with the directories above; and the
                        object that holds this instance, which may be another's,
                        given to queue before by COMMIT
-  an upload's offset   the upload's file, its name, and the row: the journal's
-                       log was written and synced since the request came
+  an upload's offset   what of the upload's file was written when the part was
+                       done, its name, and the row: the journal's log was
+                       written and synced since the request came
   a receipt            every object that came from a peer, and the row
   N-ACTION-RSP 0000    the transaction's row
   N-EVENT-REPORT       every object that was acknowledged
@@ -107,6 +108,7 @@ class Lint:
         self.acknowledged = []
         self.homes = collections.defaultdict(list)  # instance -> objects
         self.asked, self.parcels, self.uploads = {}, {}, {}
+        self.parts = {}  # request -> what was written when a part was done
         self.line = 0
 
     # --- the state of the disk ------------------------------------------------
@@ -284,6 +286,8 @@ class Lint:
             self.asked[(channel, tag)] = self.commits
         if kind in ("PART_RQ", "PART_DONE"):
             self.parcels[(channel, tag)] = fields.get("PARCEL")
+        if kind == "PART_DONE" and fields.get("PARCEL") in self.uploads:
+            self.parts[(channel, tag)] = self.uploads[fields["PARCEL"]].written
 
     def sent(self, pid, args):
         if self.rooms.get(pid) == "receive":
@@ -305,6 +309,13 @@ class Lint:
                 and not any(fields.get("STATUS", b"")):
             self.answered(kind, (channel, tag), parcel)
 
+    def part_durable(self, f, written):
+        """The next part of an upload may be written already."""
+        lack = self.unsynced(f)
+        if lack and (f.synced < (f.written if written is None else written)
+                     or lack.startswith("name")):
+            self.no("PART_DURABLE", lack)
+
     def answered(self, kind, request, parcel):
         """A good answer that rests on a row, and on more."""
         self.said[kind] += 1
@@ -317,7 +328,7 @@ class Lint:
             if parcel not in self.uploads:
                 self.no(kind, "nothing: its file was never seen")
             else:
-                self.rests(kind, [self.uploads[parcel]])
+                self.part_durable(self.uploads[parcel], self.parts.pop(request, None))
         elif kind == "MANIFEST_ANSWER":
             self.rests(kind, [f for p, f in self.files.items()
                               if "/objects/" in p
