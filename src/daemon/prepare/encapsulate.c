@@ -62,7 +62,8 @@ static enum df_err cut(struct around *a, const struct df_coded_parts *p,
 	value = (uint64_t)rest[at - 4] | (uint64_t)rest[at - 3] << 8 |
 		(uint64_t)rest[at - 2] << 16 | (uint64_t)rest[at - 1] << 24;
 	pad = value - p->length;
-	if (value < p->length || pad > a->rest.len - at)
+	/* what is more than padding would be lost */
+	if (value < p->length || pad > 1 || pad > a->rest.len - at)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "pixels are not of the length announced");
 	a->after = (struct df_text){(const char *)rest + at + pad,
