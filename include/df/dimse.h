@@ -220,7 +220,7 @@ int df_dimse_fd(const struct df_dimse *d); /* to poll only; -1 when closed */
 
 /* What the kernel saw of the line so far. */
 struct df_dimse_line {
-	uint32_t rtt_us;      /* 0 = not known */
+	uint32_t rtt_us;      /* at best; 0 = not known */
 	uint64_t bytes_per_s; /* over this association; 0 = not enough went */
 };
 void df_dimse_measure(const struct df_dimse *d, struct df_dimse_line *line);

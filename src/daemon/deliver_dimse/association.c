@@ -15,7 +15,7 @@
 /* Two cells code some 100 MB/s of pixels as JPEG-LS, a quarter of that in
  * bytes: what carries more, all associations together, is not worth it. */
 #define SLOW_BYTES_PER_S 25000000u
-#define NEAR_US 2000 /* before it was measured: no farther than the house */
+#define NEAR_US 2000 /* no farther than the house: slow is the PACS itself */
 #define HEAR_MAX 16 /* what is said before we begin; the rest comes later */
 
 /* What was asked for so far: all of it is proposed to the next association, so
@@ -141,11 +141,13 @@ static bool is_slow(const struct deliver *d, const struct df_destination *to)
 
 	if (to->compress != DF_COMPRESS_AUTO)
 		return true; /* somebody has decided */
+	/* a centre hands on bit for bit what it got */
+	if (df_room_config(d->room)->node.role == DF_NODE_CENTRE)
+		return false;
 	df_dimse_measure(d->open, &line);
-	if (line.bytes_per_s > 0)
-		return line.bytes_per_s * (uint64_t)to->associations <
+	return line.rtt_us > NEAR_US &&
+	       line.bytes_per_s * (uint64_t)to->associations <
 		       SLOW_BYTES_PER_S;
-	return line.rtt_us > NEAR_US;
 }
 
 size_t association_syntaxes(const struct deliver *d,

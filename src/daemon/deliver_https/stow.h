@@ -25,6 +25,7 @@ struct stow_job;
 struct stow_server {
 	uint64_t bytes_per_s; /* of one request; 0 = not known */
 	bool incapable;	      /* it refused what was compressed */
+	bool bit_for_bit;     /* we are a centre */
 	bool probed;	      /* one request has come to its end */
 	struct stow_job *prober; /* whose first request that is */
 	struct stow_job *parked; /* those who wait for what it shows */

@@ -59,6 +59,7 @@ struct stow_server *stow_server_of(struct df_room *room,
 
 	if (all == NULL)
 		all = df_xcalloc(cfg->n_destinations, sizeof *all);
+	all[d - cfg->destinations].bit_for_bit = cfg->node.role == DF_NODE_CENTRE;
 	return &all[d - cfg->destinations];
 }
 
@@ -89,8 +90,9 @@ const char *stow_server_syntax(const struct stow_server *s,
 		return NULL;
 	switch ((enum df_compress)to->compress) {
 	case DF_COMPRESS_AUTO:
-		/* the first as it is, to see how fast that goes */
-		if (s->bytes_per_s == 0 ||
+		/* a centre hands on bit for bit what it got; else the first
+		 * as it is, to see how fast that goes */
+		if (s->bit_for_bit || s->bytes_per_s == 0 ||
 		    s->bytes_per_s * (uint64_t)to->associations >
 			    SLOW_BYTES_PER_S)
 			return NULL;
