@@ -108,6 +108,7 @@ class Lint:
         self.acknowledged = []
         self.homes = collections.defaultdict(list)  # instance -> objects
         self.asked, self.parcels, self.uploads = {}, {}, {}
+        self.offsets = {}  # of uploads, said before
         self.parts = {}  # request -> what was written when a part was done
         self.line = 0
 
@@ -307,7 +308,7 @@ class Lint:
             self.rests("N-EVENT-REPORT", self.acknowledged)
         if kind in ANSWERS and "ERR" not in fields \
                 and not any(fields.get("STATUS", b"")):
-            self.answered(kind, (channel, tag), parcel)
+            self.answered(kind, (channel, tag), parcel, fields)
 
     def part_durable(self, f, written):
         """The next part of an upload may be written already."""
@@ -316,13 +317,24 @@ class Lint:
                      or lack.startswith("name")):
             self.no("PART_DURABLE", lack)
 
-    def answered(self, kind, request, parcel):
+    def says_anew(self, kind, parcel, fields):
+        """A part behind a gap, or one that was held, moves no offset."""
+        if kind != "PART_DURABLE":
+            return True
+        offset = int.from_bytes(fields.get("OFFSET", b""), "big")
+        if offset <= self.offsets.get(parcel, 0):
+            return False
+        self.offsets[parcel] = offset
+        return True
+
+    def answered(self, kind, request, parcel, fields):
         """A good answer that rests on a row, and on more."""
         self.said[kind] += 1
         before = self.asked.pop(request, None)
+        anew = self.says_anew(kind, parcel, fields)
         if before is None:
             self.no(kind, "nothing: nobody asked")
-        elif before == self.commits:
+        elif anew and before == self.commits:
             self.no(kind, "rows: the log was not written since the request")
         if kind == "PART_DURABLE":
             if parcel not in self.uploads:

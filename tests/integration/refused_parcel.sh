@@ -20,7 +20,7 @@ size=$(echo "$made" | sed 's/.* bytes=\([0-9]*\).*/\1/')
 fp=$(basename "$T"/centre/keys/peers/*.pem .pem)
 # error 11 is DF_E_LIMIT: not tried again by itself
 "$DF_BIN/pages-sql" "$T/centre/state.db" "INSERT INTO uploads
-	VALUES('$hex', '$fp', $size, $size, '', 2, 11, 'too large', 0, 1)" || exit 1
+	VALUES('$hex', '$fp', $size, $size, '', 2, 11, 'too large', 0, 1, 0)" || exit 1
 check "the centre starts again" start_node centre
 check "the clinic shows the refusal" wait_for 60 truth clinic \
 	"any(s['state'] == 'refused' for s in j['studies'])" study list

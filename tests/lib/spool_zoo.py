@@ -223,14 +223,14 @@ def delivery_of_nothing(n):
 
 
 def upload_without_file(n):
-    n.sql("INSERT INTO uploads VALUES('%s', '%s', 100, 50, '%s', 0, 0, '', 0, 1)"
+    n.sql("INSERT INTO uploads VALUES('%s', '%s', 100, 50, '%s', 0, 0, '', 0, 1, 0)"
           % ("a" * 32, "b" * 64, new_name()))
 
 
 def upload_beyond(n):
     name = new_name()
     put(f"{n.spool}/incoming/{name}", b"x" * 20)
-    n.sql("INSERT INTO uploads VALUES('%s', '%s', 100, 50, '%s', 0, 0, '', 0, 1)"
+    n.sql("INSERT INTO uploads VALUES('%s', '%s', 100, 50, '%s', 0, 0, '', 0, 1, 0)"
           % ("a" * 32, "b" * 64, name))
 
 
