@@ -178,7 +178,7 @@ void df_room_close(struct df_room *room);
  * caller's. DRAIN comes from DF_ROLE_SUPERVISE and makes df_room_draining true;
  * what supervise says while it is not in `roles` is kept until it is.
  * DF_E_TIMEOUT (timeout_ms -1 = never), DF_E_PEER when supervise, a peer in
- * `roles` or one in exit_without is gone.
+ * `roles` or one in exit_without is gone, or one in `roles` began anew.
  */
 DF_MUST_CHECK enum df_err df_room_wait(struct df_room *room, unsigned roles,
 				       int64_t timeout_ms,

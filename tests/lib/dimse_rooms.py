@@ -267,7 +267,10 @@ class Receiver:
         name = f"{len(self.staged):026d}"
         fd = os.open(f"{self.dir}/{name}", os.O_RDWR | os.O_CREAT)
         self.staged[name] = fd
-        self.queue.send("STAGED", tag, fields(("ID", name)), [os.dup(fd)])
+        try:
+            self.queue.send("STAGED", tag, fields(("ID", name)), [os.dup(fd)])
+        except BrokenPipeError:
+            pass  # it has stored its last image, and ended
 
     def queue_again(self):
         """The life of queue that lent a file ends, and another begins."""
@@ -277,7 +280,7 @@ class Receiver:
         self.room.supervise.send("LINK", 0, fields(
             ("ROLE", ROLE["QUEUE"]), ("NUMBER", 0)), [theirs.detach()])
 
-    def serve(self, stage_err=0, after_stage=None):
+    def serve(self, stage_err=0, after_stage=None, instead=None):
         """Plays queue until the room ends."""
         while True:
             try:
@@ -288,6 +291,8 @@ class Receiver:
                 return self.room.process.wait(10)
             if m.type == "STAGE_RQ" and stage_err:
                 self.queue.send("STAGED", m.tag, fields(("ERR", stage_err)))
+            elif m.type == "STAGE_RQ" and instead:
+                instead()
             elif m.type == "STAGE_RQ":
                 self.lend(m.tag)
                 if after_stage:
@@ -370,6 +375,14 @@ def receive_refusals():
         out, _ = c.communicate(timeout=20)
         ok("Success" not in out and c.returncode != 0 and not r.committed,
            f"no Success of a file whose queue {what}", out)
+    r = Receiver()
+    c = client("storescu", "-v", "-aec", "NODE", "127.0.0.1", str(r.port),
+               CT[0])
+    r.accept()
+    r.serve(instead=r.queue_again)
+    out, _ = c.communicate(timeout=20)
+    ok("Success" not in out and c.returncode != 0,
+       "nobody waits for a life of queue that has ended", out)
     r = Receiver("max-object = 1 MiB\n")
     big = f"{DATA}/dx/chest.dcm"
     c = client("storescu", "-nh", "-aec", "NODE", "127.0.0.1", str(r.port),

@@ -89,6 +89,14 @@ static bool place_for(struct queue *q, const char *peer)
 	return true;
 }
 
+void upload_refusal_heard(struct queue *q, struct df_row_upload *u)
+{
+	if (u->offset == 0)
+		return;
+	u->offset = 0;
+	df_journal_upload_put(q->j, u, q->now);
+}
+
 /*
  * Refused once more, and from then on wanted anew: an offer that comes after
  * the refusal was heard is a later try, or a person's order (queue retry). What
@@ -100,8 +108,7 @@ static bool is_refused(struct queue *q, struct df_msg *out,
 {
 	if (u->offset > 0) {
 		put_refused(out, u->hex, u->err, u->why);
-		u->offset = 0;
-		df_journal_upload_put(q->j, u, q->now);
+		upload_refusal_heard(q, u);
 		return true;
 	}
 	/* its sender holds it and brings it again: one copy is enough */

@@ -22,6 +22,8 @@ DF_MUST_CHECK enum df_err upload_begin(struct queue *q, const char *peer,
 				       const char *hex, uint64_t size,
 				       struct df_row_upload *u,
 				       struct df_why *why);
+/* upload.c: its peer has been told: the next offer of it begins anew. */
+void upload_refusal_heard(struct queue *q, struct df_row_upload *u);
 /* upload_parts.c: what is held beyond u's offset; NULL = nothing. Borrowed
  * until the next part. */
 const struct df_ranges *upload_held(struct queue *q,

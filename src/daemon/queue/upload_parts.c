@@ -119,8 +119,10 @@ static enum df_err grant(struct queue *q, struct df_row_upload *u,
 	const struct df_ranges *held = upload_held(q, u);
 	enum df_err rc;
 
-	if (u->state == DF_UPLOAD_REFUSED)
+	if (u->state == DF_UPLOAD_REFUSED) {
+		upload_refusal_heard(q, u);
 		return df_fail(why, u->err, "%s", u->why);
+	}
 	if (u->state != DF_UPLOAD_RECEIVING || offset < u->offset ||
 	    (held != NULL && df_ranges_meet(held, offset, offset + len)))
 		return df_fail(why, DF_E_CONFLICT, "some of it is held");

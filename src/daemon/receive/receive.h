@@ -35,6 +35,7 @@ struct receive {
 	/* lent by queue */
 	struct stage ready;  /* the next file */
 	bool asked;	     /* for one, without an answer yet */
+	uint32_t asked_of;   /* the link to the life of queue that was asked */
 	enum df_err starved; /* why the last answer gave nothing */
 	/* the instance that is arriving */
 	struct stage file;

@@ -199,6 +199,7 @@ static enum df_err give(struct receive *r, const struct df_buf *trailer,
 	df_msg_put_u64(&m, DF_M_LENGTH, dfenv_len);
 	df_msg_put(&m, DF_M_ENVELOPE, trailer->ptr, trailer->len);
 	r->asked = df_room_request(r->room, lender, &m, NULL, 0) != 0;
+	r->asked_of = lender->serial;
 	return r->asked ? DF_OK : df_fail(why, DF_E_PEER, "queue was lost");
 }
 

@@ -41,6 +41,14 @@ struct df_link *receive_lender(struct receive *r, const struct stage *s)
 	return queue != NULL && queue->serial == s->lender ? queue : NULL;
 }
 
+/* 0 = no queue. */
+static uint32_t queue_serial(const struct receive *r)
+{
+	const struct df_link *queue = df_room_link(r->room, DF_ROLE_QUEUE, 0);
+
+	return queue != NULL ? queue->serial : 0;
+}
+
 static void ask_stage(struct receive *r)
 {
 	struct df_msg m;
@@ -50,6 +58,7 @@ static void ask_stage(struct receive *r)
 	r->asked = df_room_request(r->room,
 				   df_room_link(r->room, DF_ROLE_QUEUE, 0), &m,
 				   NULL, 0) != 0;
+	r->asked_of = queue_serial(r);
 }
 
 static void take_stage(struct receive *r, const struct df_link *from,
@@ -100,7 +109,7 @@ enum df_err receive_stage(struct receive *r, struct df_why *why)
 
 		if (r->starved != DF_OK)
 			return r->starved;
-		if (!r->asked)
+		if (!r->asked || r->asked_of != queue_serial(r))
 			ask_stage(r);
 		if (!r->asked)
 			return df_fail(why, DF_E_PEER, "queue is gone");

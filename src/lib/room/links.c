@@ -255,8 +255,10 @@ struct df_link *df_room_link_add(struct df_room *room, enum df_role role,
 
 	if (old != NULL) { /* its end has not reached us yet */
 		df_room_link_drop(old);
-		if (room->loop == NULL)
+		if (room->loop == NULL) {
 			df_links_reap(room);
+			room->replaced |= 1u << role;
+		}
 	}
 	l->face =
 		(struct df_link){.role = role,

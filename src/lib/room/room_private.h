@@ -57,6 +57,8 @@ struct df_room {
 	struct df_config config;
 	struct link *links;
 	uint32_t links_made;
+	unsigned replaced; /* without a loop: roles whose link came anew before
+			    * its end was heard */
 	struct call *buckets[DF_ROOM_BUCKETS];
 	struct df_buf out;
 	uint8_t *in;	 /* DF_CHANNEL_MAX bytes: the message being handled */

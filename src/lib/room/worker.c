@@ -115,6 +115,17 @@ static bool is_for_caller(struct df_room *room, struct link *l, unsigned roles,
 	return false;
 }
 
+/* The one that the caller waits for will not answer: it is another life. */
+static bool replaced(struct df_room *room, unsigned roles, struct df_why *why)
+{
+	bool yes = (room->replaced & roles) != 0;
+
+	room->replaced &= ~roles;
+	if (yes)
+		(void)df_fail(why, DF_E_PEER, "room began anew");
+	return yes;
+}
+
 /* One step; DF_E_AGAIN when something happened that the caller need not see. */
 static enum df_err wait_step(struct df_room *room, unsigned roles,
 			     int64_t deadline_ms, struct df_link **from,
@@ -144,7 +155,7 @@ static enum df_err wait_step(struct df_room *room, unsigned roles,
 		return err;
 	err = df_msg_decode(m, room->in, len, why);
 	if (err == DF_OK && !is_for_caller(room, l, roles, m, len, fds, n_fds))
-		err = DF_E_AGAIN;
+		err = replaced(room, roles, why) ? DF_E_PEER : DF_E_AGAIN;
 	if (err != DF_OK) {
 		fds_close(fds, *n_fds);
 		return err;
@@ -162,6 +173,7 @@ enum df_err df_room_wait(struct df_room *room, unsigned roles,
 		timeout_ms < 0 ? -1 : df_clock_mono_ms() + timeout_ms;
 	enum df_err err;
 
+	room->replaced = 0; /* before this wait */
 	do {
 		*n_fds = 0;
 		err = wait_step(room, roles, deadline_ms, from, m, fds, n_fds,

@@ -132,7 +132,9 @@ bool df_journal_delivery_move(struct df_journal *j, int64_t n,
 		" tries = tries + ?, err = ?, why = ?, status = ?"
 		" WHERE n = ?",
 		"iiiitii", (int64_t)to, next_ms,
-		(int64_t)(event == DF_DELIVERY_FAILED), (int64_t)err,
+		(int64_t)(event == DF_DELIVERY_FAILED ||
+			  event == DF_DELIVERY_DENIED),
+		(int64_t)err,
 		why != NULL ? why : "", (int64_t)status, n);
 	return true;
 }
