@@ -3,6 +3,8 @@
 # of both kinds of which the first is dead. The name is in a hosts file that
 # only this test sees.
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # skipped: needs root"; exit 77; }
+unshare --mount true 2>/dev/null ||
+	{ echo "1..0 # skipped: no mount namespaces here"; exit 77; }
 [ -n "${DF_HOSTS:-}" ] || DF_HOSTS=own exec unshare --mount "$0" "$@"
 . "$(dirname "$0")/../lib/node.sh"
 . "$LIB/netlab.sh"
