@@ -119,8 +119,9 @@ check "and is judged anew" wait_for 20 of_study quarantined 2
 
 # --- a damaged copy is no copy
 file=$(find "$T/clinic/spool/quarantine" -type f | head -n 1)
-printf X | dd of="$file" bs=1 seek=5000 conv=notrunc 2>/dev/null
-check "its file is damaged" refused cmp -s "$file" "$T/c/one.dcm"
+cp "$file" "$T/whole"
+printf XXXXXXXXXXXXXXXX | dd of="$file" bs=1 seek=5000 conv=notrunc 2>/dev/null
+check "its file is damaged" refused cmp -s "$file" "$T/whole"
 damaged=$(basename "$file")
 check "a damaged one is not released" refused node clinic quarantine release "$damaged" --reason x
 check "what stands still stands" packed
