@@ -371,18 +371,19 @@ def receive_refusals():
         c = client("storescu", "-v", "-aec", "NODE", "127.0.0.1", str(r.port),
                    CT[0])
         r.accept()
-        r.serve(after_stage=lambda r=r, then=after_stage: then(r))
+        ended = r.serve(after_stage=lambda r=r, then=after_stage: then(r))
         out, _ = c.communicate(timeout=20)
-        ok("Success" not in out and c.returncode != 0 and not r.committed,
-           f"no Success of a file whose queue {what}", out)
+        ok("Success" not in out and c.returncode != 0 and not r.committed
+           and ended >= 0,
+           f"no Success of a file whose queue {what}", (ended, out))
     r = Receiver()
     c = client("storescu", "-v", "-aec", "NODE", "127.0.0.1", str(r.port),
                CT[0])
     r.accept()
-    r.serve(instead=r.queue_again)
+    ended = r.serve(instead=r.queue_again)
     out, _ = c.communicate(timeout=20)
-    ok("Success" not in out and c.returncode != 0,
-       "nobody waits for a life of queue that has ended", out)
+    ok("Success" not in out and c.returncode != 0 and ended >= 0,
+       "nobody waits for a life of queue that has ended", (ended, out))
     r = Receiver("max-object = 1 MiB\n")
     big = f"{DATA}/dx/chest.dcm"
     c = client("storescu", "-nh", "-aec", "NODE", "127.0.0.1", str(r.port),

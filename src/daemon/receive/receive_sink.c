@@ -194,6 +194,8 @@ static enum df_err give(struct receive *r, const struct df_buf *trailer,
 	struct df_link *lender = receive_lender(r, &r->file);
 	struct df_msg m;
 
+	if (lender == NULL)
+		return df_fail(why, DF_E_PEER, "queue was lost");
 	df_msg_init(&m, DF_MSG_COMMIT, 0);
 	df_msg_put_id(&m, DF_M_ID, &r->file.id);
 	df_msg_put_u64(&m, DF_M_LENGTH, dfenv_len);
