@@ -123,7 +123,7 @@ static bool get_wanted(const cJSON *from, struct df_peer_offered *o)
 		return false;
 	for (; item != NULL; item = item->next)
 		if (!df_json_get_u64(item, "from", &a) ||
-		    !df_json_get_u64(item, "to", &b) || a < o->offset ||
+		    !df_json_get_u64(item, "to", &b) || a <= o->offset ||
 		    !df_ranges_add(&o->held, a, b))
 			return false;
 	return true;

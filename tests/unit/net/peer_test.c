@@ -65,6 +65,51 @@ static void offered_round_trip(void **state)
 	df_buf_release(&b);
 }
 
+/* What is behind a gap is behind a gap: else nothing would be left to send, and
+ * the parcel would wait for ever. */
+static void held_ranges(void **state)
+{
+	static const struct {
+		const char *held;
+		enum df_err want;
+	} T[] = {
+		{"[]", DF_OK},
+		{"[{\"from\":11,\"to\":20}]", DF_OK},
+		{"[{\"from\":11,\"to\":20},{\"from\":30,\"to\":40}]", DF_OK},
+		{"[{\"from\":10,\"to\":20}]", DF_E_FORMAT},
+		{"[{\"from\":5,\"to\":20}]", DF_E_FORMAT},
+		{"[{\"from\":20,\"to\":20}]", DF_E_FORMAT},
+		{"[{\"from\":20,\"to\":12}]", DF_E_FORMAT},
+		{"[{\"from\":20}]", DF_E_FORMAT},
+		{"{}", DF_E_FORMAT},
+		{"7", DF_E_FORMAT},
+	};
+	static struct df_peer_offered out[DF_PEER_OFFERS_MAX];
+	struct df_peer_offered in = {.state = DF_OFFER_WANT, .offset = 10};
+	struct df_buf b;
+	char json[400];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof T / sizeof T[0]; i++) {
+		df_str_fmt(json, sizeof json,
+			   "{\"parcels\":[{\"id\":\"%032d\",\"state\":\"want\","
+			   "\"offset\":10,\"held\":%s}]}",
+			   1, T[i].held);
+		if (df_peer_offered_decode(df_text_of(json), out, &n, NULL) !=
+		    T[i].want)
+			fail_msg("held %s", T[i].held);
+	}
+	assert_true(df_ranges_add(&in.held, 20, 30));
+	assert_true(df_ranges_add(&in.held, 40, 50));
+	df_buf_init(&b, DF_PEER_JSON_MAX);
+	assert_int_equal(df_peer_offered_encode(&b, &in, 1, NULL), DF_OK);
+	assert_int_equal(df_peer_offered_decode(of(&b), out, &n, NULL), DF_OK);
+	assert_int_equal(out[0].held.n, 2);
+	assert_int_equal(out[0].held.r[1].to, 50);
+	df_buf_release(&b);
+}
+
 static void offers_refused(void **state)
 {
 	static const struct {
@@ -390,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offers_round_trip),
 		cmocka_unit_test(offered_round_trip),
+		cmocka_unit_test(held_ranges),
 		cmocka_unit_test(offers_refused),
 		cmocka_unit_test(mail_and_missing_round_trip),
 		cmocka_unit_test(enrolment_round_trip),
