@@ -280,14 +280,11 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 /* Another row, in use or in quarantine, lives in the same file. */
 static bool is_shared(struct df_journal *j, const struct df_row_instance *r)
 {
-	sqlite3_stmt *st = df_sql(j,
-				  "SELECT 1 FROM instances WHERE object = ? AND"
-				  " n <> ? AND state NOT IN (4, 5) LIMIT 1",
-				  "ti", r->object.s, r->n);
-	bool shared = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return shared;
+	return df_sql_any(j,
+			  df_sql(j,
+				 "SELECT 1 FROM instances WHERE object = ? AND"
+				 " n <> ? AND state NOT IN (4, 5) LIMIT 1",
+				 "ti", r->object.s, r->n));
 }
 
 enum df_err df_journal_discard(struct df_journal *j, struct df_spool *sp,

@@ -16,26 +16,18 @@ void df_journal_object_add(struct df_journal *j, const struct df_id *id,
 
 bool df_journal_object_has(struct df_journal *j, const struct df_id *id)
 {
-	sqlite3_stmt *st =
-		df_sql(j, "SELECT 1 FROM objects WHERE id = ?", "t", id->s);
-	bool has = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return has;
+	return df_sql_any(
+		j, df_sql(j, "SELECT 1 FROM objects WHERE id = ?", "t", id->s));
 }
 
 bool df_sql_names(struct df_journal *j, const struct df_id *id)
 {
-	sqlite3_stmt *st = df_sql(
-		j,
-		"SELECT 1 FROM instances WHERE object = ?1 UNION ALL"
-		" SELECT 1 FROM parcels WHERE object = ?1 UNION ALL"
-		" SELECT 1 FROM reports WHERE object = ?1 LIMIT 1",
-		"t", id->s);
-	bool named = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return named;
+	return df_sql_any(
+		j, df_sql(j,
+			  "SELECT 1 FROM instances WHERE object = ?1 UNION ALL"
+			  " SELECT 1 FROM parcels WHERE object = ?1 UNION ALL"
+			  " SELECT 1 FROM reports WHERE object = ?1 LIMIT 1",
+			  "t", id->s));
 }
 
 void df_journal_object_drop(struct df_journal *j, const struct df_id *id)

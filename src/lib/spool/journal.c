@@ -236,6 +236,14 @@ sqlite3_stmt *df_sql(struct df_journal *j, const char *sql, const char *types,
 	return st;
 }
 
+bool df_sql_any(struct df_journal *j, sqlite3_stmt *st)
+{
+	bool any = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return any;
+}
+
 bool df_sql_row(struct df_journal *j, sqlite3_stmt *st)
 {
 	int rc;

@@ -37,18 +37,16 @@ static enum df_claim instance_claim(struct df_journal *j,
 
 static bool study_is_others(struct df_journal *j, int64_t study)
 {
-	sqlite3_stmt *st = df_sql(
+	return df_sql_any(
 		j,
-		"SELECT 1 FROM studies o JOIN studies s ON o.uid = s.uid"
-		" WHERE s.n = ? AND o.peer <> '' AND o.peer <> s.peer"
-		" AND (o.opened, o.n) < (s.opened, s.n)"
-		" AND EXISTS (SELECT 1 FROM instances i WHERE i.study = o.n"
-		"  AND i.state NOT IN (3, 5))",
-		"i", study);
-	bool found = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return found;
+		df_sql(j,
+		       "SELECT 1 FROM studies o JOIN studies s ON o.uid = s.uid"
+		       " WHERE s.n = ? AND o.peer <> '' AND o.peer <> s.peer"
+		       " AND (o.opened, o.n) < (s.opened, s.n)"
+		       " AND EXISTS (SELECT 1 FROM instances i WHERE i.study = "
+		       "o.n"
+		       "  AND i.state NOT IN (3, 5))",
+		       "i", study));
 }
 
 enum df_claim df_journal_claim(struct df_journal *j,

@@ -15,6 +15,8 @@ sqlite3_stmt *df_sql(struct df_journal *j, const char *sql, const char *types,
 		     ...);
 /* The next row; false at the end (the statement is reset then). */
 bool df_sql_row(struct df_journal *j, sqlite3_stmt *st);
+/* Is there a row? The statement is done. */
+bool df_sql_any(struct df_journal *j, sqlite3_stmt *st);
 /* A statement that writes, inside the turn's transaction. */
 void df_sql_run(struct df_journal *j, const char *sql, const char *types, ...);
 /*

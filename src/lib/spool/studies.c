@@ -66,27 +66,20 @@ bool df_journal_study(struct df_journal *j, int64_t n, struct df_row_study *s)
 
 bool df_journal_study_untold(struct df_journal *j, const char *uid)
 {
-	sqlite3_stmt *st = df_sql(j,
-				  "SELECT 1 FROM studies s JOIN instances i"
-				  " ON i.study = s.n WHERE s.uid = ? AND"
-				  " i.indexed = 0 AND i.state IN (1, 2) LIMIT 1",
-				  "t", uid);
-	bool untold = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return untold;
+	return df_sql_any(j,
+			  df_sql(j,
+				 "SELECT 1 FROM studies s JOIN instances i"
+				 " ON i.study = s.n WHERE s.uid = ? AND"
+				 " i.indexed = 0 AND i.state IN (1, 2) LIMIT 1",
+				 "t", uid));
 }
 
 bool df_journal_study_in_flight(struct df_journal *j, const char *calling)
 {
-	sqlite3_stmt *st = df_sql(j,
-				  "SELECT 1 FROM studies WHERE state = 0 AND"
-				  " peer = '' AND source = ? LIMIT 1",
-				  "t", calling);
-	bool is = df_sql_row(j, st);
-
-	df_sql_done(st);
-	return is;
+	return df_sql_any(j, df_sql(j,
+				    "SELECT 1 FROM studies WHERE state = 0 AND"
+				    " peer = '' AND source = ? LIMIT 1",
+				    "t", calling));
 }
 
 bool df_journal_study_find(struct df_journal *j, const char *uid,
