@@ -32,59 +32,51 @@ static void run(struct df_flow *f, const struct wire *w, int64_t ms,
 	}
 }
 
-static void a_clean_line_keeps_few(void **state)
+/* What a line of its own makes of the number of connections, 0 = finds out. */
+static void as_many_as_carry_more(void **state)
 {
-	const struct wire w = {2.5e6, 2.4e6};
+	static const struct {
+		const char *what;
+		struct wire w;
+		unsigned fixed, want;
+	} T[] = {
+		{"a clean line keeps few", {2.5e6, 2.5e6}, 0, 4},
+		/* 1 %, 80 ms, cubic */
+		{"a lossy one gets many", {2.5e6, 0.19e6}, 0, 16},
+		{"eight of them fill it", {1e6, 0.13e6}, 0, 8},
+		{"a slow line keeps two", {48000, 48000}, 0, 2},
+		{"what is configured stands", {2.5e6, 0.1e6}, 3, 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof T / sizeof T[0]; i++) {
+		struct df_flow f;
+		int64_t now = 1000;
+		double acked = 1;
+
+		df_flow_init(&f, T[i].fixed);
+		run(&f, &T[i].w, 60000, &now, &acked);
+		if (f.width != T[i].want)
+			fail_msg("%s: %u", T[i].what, f.width);
+		run(&f, &T[i].w, 600000, &now, &acked); /* and stays so */
+		if (f.width != T[i].want)
+			fail_msg("%s, later: %u", T[i].what, f.width);
+	}
+}
+
+static void its_rate_is_measured(void **state)
+{
+	const struct wire clean = {2.5e6, 2.5e6}, slow = {48000, 48000};
 	struct df_flow f;
 	int64_t now = 1000;
 	double acked = 1;
 
 	(void)state;
 	df_flow_init(&f, 0);
-	run(&f, &w, 20000, &now, &acked);
-	assert_int_equal(f.width, 4);
+	run(&f, &clean, 20000, &now, &acked);
 	assert_true(f.bytes_per_s > 2.4e6 && f.bytes_per_s < 2.6e6);
-}
-
-static void a_lossy_one_gets_many(void **state)
-{
-	const struct wire w = {2.5e6, 0.19e6}; /* 1 %, 80 ms, cubic */
-	struct df_flow f;
-	int64_t now = 1000;
-	double acked = 1;
-
-	(void)state;
 	df_flow_init(&f, 0);
-	run(&f, &w, 6000, &now, &acked);
-	assert_int_equal(f.width, 16);
-	run(&f, &w, 600000, &now, &acked);
-	assert_int_equal(f.width, 16);
-}
-
-static void half_way_is_enough(void **state)
-{
-	const struct wire w = {1e6, 0.13e6}; /* 8 of them fill it */
-	struct df_flow f;
-	int64_t now = 1000;
-	double acked = 1;
-
-	(void)state;
-	df_flow_init(&f, 0);
-	run(&f, &w, 20000, &now, &acked);
-	assert_int_equal(f.width, 8);
-}
-
-static void a_slow_line_keeps_two(void **state)
-{
-	const struct wire w = {48000, 48000};
-	struct df_flow f;
-	int64_t now = 1000;
-	double acked = 1;
-
-	(void)state;
-	df_flow_init(&f, 0);
-	run(&f, &w, 60000, &now, &acked);
-	assert_int_equal(f.width, 2);
+	run(&f, &slow, 60000, &now, &acked);
 	assert_int_equal(df_flow_part(&f, 4u << 20, 4u << 20, 2, 4u << 20),
 			 DF_FLOW_PART_MIN);
 }
@@ -118,19 +110,6 @@ static void idle_time_is_no_slow_line(void **state)
 	}
 	assert_true(f.bytes_per_s > 39e6 && f.bytes_per_s < 41e6);
 	assert_int_equal(f.width, 4); /* it was never full */
-}
-
-static void a_number_that_is_configured_stands(void **state)
-{
-	const struct wire w = {2.5e6, 0.1e6};
-	struct df_flow f;
-	int64_t now = 0;
-	double acked = 1;
-
-	(void)state;
-	df_flow_init(&f, 3);
-	run(&f, &w, 60000, &now, &acked);
-	assert_int_equal(f.width, 3);
 }
 
 static void parts(void **state)
@@ -172,13 +151,10 @@ static void parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_clean_line_keeps_few),
-		cmocka_unit_test(a_lossy_one_gets_many),
-		cmocka_unit_test(half_way_is_enough),
-		cmocka_unit_test(a_slow_line_keeps_two),
+		cmocka_unit_test(as_many_as_carry_more),
+		cmocka_unit_test(its_rate_is_measured),
 		cmocka_unit_test(a_line_that_becomes_bad_is_tried_again),
 		cmocka_unit_test(idle_time_is_no_slow_line),
-		cmocka_unit_test(a_number_that_is_configured_stands),
 		cmocka_unit_test(parts),
 	};
 
