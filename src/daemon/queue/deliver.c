@@ -3,9 +3,9 @@
  *
  * Parcels by offset, several at a time, in the journal's order; those of urgent
  * studies have places of their own, so that they need not wait for one. The
- * peer knows what it holds, so nothing is lost by asking again. A manifest follows when all parcels of its
- * study are there; only a receipt that keys verified, and that matches,
- * confirms them.
+ * peer knows what it holds, so nothing is lost by asking again. A manifest
+ * follows when all parcels of its study are there; only a receipt that keys
+ * verified, and that matches, confirms them.
  */
 #include <stdlib.h>
 #include <string.h>
