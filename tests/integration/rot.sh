@@ -23,7 +23,9 @@ check "a study is at the centre" send_sure "$DICOM_clinic" 12 "$T/study3"
 wait_for 20 truth clinic "j['queue']['inspected_all']" status
 node clinic study send "$(cat "$T/uid3")" >/dev/null
 check "with its receipt" wait_for 30 has_at_least clinic confirmed 12
-# what the index has not got is routed at the next start, to a PACS of then, too
+# what the index has not got, or is told again because it is new, is routed at
+# the next start, to a PACS of then, too
+wait_for 20 grep -q event=index.new "$T/centre.log"
 wait_for 20 truth centre "j['queue']['index_left'] == 0" status
 stop_node centre
 check "another waits at the clinic, packed" send_sure "$DICOM_clinic" 12 "$T/study2"
