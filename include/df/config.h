@@ -11,7 +11,7 @@
  * new text for restarted rooms.
  *
  * Sections: [node] [receive] [study] [parcel] [spool] [retention] [line]
- * [retry] [dimse] [commitment] [prepare] once each; [modality "AET"]
+ * [retry] [dimse] [commitment] [prepare] [region] once each; [modality "AET"]
  * [destination "NAME"] [peer "NAME"] as often as wanted, each name once per kind.
  */
 #ifndef DF_CONFIG_H
@@ -35,6 +35,12 @@ extern "C" {
 
 enum df_node_role { DF_NODE_CLINIC, DF_NODE_CENTRE };
 enum df_commit_level { DF_COMMIT_AUTO, DF_COMMIT_LOCAL, DF_COMMIT_CENTRE };
+/* When the centre is asked for earlier exams. */
+enum df_region_ask {
+	DF_REGION_ASK_AUTO,
+	DF_REGION_ASK_PERSON,
+	DF_REGION_ASK_NEVER,
+};
 enum df_commit_ask { DF_COMMIT_ASK_AUTO, DF_COMMIT_ASK_YES, DF_COMMIT_ASK_NO };
 /* In which form native pixels go to a PACS. */
 enum df_compress {
@@ -111,6 +117,7 @@ struct df_config {
 		int64_t max_associations;
 		int64_t max_per_address; /* strangers */
 		int64_t max_per_peer;	 /* connections of one key */
+		int64_t peer_requests;	 /* a second, of one key */
 		int64_t max_connections; /* held by front, idle ones too */
 		bool unknown_sop_classes;
 		int64_t max_object_bytes;
@@ -161,6 +168,11 @@ struct df_config {
 		int64_t job_s; /* one job of a cell, at most */
 		int64_t memory_bytes;
 	} prepare;
+	struct {
+		int64_t ask; /* enum df_region_ask */
+		bool answer;
+		int64_t questions; /* a minute, of one node */
+	} region;
 	struct df_modality *modalities; /* owned */
 	size_t n_modalities;
 	struct df_destination *destinations;

@@ -246,7 +246,20 @@ extern "C" {
 	/* supervise > queue: NUMBER of a prepare cell that ended by a fault of\
 	 * its own, not one that was killed or took too long; ERR = NOMEM: it  \
 	 * ended for want of memory, and nobody is to blame */                 \
-	X(CELL_CRASHED)
+	X(CELL_CRASHED)                                                        \
+/* --- the region: what another node knows of a patient (peer.md, priors) --*/ \
+	/* index > deliver_https: DESTINATION(peer name) WAIT_MS(deadline)     \
+	 * JSON(question) */                                                   \
+	X(PRIOR_ASK)                                                           \
+	/* gateway > index: PEER NAME(of the peer) JSON(question, checked) */  \
+	X(PRIOR_RQ)                                                            \
+	/* answer to both: result [WAIT_MS: ask again after] (fd JSON) */      \
+	X(PRIORS)                                                              \
+	/* gateway > index: PEER STUDY JSON {purpose, [order], [who]}: may this\
+	 * peer fetch this study? */                                           \
+	X(FETCH_MAY_RQ)                                                        \
+	/* result [PEER: the clinic that it came from; absent: our own] */     \
+	X(FETCH_MAY)
 
 #define DF_FIELD_MAP(X)                                                        \
 	X(ERR) X(WHY) X(ROLE) X(NUMBER) X(CONFIG) X(LISTENER) X(VERB) X(JSON)  \

@@ -18,6 +18,7 @@ static const struct {
 	EDGE(QUEUE, CONSOLE),	    EDGE(INDEX, CONSOLE),
 	EDGE(INDEX, KEYS),	    EDGE(KEYS, CONSOLE),
 	EDGE(KEYS, GATEWAY),	    EDGE(KEYS, DELIVER_HTTPS),
+	EDGE(INDEX, GATEWAY),	    EDGE(INDEX, DELIVER_HTTPS),
 };
 
 bool is_edge(enum df_role a, enum df_role b)

@@ -313,7 +313,7 @@ static void sample(void **state)
 	struct df_why why;
 	struct df_buf b, show;
 	FILE *f;
-	char file[16384];
+	char file[65536];
 	size_t n;
 
 	(void)state;
