@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "df/peer.h"
+#include "df/priors.h"
 #include "df/stow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,6 +27,24 @@ static void offers(struct df_text t)
 	df_buf_release(&out);
 }
 
+/* What is clean stays as it is. */
+static void priors(struct df_text t,
+		   enum df_err (*clean)(struct df_buf *, struct df_text,
+					struct df_why *))
+{
+	struct df_buf one, two;
+
+	df_buf_init(&one, DF_PEER_JSON_MAX);
+	df_buf_init(&two, DF_PEER_JSON_MAX);
+	if (clean(&one, t, NULL) == DF_OK &&
+	    (clean(&two, (struct df_text){(char *)one.ptr, one.len}, NULL) !=
+		     DF_OK ||
+	     one.len != two.len || memcmp(one.ptr, two.ptr, one.len) != 0))
+		abort();
+	df_buf_release(&one);
+	df_buf_release(&two);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct df_peer_offered offered[DF_PEER_OFFERS_MAX];
@@ -41,6 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n;
 
 	offers(t);
+	priors(t, df_priors_question_clean);
+	priors(t, df_priors_answer_clean);
+	priors(t, df_priors_fetch_clean);
 	(void)!df_peer_offered_decode(t, offered, &n, NULL);
 	(void)!df_peer_mail_decode(t, &a, mail, &n, NULL);
 	(void)!df_peer_missing_decode(t, ids, 4, &n, NULL);

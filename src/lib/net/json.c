@@ -111,7 +111,7 @@ static size_t utf8_len(uint8_t c)
 	return c >= 0xF0 && c <= 0xF4 ? 4 : 0;
 }
 
-static bool name_valid(struct df_text t)
+bool df_json_text_clean(struct df_text t)
 {
 	for (size_t i = 0; i < t.len;) {
 		uint8_t c = (uint8_t)t.ptr[i];
@@ -134,7 +134,7 @@ bool df_json_get_name(const cJSON *from, const char *name,
 {
 	struct df_text t;
 
-	return df_json_get_text(from, name, &t) && name_valid(t) &&
+	return df_json_get_text(from, name, &t) && df_json_text_clean(t) &&
 	       df_str_copy(to, DF_PEER_NAME_MAX + 1, t) == DF_OK;
 }
 

@@ -18,7 +18,8 @@ DF_MUST_CHECK enum df_err df_json_parse(struct df_text json, size_t max,
 bool df_json_get_u64(const cJSON *from, const char *name, uint64_t *v);
 bool df_json_get_text(const cJSON *from, const char *name, struct df_text *t);
 bool df_json_get_parcel(const cJSON *from, struct df_parcel_id *id);
-/* UTF-8 without control characters. */
+/* UTF-8 without control characters, not empty. */
+bool df_json_text_clean(struct df_text t);
 bool df_json_get_name(const cJSON *from, const char *name,
 		      char to[DF_PEER_NAME_MAX + 1]);
 bool df_json_get_fingerprint(const cJSON *from, char to[DF_HEX_LEN + 1]);
