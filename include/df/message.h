@@ -95,7 +95,8 @@ extern "C" {
 	X(SEALED)       /* result HEADER CEK PARCEL(hex32) H0(digest) */       \
 	/* HEADER [PEER: the sender must be this one] ; without PEER only our  \
 	 * own fingerprint is accepted as sender. [PURPOSE "held": it is ours  \
-	 * to keep already, so its sender may have been revoked since] */      \
+	 * to keep already, so its sender may have been revoked since;         \
+	 * "prior": we asked for it, and its sender is any node of our CA] */  \
 	X(OPEN_RQ)                                                             \
 	/* result CEK PEER(verified sender) PARCEL H0 CONTENT EPOCH SEQUENCE   \
 	 * PREVIOUS CREATED_MS */                                              \
@@ -190,7 +191,7 @@ extern "C" {
 	X(MAILBOX_OPEN)                                                        \
 	X(MAIL)         /* deliver_https > queue: DESTINATION CURSOR PARCEL LENGTH */\
 	/* queue > deliver_https: DESTINATION PARCEL OFFSET LENGTH (fd wo):    \
-	 * fetch from OFFSET. > PULL_PART* JOB_DONE */                         \
+	 * fetch the bytes from OFFSET to LENGTH. > PULL_PART* JOB_DONE */     \
 	X(PULL)                                                                \
 	X(PULL_PART)    /* tag of PULL: OFFSET written so far, not yet synced */\
 /* --- queue > deliver_dimse, deliver_https (STOW-RS) ---------------------*/ \
@@ -234,7 +235,9 @@ extern "C" {
 	X(MAILBOX_RQ)   /* PEER CURSOR WAIT_MS: parked until there is mail */  \
 	X(MAILBOX)      /* MAIL*{CURSOR PARCEL LENGTH} */                      \
 	X(PARCEL_RQ)    /* PEER PARCEL */                                      \
-	X(PARCEL_FILE)  /* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) */ \
+	/* result LENGTH (fd ro; DFENV bytes are 0..LENGTH) [HEADER OFFSET: it \
+	 * stands for the bytes before OFFSET, and LENGTH counts it] */        \
+	X(PARCEL_FILE)                                                         \
 	/* deliver_https > queue: DESTINATION result [REASON: a remark while it\
 	 * is up]: how the line to this peer is, as the poll of its mailbox    \
 	 * finds it */                                                         \
@@ -247,6 +250,11 @@ extern "C" {
 	 * its own, not one that was killed or took too long; ERR = NOMEM: it  \
 	 * ended for want of memory, and nobody is to blame */                 \
 	X(CELL_CRASHED)                                                        \
+/* --- the worklist of modalities (df/worklist.h) -------------------------*/  \
+	/* receive > index: CALLING ITEM (what the modality asks for, and by) */\
+	X(WORKLIST_RQ)                                                         \
+	/* result (fd items); LIMIT: more match than one answer may hold */    \
+	X(WORKLIST)                                                            \
 /* --- the region: what another node knows of a patient (peer.md, priors) --*/ \
 	/* index > deliver_https: DESTINATION(peer name) WAIT_MS(deadline)     \
 	 * JSON(question) */                                                   \
@@ -258,8 +266,27 @@ extern "C" {
 	/* gateway > index: PEER STUDY JSON {purpose, [order], [who]}: may this\
 	 * peer fetch this study? */                                           \
 	X(FETCH_MAY_RQ)                                                        \
-	/* result [PEER: the clinic that it came from; absent: our own] */     \
-	X(FETCH_MAY)
+	/* result [PEER: the clinic that it came from; absent: our own]        \
+	 * OBJECT*(reports on it that stand, in the order of their versions) */ \
+	X(FETCH_MAY)                                                           \
+	/* gateway > queue, when it may: PEER(who asks) STUDY CURSOR OBJECT*   \
+	 * (as FETCH_MAY said them) */                                         \
+	X(PRIOR_FILES_RQ)                                                      \
+	/* result PEER(who brought the study) NUMBER(its instances here)       \
+	 * MISSING(u64: of them let go here) CURSOR(where to ask on)           \
+	 * [WAIT_MS: there is more in so long] MAIL*{PARCEL LENGTH PEER(who    \
+	 * sealed it) CONTENT} */                                              \
+	X(PRIOR_FILES)                                                         \
+	/* queue > deliver_https: DESTINATION STUDY CURSOR JSON {purpose, ..}  \
+	 * > JOB_DONE: as PRIOR_FILES */                                       \
+	X(PRIOR_FETCH)                                                         \
+	/* queue > keys: the same parcel or bundle for another reader. HEADER  \
+	 * PEER(who sealed it; absent: we) RECIPIENT */                        \
+	X(REWRAP_RQ)                                                           \
+	X(REWRAPPED)    /* result HEADER */                                    \
+	/* queue > index: one entry for the register. JSON */                  \
+	X(AUDIT_PUT)                                                           \
+	X(AUDIT_STORED) /* result: durable */
 
 #define DF_FIELD_MAP(X)                                                        \
 	X(ERR) X(WHY) X(ROLE) X(NUMBER) X(CONFIG) X(LISTENER) X(VERB) X(JSON)  \
@@ -275,13 +302,14 @@ extern "C" {
 	X(URL) X(PRIORITY) X(OFFSET) X(VERSION) X(RECEIPT) X(MISSING)          \
 	X(CURSOR) X(KEY_NUMBER) X(JOB) X(STATUS) X(OFFER) X(WANT) X(MAIL)      \
 	X(WAIT_MS) X(TRANSACTION) X(COMMITMENT) X(HELD) X(RATE)                \
-	X(CONNECTIONS) X(CPU_US) X(WALL_US)                                    \
+	X(CONNECTIONS) X(CPU_US) X(WALL_US) X(RECIPIENT)                       \
 	/* identity fields: UTF-8 text, patient data, never logged */          \
 	X(PATIENT_NAME) X(PATIENT_ID) X(PATIENT_ID_ISSUER) X(BIRTH_DATE)       \
 	X(SEX) X(ACCESSION) X(ACCESSION_ISSUER) X(STUDY_DATE) X(STUDY_TIME)    \
 	X(STUDY_DESCRIPTION) X(MODALITY) X(BODY_PART) X(SERIES_NUMBER)         \
 	X(INSTANCE_NUMBER) X(ROWS) X(COLUMNS) X(FRAMES) X(INSTITUTION)         \
 	X(PIXEL_DIGEST)                                                        \
+	X(ITEM)                                                                \
 	X(CHECKSUM) /* 16 bytes, df/checksum.h, over a DFENV stream */
 /* clang-format on */
 
