@@ -37,6 +37,9 @@ enum df_env_kind {
 enum df_env_direction {
 	DF_ENV_MADE = 1, /* sealed here; peer = whom it is for ("" = nobody) */
 	DF_ENV_TAKEN,    /* received; peer = who signed it */
+	/* a parcel that we asked for (a prior): a copy of what another node
+	 * answers for; peer = who signed it */
+	DF_ENV_FETCHED,
 };
 
 /* One instance inside a parcel. */

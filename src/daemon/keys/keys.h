@@ -14,6 +14,7 @@
 #include "df/keyring.h"
 #include "df/room.h"
 #include "df/seal.h"
+#include "df/sealed.h"
 
 #define PEERS_MAX 10000u
 #define ANCHORS_MAX (4u << 20)
@@ -34,6 +35,7 @@ enum use { /* counted, told at the end */
 	   USE_CHECK,
 	   USE_TLS,
 	   USE_ENROL,
+	   USE_REWRAP,
 	   USE_COUNT
 };
 
@@ -97,7 +99,17 @@ handler on_association_key, on_unwrap, on_seal, on_open; /* sealing.c */
 handler on_sign, on_check, on_anchors, on_tls_identity, on_tls_sign,
 	on_peer_check, on_index_key; /* signing.c */
 handler on_enrol;		     /* enrolment.c */
+handler on_rewrap;		     /* rewrap.c */
 handler on_query;		     /* keys_query.c */
+
+/* --- sealing.c ----------------------------------------------------------- */
+/* The data key out of m's HEADER, when its sender is the PEER of m (absent: we)
+ * and may be, for that purpose (OPEN_RQ). head borrows from m. */
+DF_MUST_CHECK enum df_err sealing_open(struct keys *k,
+				       struct df_sealed_head *head,
+				       struct df_cek *cek,
+				       const struct df_msg *m,
+				       const char *purpose, struct df_why *why);
 
 /* --- enrolment.c --------------------------------------------------------- */
 DF_MUST_CHECK enum df_err invite_make(struct keys *k, struct df_text name,

@@ -16,6 +16,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_UNWRAP_RQ, DF_ROLE_QUEUE, on_unwrap},
 	{DF_MSG_SEAL_RQ, DF_ROLE_QUEUE, on_seal},
 	{DF_MSG_OPEN_RQ, DF_ROLE_QUEUE, on_open},
+	{DF_MSG_REWRAP_RQ, DF_ROLE_QUEUE, on_rewrap},
 	{DF_MSG_SIGN_RQ, DF_ROLE_QUEUE, on_sign},
 	{DF_MSG_CHECK_RQ, DF_ROLE_QUEUE, on_check},
 	{DF_MSG_ANCHORS_RQ, DF_ROLE_QUEUE, on_anchors},
@@ -59,7 +60,8 @@ static void end(struct df_room *room)
 	       DF_F_NUM("sign", k->uses[USE_SIGN]),
 	       DF_F_NUM("check", k->uses[USE_CHECK]),
 	       DF_F_NUM("tls", k->uses[USE_TLS]),
-	       DF_F_NUM("enrol", k->uses[USE_ENROL]));
+	       DF_F_NUM("enrol", k->uses[USE_ENROL]),
+	       DF_F_NUM("rewrap", k->uses[USE_REWRAP]));
 	ring_release(k);
 }
 

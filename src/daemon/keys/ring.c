@@ -156,6 +156,7 @@ static const char *const USE_NAME[USE_COUNT] = {
 	[USE_CHECK] = "key.check",
 	[USE_TLS] = "key.tls",
 	[USE_ENROL] = "key.enrol",
+	[USE_REWRAP] = "key.rewrap",
 };
 
 void ring_used(struct keys *k, enum use use, const char *detail,

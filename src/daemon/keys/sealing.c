@@ -228,12 +228,28 @@ void on_seal(struct df_room *room, struct df_link *from, const struct df_msg *m,
 /* --- a header that arrived ----------------------------------------------- */
 
 /*
- * Signed by the sender that CORE names, who is the one expected. Revoking ends
- * what a peer may bring, not what we took from it before (held).
+ * May it be the sender? Revoking ends what a peer may bring, not what we took
+ * from it before (held). A prior comes from a node that only the centre knows:
+ * its certificate must be of our CA (peers_certificate).
  */
+static bool sender_allowed(struct keys *k, struct df_text fp,
+			   struct df_text purpose, struct df_why *why)
+{
+	const struct peer *p = peers_find(k, fp);
+
+	if (df_text_eq(fp, k->fp.s))
+		return true;
+	if (df_text_eq(purpose, "held"))
+		return p != NULL || k->ca != NULL;
+	if (df_text_eq(purpose, "prior") && p == NULL)
+		return k->ca != NULL;
+	return peers_allowed(k, fp, NULL, why) == DF_OK;
+}
+
+/* Signed by the sender that CORE names, who is the one expected. */
 static enum df_err check_sender(struct keys *k,
 				const struct df_sealed_head *head,
-				struct df_text expected, bool held,
+				struct df_text expected, struct df_text purpose,
 				struct df_why *why)
 {
 	struct df_hex fp = df_digest_hex(&head->core.sender);
@@ -244,9 +260,7 @@ static enum df_err check_sender(struct keys *k,
 	if (!df_text_eq(expected, fp.s))
 		return df_fail(why, DF_E_SENDER,
 			       "sealed by another node than expected");
-	if (!df_text_eq(expected, k->fp.s) &&
-	    (held ? peers_find(k, expected) == NULL
-		  : peers_allowed(k, expected, NULL, why) != DF_OK))
+	if (!sender_allowed(k, expected, purpose, why))
 		return df_fail(why, DF_E_SENDER,
 			       "sender is not enrolled or was revoked");
 	rc = df_cms_verify(&signer, &cert, head->signature, head->signature_len,
@@ -260,23 +274,21 @@ static enum df_err check_sender(struct keys *k,
 	return rc;
 }
 
-static enum df_err open_head(struct keys *k, struct df_sealed_head *head,
-			     struct df_cek *cek, const struct df_msg *m,
-			     struct df_why *why)
+enum df_err sealing_open(struct keys *k, struct df_sealed_head *head,
+			 struct df_cek *cek, const struct df_msg *m,
+			 const char *purpose, struct df_why *why)
 {
-	struct df_text expected, purpose = {0};
+	struct df_text expected;
 	enum df_err rc = head_of(head, m, why);
 
 	if (!df_msg_get(m, DF_M_PEER, &expected))
 		expected = df_text_of(k->fp.s);
-	(void)df_msg_get(m, DF_M_PURPOSE, &purpose); /* absent: it arrives */
 	if (rc == DF_OK && head->signature == NULL)
 		rc = df_fail(why, DF_E_FORMAT,
 			     "an object at rest is not for "
 			     "peers");
 	if (rc == DF_OK)
-		rc = check_sender(k, head, expected,
-				  df_text_eq(purpose, "held"), why);
+		rc = check_sender(k, head, expected, df_text_of(purpose), why);
 	if (rc == DF_OK)
 		rc = df_cms_unwrap(cek, head->recipients, head->recipients_len,
 				   k->node, k->node_crt, why);
@@ -295,9 +307,13 @@ void on_open(struct df_room *room, struct df_link *from, const struct df_msg *m,
 	struct df_why why = {0};
 	struct df_hex sender;
 	struct df_msg out;
-	enum df_err rc = open_head(k, &head, &cek, m, &why);
+	char purpose[16];
+	enum df_err rc;
 
 	(void)fds, (void)n_fds; /* carries none */
+	(void)df_msg_get_str(m, DF_M_PURPOSE, purpose,
+			     sizeof purpose); /* absent: it arrives */
+	rc = sealing_open(k, &head, &cek, m, purpose, &why);
 	df_msg_init(&out, DF_MSG_OPENED, m->tag);
 	df_msg_put_result(&out, rc, &why);
 	sender = df_digest_hex(&head.core.sender);

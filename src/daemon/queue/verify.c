@@ -125,7 +125,7 @@ static void take_home(struct verify *v, const struct seen *s)
 	struct queue *q = v->q;
 	struct df_row_instance row;
 	enum df_instance_state to;
-	const char *peer = v->p.direction == DF_ENV_TAKEN ? v->p.peer : "";
+	const char *peer = v->p.direction != DF_ENV_MADE ? v->p.peer : "";
 
 	if (!df_journal_instance_find(q->j, peer, s->row.sop_instance,
 				      &s->row.digest, &row))
@@ -292,7 +292,7 @@ static void begin(void *ctx)
 	struct verify *v = ctx;
 
 	object_open(v->q, &v->p.object, true,
-		    v->p.direction == DF_ENV_TAKEN ? v->p.peer : "", opened, v);
+		    v->p.direction != DF_ENV_MADE ? v->p.peer : "", opened, v);
 }
 
 static void start(struct queue *q, const struct df_row_parcel *p, bool again)

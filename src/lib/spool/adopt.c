@@ -38,7 +38,7 @@ static void instance_of(struct df_row_instance *row,
 		.record = in->record_offset,
 		.parcel = parcel,
 	};
-	if (env->direction == DF_ENV_TAKEN)
+	if (env->direction != DF_ENV_MADE)
 		memcpy(row->peer, env->peer, sizeof row->peer);
 	memcpy(row->sop_instance, in->sop_instance, sizeof row->sop_instance);
 	memcpy(row->sop_class, in->sop_class, sizeof row->sop_class);
@@ -129,7 +129,7 @@ static void parcel_again(struct recovery *r, const struct df_envelope *env,
 	df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len, bytes,
 			      env->received_ms);
 	df_journal_parcel_state(r->j, old->n,
-				env->direction == DF_ENV_TAKEN
+				env->direction != DF_ENV_MADE
 					? DF_PARCEL_READY
 					: DF_PARCEL_UNVERIFIED);
 	df_sql_run(r->j,
@@ -166,7 +166,7 @@ static void touch_study(struct recovery *r, const struct df_envelope *env,
 static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 			 uint64_t dfenv_len, uint64_t bytes)
 {
-	const char *peer = env->direction == DF_ENV_TAKEN ? env->peer : "";
+	const char *peer = env->direction != DF_ENV_MADE ? env->peer : "";
 	struct df_row_parcel old, p = {.object = env->id,
 				       .direction = env->direction,
 				       .epoch = env->epoch,
@@ -195,7 +195,7 @@ static void adopt_parcel(struct recovery *r, const struct df_envelope *env,
 	memcpy(p.peer, env->peer, sizeof p.peer);
 	if (env->direction == DF_ENV_MADE)
 		p.peer[0] = '\0';
-	p.state = env->direction == DF_ENV_TAKEN ? DF_PARCEL_READY
+	p.state = env->direction != DF_ENV_MADE ? DF_PARCEL_READY
 						 : DF_PARCEL_UNVERIFIED;
 	touch_study(r, env, peer, &s);
 	p.study = s.n;

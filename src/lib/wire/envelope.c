@@ -65,7 +65,8 @@ static const struct field {
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
 static const char *const kind_words[] = {NULL, "raw", "parcel", "report"};
-static const char *const direction_words[] = {NULL, "made", "taken"};
+static const char *const direction_words[] = {NULL, "made", "taken",
+					      "fetched"};
 
 void df_envelope_release(struct df_envelope *env)
 {
@@ -314,7 +315,7 @@ static bool field_decode(struct df_envelope *env, const struct field *f,
 		ok = word_decode(p, t, kind_words, 4);
 		break;
 	case T_DIRECTION:
-		ok = word_decode(p, t, direction_words, 3);
+		ok = word_decode(p, t, direction_words, 4);
 		break;
 	case T_U64:
 	case T_MS:
