@@ -1,0 +1,89 @@
+/*
+ * person_forms.c - a name in the forms in which it can be compared.
+ */
+#include <string.h>
+
+#include "identity_text.h"
+
+#define PREFIX 3 /* component of a PN: "Dr", written or not */
+
+static bool is_mark(uint32_t c)
+{
+	return c == '.' || c == ',' || c == '-' || c == '\'' || c == '_' ||
+	       c == 0xb7 || c == 0x2022 || c == 0x2027 || c == 0x30fb ||
+	       c == 0xff65; /* the dots between parts of a name */
+}
+
+/* One component group without what is written or not. */
+static void fold_group(char to[DF_PERSON_NAME_CAP], struct df_text t,
+		       bool *latin)
+{
+	size_t n = 0, component = 0;
+	uint32_t c;
+
+	*latin = true;
+	while ((c = df_fold_next(&t)) != 0) {
+		if (c == '^')
+			component++;
+		if (c == '^' || component == PREFIX || df_fold_is_space(c) ||
+		    is_mark(c))
+			continue;
+		if (c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		*latin &= c < 0x80;
+		if (n + 5 > DF_PERSON_NAME_CAP)
+			break; /* folding only shortens: cannot be */
+		n += df_fold_put(to + n, c);
+	}
+	to[n] = '\0';
+}
+
+/* Who is not named, has no name that could equal another's. */
+static bool is_nobody(const char *form)
+{
+	static const char *const nobody[] = {
+		"",	   "anonymous", "anonymized", "anon", "unknown",
+		"noname",  "none",	"null",	      "test", "patient",
+		"xx",	   "xxx",	"匿名",	      "无名", "无名氏",
+		"未知",	   "不详",	"测试",	      "患者", "病人",
+		"急诊患者"};
+
+	for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++)
+		if (!strcmp(form, nobody[i]))
+			return true;
+	return false;
+}
+
+static void add_form(struct df_name_forms *f, struct df_text group)
+{
+	char *to;
+
+	if (f->n == DF_PERSON_FORMS)
+		return;
+	to = f->form[f->n];
+	fold_group(to, group, &f->latin[f->n]);
+	if (is_nobody(to))
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		if (!strcmp(f->form[i], to))
+			return;
+	f->n++;
+}
+
+void df_person_forms(const struct df_person *p, struct df_name_forms *f)
+{
+	struct df_text rest = df_text_of(p->name);
+
+	f->n = 0;
+	for (int group = 0; group < 3 && rest.len > 0; group++) {
+		const char *end = memchr(rest.ptr, '=', rest.len);
+		size_t n = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+
+		add_form(f, (struct df_text){rest.ptr, n});
+		n += end != NULL;
+		rest.ptr += n;
+		rest.len -= n;
+	}
+	if (f->n > 0) /* the reading of nobody's name is no name */
+		add_form(f, df_text_of(p->reading));
+}
