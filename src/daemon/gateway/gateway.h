@@ -11,6 +11,7 @@
 #include "df/digest.h"
 #include "df/engine.h"
 #include "df/http_server.h"
+#include "df/limit.h"
 #include "df/message.h"
 #include "df/peer.h"
 #include "df/room.h"
@@ -58,6 +59,7 @@ struct request {
 	uint64_t first, last;
 
 	uint64_t cursor;
+	uint64_t turn; /* timer: it waits for its turn, 0 = not */
 	struct request *gather_next; /* of those whose body is in memory */
 };
 
@@ -65,6 +67,8 @@ struct request {
 struct gateway {
 	struct df_http_server *server;
 	struct df_engine engine;
+	struct df_limit requests;  /* of one peer, or stranger's address */
+	struct df_limit questions; /* of one peer, about patients */
 };
 
 /* --- request.c ---------------------------------------------------------------
@@ -76,6 +80,8 @@ void request_ask(struct request *rq, enum df_role role, struct df_msg *m,
 		 df_reply_fn *reply);
 /* As df_http_gather, within what one peer and all may have in memory. */
 void request_gather(struct request *rq, size_t max);
+/* Refuses for now: ask again after so long. */
+void request_again(struct request *rq, int64_t wait_ms, const char *text);
 /* Answers the error of a reply (or none); true when it was one. */
 bool request_failed(struct request *rq, const struct df_reply *reply);
 void request_json(struct request *rq, unsigned status, struct df_buf *json,
@@ -100,6 +106,8 @@ void manifest_whole(struct request *rq);
 void mailbox_begin(struct request *rq);
 void parcel_begin(struct request *rq);
 void hello_begin(struct request *rq);
+void priors_begin(struct request *rq);
+void priors_whole(struct request *rq);
 void enrol_begin(struct request *rq);
 void enrol_whole(struct request *rq);
 

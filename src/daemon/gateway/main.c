@@ -22,12 +22,18 @@ static void serve(void *server)
 
 static enum df_err start(struct df_room *room, struct df_why *why)
 {
+	const struct df_config *cfg = df_room_config(room);
 	struct df_http_service service = gateway_service;
 
 	(void)why; /* nothing here fails but by dying */
+	df_room_set_ctx(room, &self);
+	df_limit_init(&self.requests, 60 * cfg->receive.peer_requests,
+		      2 * cfg->receive.peer_requests);
+	df_limit_init(&self.questions, cfg->region.questions,
+		      (cfg->region.questions + 2) / 3);
 	service.ctx = room;
 	service.connections_max =
-		(unsigned)df_room_config(room)->receive.max_connections;
+		(unsigned)cfg->receive.max_connections;
 	self.server = df_http_server_new(&service);
 	self.engine = (struct df_engine){
 		.ctx = self.server, .timeout_ms = wait_ms, .turn = serve};

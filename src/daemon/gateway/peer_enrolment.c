@@ -5,7 +5,7 @@
 
 void enrol_begin(struct request *rq)
 {
-	request_gather(rq, 64u << 10);
+	request_gather(rq, 32u << 10); /* a request for a certificate */
 }
 
 static void take_pem(struct df_buf *to, const struct df_msg *m,

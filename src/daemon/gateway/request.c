@@ -1,6 +1,7 @@
 /*
- * request.c - from a request line to a resource: the routes, the check of the
- * peer at every request, and what all resources do alike.
+ * request.c - from a request line to a resource: the routes, the turn of each
+ * peer, the check of the peer at every request, and what all resources do
+ * alike.
  *
  * Invariant: a struct request lives from head to closed of its exchange, and
  * no reply reaches it after that.
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "gateway.h"
@@ -16,6 +18,7 @@
 /* of bodies in memory: one peer's, and the large ones of all */
 #define GATHERED_PEER_MAX (GATEWAY_SIGNED + GATEWAY_SMALL)
 #define GATHERED_LARGE_MAX (4ull * GATEWAY_SIGNED)
+#define PATIENCE_MS 5000 /* for a turn; more than all connections of a peer owe */
 
 static const struct route ROUTES[] = {
 	{"GET", "/peer/v1/hello", NULL, false, hello_begin, NULL},
@@ -26,6 +29,7 @@ static const struct route ROUTES[] = {
 	{"POST", "/peer/v1/studies/", "/manifests", false, manifest_begin,
 	 manifest_whole},
 	{"GET", "/peer/v1/mailbox", NULL, false, mailbox_begin, NULL},
+	{"POST", "/peer/v1/priors", NULL, false, priors_begin, priors_whole},
 };
 
 /* The variable part, when path is one of this route's. */
@@ -106,6 +110,15 @@ static void gather_forget(struct request *rq)
 		*at = rq->gather_next;
 }
 
+/* A peer's key; a stranger's address, so that strangers are not one. */
+static const char *who(const struct request *rq)
+{
+	const struct df_http_peer *peer = df_http_peer(rq->x);
+
+	return peer->fingerprint[0] != '\0' ? peer->fingerprint
+					    : peer->address;
+}
+
 void request_gather(struct request *rq, size_t max)
 {
 	uint64_t len = df_http_length(rq->x), mine = len, large = len;
@@ -115,7 +128,7 @@ void request_gather(struct request *rq, size_t max)
 		uint64_t theirs = df_http_length(g->x);
 
 		large += theirs > GATEWAY_SMALL ? theirs : 0;
-		if (strcmp(request_peer(g), request_peer(rq)) == 0)
+		if (strcmp(who(g), who(rq)) == 0)
 			mine += theirs;
 	}
 	if (mine > GATHERED_PEER_MAX ||
@@ -127,6 +140,16 @@ void request_gather(struct request *rq, size_t max)
 	rq->gather_next = gathering;
 	gathering = rq;
 	df_http_gather(rq->x, max);
+}
+
+void request_again(struct request *rq, int64_t wait_ms, const char *text)
+{
+	char seconds[24];
+
+	df_str_fmt(seconds, sizeof seconds, "%lld",
+		   (long long)(wait_ms + 999) / 1000);
+	df_http_answer_header(rq->x, "Retry-After", seconds);
+	df_http_answer_err(rq->x, DF_E_AGAIN, text);
 }
 
 static void peer_checked(void *ctx, struct df_reply *reply)
@@ -157,6 +180,36 @@ static void check_peer(struct request *rq)
 	df_msg_put_str(&m, DF_M_PEER, request_peer(rq));
 	request_ask(rq, DF_ROLE_KEYS, &m, NULL, 0, GATEWAY_KEYS_MS,
 		    peer_checked);
+}
+
+static void begin_request(void *ctx)
+{
+	struct request *rq = ctx;
+
+	rq->turn = 0;
+	if (rq->route->without_peer)
+		rq->route->begin(rq);
+	else
+		check_peer(rq);
+}
+
+/*
+ * Who asks more than its share waits for its turn, unanswered: that slows it
+ * down, where a refusal would only be answered by the next request. Strangers
+ * are told apart by their address.
+ */
+static void await_turn(struct request *rq)
+{
+	struct gateway *g = df_room_ctx(rq->room);
+	int64_t now = df_clock_mono_ms(), wait_ms;
+
+	if (!df_limit_take(&g->requests, who(rq), PATIENCE_MS, now, &wait_ms))
+		request_again(rq, wait_ms, "too many requests");
+	else if (wait_ms > 0)
+		rq->turn = df_loop_timer(df_room_loop(rq->room), now + wait_ms,
+					 begin_request, rq);
+	else
+		begin_request(rq);
 }
 
 static void on_head(struct df_http_exchange *x, void *ctx)
@@ -193,10 +246,7 @@ static void on_head(struct df_http_exchange *x, void *ctx)
 	rq->variable = variable;
 	rq->fd = -1;
 	df_http_set(x, rq);
-	if (route->without_peer)
-		route->begin(rq);
-	else
-		check_peer(rq);
+	await_turn(rq);
 }
 
 static enum df_err on_body(struct df_http_exchange *x, const void *ptr,
@@ -225,6 +275,7 @@ static void on_closed(struct df_http_exchange *x, void *ctx)
 	if (rq == NULL)
 		return;
 	df_room_call_cancel(rq->room, rq->call);
+	df_loop_cancel(df_room_loop(rq->room), rq->turn);
 	part_end(rq);
 	gather_forget(rq);
 	df_fd_close(&rq->fd);
