@@ -22,6 +22,7 @@ struct parcel;
 struct part;
 struct probe;
 struct mailbox;
+struct questions;
 
 /* A node that we dial: its line and what waits for it. */
 struct line {
@@ -37,6 +38,7 @@ struct line {
 	struct df_http_call *offer; /* under way, or NULL */
 	unsigned failures;	/* in a row, of the line itself */
 	struct mailbox *mailbox;
+	struct questions *questions; /* prior_ask.c */
 	bool down;	       /* as the mailbox's poll finds it */
 	struct probe *probe;   /* line_watch.c; NULL = none under way */
 	uint64_t watch;	       /* timer, while parts are under way */
@@ -68,6 +70,11 @@ DF_MUST_CHECK enum df_err line_get(struct df_room *room, struct df_text name,
 DF_MUST_CHECK enum df_err
 line_start(struct line *line, struct df_http_request *rq, const char *path,
 	   struct df_http_call **call, struct df_why *why);
+/* The same over other connections, and not held up by a cap. */
+DF_MUST_CHECK enum df_err
+line_start_on(struct line *line, struct df_http_client *client,
+	      struct df_http_request *rq, const char *path,
+	      struct df_http_call **call, struct df_why *why);
 /* Sends m (taken) to queue. */
 void tell_queue(struct df_room *room, struct df_msg *m, int *fds, size_t n);
 /* JOB_DONE without anything more. */
@@ -92,7 +99,11 @@ DELIVER_HANDLER(mailbox_open);	   /* mailbox_poll.c */
 DELIVER_HANDLER(pull);
 DELIVER_HANDLER(stow_send);	   /* stow_send.c */
 DELIVER_HANDLER(destination_test); /* destination_test.c */
+DELIVER_HANDLER(prior_ask);	   /* prior_ask.c; from index */
 
+/* prior_ask.c: connections for questions that a person waits for. */
+void questions_open(struct line *line);
+void questions_turn(struct line *line);
 /* parcel_send.c: offers what is in doubt, sends parts. */
 void parcels_turn(struct line *line);
 /* The line is down: what waits fails now, what is under way when it has ended,

@@ -148,6 +148,7 @@ static void open_line(struct line *line)
 			    df_http_client_fd(line->client)) != DF_OK)
 		df_bug("cannot watch a line");
 	line_warm(line);
+	questions_open(line);
 }
 
 enum df_err line_get(struct df_room *room, struct df_text name,
@@ -185,9 +186,9 @@ enum df_err line_get(struct df_room *room, struct df_text name,
 	return DF_OK;
 }
 
-enum df_err line_start(struct line *line, struct df_http_request *rq,
-		       const char *path, struct df_http_call **call,
-		       struct df_why *why)
+enum df_err line_start_on(struct line *line, struct df_http_client *client,
+			  struct df_http_request *rq, const char *path,
+			  struct df_http_call **call, struct df_why *why)
 {
 	char url[DF_URL_LEN + 300];
 	size_t base = strlen(line->peer->url);
@@ -199,8 +200,15 @@ enum df_err line_start(struct line *line, struct df_http_request *rq,
 	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
 	rq->proxy = &self.proxy;
+	return df_http_client_start(client, rq, call, why);
+}
+
+enum df_err line_start(struct line *line, struct df_http_request *rq,
+		       const char *path, struct df_http_call **call,
+		       struct df_why *why)
+{
 	pace_join(&line->peer->caps, rq);
-	return df_http_client_start(line->client, rq, call, why);
+	return line_start_on(line, line->client, rq, path, call, why);
 }
 
 void tell_queue(struct df_room *room, struct df_msg *m, int *fds, size_t n)
@@ -255,6 +263,7 @@ static void turn(struct df_room *room)
 	for (struct line *line = self.lines; line != NULL; line = line->next) {
 		parcels_turn(line);
 		df_engine_arm(&line->engine);
+		questions_turn(line);
 	}
 	df_engine_arm(&self.engine);
 }
@@ -269,6 +278,7 @@ int main(int argc, char **argv)
 		{DF_MSG_PULL, DF_ROLE_QUEUE, pull},
 		{DF_MSG_SEND, DF_ROLE_QUEUE, stow_send},
 		{DF_MSG_TEST, DF_ROLE_QUEUE, destination_test},
+		{DF_MSG_PRIOR_ASK, DF_ROLE_INDEX, prior_ask},
 	};
 	static const struct df_room_spec SPEC = {
 		.role = DF_ROLE_DELIVER_HTTPS,
