@@ -98,6 +98,11 @@ void df_http_answer_err(struct df_http_exchange *x, enum df_err err,
 void df_http_answer_fd(struct df_http_exchange *x, unsigned status,
 		       const char *content_type, int fd, uint64_t off,
 		       uint64_t len);
+/* Sends [first, first + len) of what begins with head (copied) and goes on at
+ * `off` of fd; takes fd. */
+void df_http_answer_headed(struct df_http_exchange *x, unsigned status,
+			   const char *content_type, struct df_text head,
+			   int fd, uint64_t off, uint64_t first, uint64_t len);
 
 #ifdef __cplusplus
 }

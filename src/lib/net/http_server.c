@@ -144,6 +144,50 @@ void df_http_answer_fd(struct df_http_exchange *x, unsigned status,
 	       MHD_create_response_from_fd_at_offset64(len, fd, off));
 }
 
+struct headed {
+	struct df_text head; /* behind this struct */
+	int fd;
+	uint64_t off, first;
+};
+
+static ssize_t headed_read(void *ctx, uint64_t pos, char *to, size_t max)
+{
+	const struct headed *h = ctx;
+	uint64_t at = h->first + pos;
+	ssize_t n;
+
+	if (at < h->head.len) {
+		size_t left = h->head.len - (size_t)at;
+
+		max = max < left ? max : left;
+		memcpy(to, h->head.ptr + at, max);
+		return (ssize_t)max;
+	}
+	n = pread(h->fd, to, max, (off_t)(h->off + at - h->head.len));
+	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void headed_free(void *ctx)
+{
+	struct headed *h = ctx;
+
+	(void)close(h->fd); /* only read from */
+	free(h);
+}
+
+void df_http_answer_headed(struct df_http_exchange *x, unsigned status,
+			   const char *content_type, struct df_text head,
+			   int fd, uint64_t off, uint64_t first, uint64_t len)
+{
+	struct headed *h = df_xmalloc(sizeof *h + head.len);
+
+	*h = (struct headed){{(char *)(h + 1), head.len}, fd, off, first};
+	memcpy(h + 1, head.ptr, head.len);
+	answer(x, status, content_type,
+	       MHD_create_response_from_callback(len, 65536, headed_read, h,
+						 headed_free));
+}
+
 void df_http_answer_err(struct df_http_exchange *x, enum df_err err,
 			const char *text)
 {

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "df/damage.h"
+#include "df/fetches.h"
 #include "df/file.h"
 #include "df/sys.h"
 #include "paths.h"
@@ -255,7 +256,8 @@ static void in_incoming(struct check *c, int dir, const char *name)
 	if (!df_id_decode(&id, df_text_of(name)))
 		df_check_found(c, DF_FOUND_STRANGER, name);
 	else if (!df_journal_upload_file(c->j, &id) &&
-		 !df_journal_pull_file(c->j, &id))
+		 !df_journal_pull_file(c->j, &id) &&
+		 !df_journal_fetch_file(c->j, &id))
 		df_check_found(c, DF_FOUND_INCOMING_ORPHAN, name);
 }
 

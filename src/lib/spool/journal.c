@@ -15,9 +15,10 @@
 #include "coding_schema.h"
 #include "commitments_schema.h"
 #include "df/pages.h"
+#include "fetches_schema.h"
 #include "ledger.h"
 
-#define STATEMENTS 320
+#define STATEMENTS 352
 #define LOG_BYTES (9 << 19) /* a thousand pages, and what comes over that */
 #define SCHEMA_VERSION 1
 
@@ -397,6 +398,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 		exec(j, order_schema);
 	exec(j, turns_schema);
 	exec(j, df_coding_schema);
+	exec(j, df_fetches_schema);
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "df/commitments.h"
+#include "df/fetches.h"
 #include "df/hash.h"
 #include "df/receipt.h"
 #include "df/route.h"
@@ -165,11 +166,15 @@ static void weigh_deliveries(struct df_journal *j, const struct df_purge *p,
 
 static void weigh(struct df_journal *j, const struct df_purge *p,
 		  const struct df_row_study *s, const struct words *w,
-		  size_t row, struct purge_row *r)
+		  size_t row, bool copy, struct purge_row *r)
 {
 	if (r->state != DF_INSTANCE_INSPECTED && r->state != DF_INSTANCE_PACKED)
 		return;
 	weigh_deliveries(j, p, w, row, r);
+	if (copy) { /* who made it ready for us answers for it */
+		r->unheld = false;
+		return;
+	}
 	/* a word to a modality that rests on these bytes */
 	r->promised = s->peer[0] == '\0' && df_commitment_promised(j, r->sop);
 	if (s->peer[0] != '\0' && !*word_of(w, row, OURS))
@@ -216,17 +221,19 @@ bool df_purge_load(struct df_journal *j, const struct df_purge *p,
 		   int64_t study, struct purge_study *ps)
 {
 	struct words w = {0};
+	bool copy;
 
 	*ps = (struct purge_study){0};
 	if (!df_journal_study(j, study, &ps->study))
 		return false;
+	copy = df_journal_study_is_copy(j, study);
 	df_journal_retained(j, study, &ps->retained);
 	read_rows(j, ps);
 	words_of(j, p, ps, &w);
 	for (size_t i = 0; i < ps->n; i++) {
 		struct purge_row *r = &ps->v[i];
 
-		weigh(j, p, &ps->study, &w, i, r);
+		weigh(j, p, &ps->study, &w, i, copy, r);
 		ps->waiting += r->unsent || r->unreceipted || r->unheld;
 	}
 	free(w.named);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "df/damage.h"
+#include "df/fetches.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "paths.h"
@@ -357,7 +358,8 @@ static bool incoming_one(void *ctx, const struct df_id *id)
 {
 	struct recovery *r = ctx;
 
-	if (df_journal_upload_file(r->j, id) || df_journal_pull_file(r->j, id))
+	if (df_journal_upload_file(r->j, id) ||
+	    df_journal_pull_file(r->j, id) || df_journal_fetch_file(r->j, id))
 		return true;
 	r->out->swept++;
 	if (r->change)

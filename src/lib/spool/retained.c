@@ -125,8 +125,10 @@ bool df_journal_releasable_scan(struct df_journal *j, const struct df_purge *p,
 		    " state = 1 AND"
 		    " NOT EXISTS (SELECT 1 FROM retained WHERE study = s.n"
 		    "  AND confirmed > 0) AND"
-		    " EXISTS (SELECT 1 FROM deliveries WHERE study = s.n"
-		    "  AND state = 5) AND"
+		    " (EXISTS (SELECT 1 FROM deliveries WHERE study = s.n"
+		    "  AND state = 5) OR"
+		    " EXISTS (SELECT 1 FROM parcels WHERE study = s.n"
+		    "  AND direction = 3)) AND"
 		    " EXISTS (SELECT 1 FROM instances WHERE study = s.n"
 		    "  AND state IN (1, 2)) ORDER BY n LIMIT ?",
 		    "iii", *cursor, end, (int64_t)max);

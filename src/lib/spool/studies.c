@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "df/clock.h"
+#include "df/fetches.h"
 #include "sql.h"
 
 #define SELECT_STUDY                                                           \
@@ -369,6 +370,29 @@ size_t df_journal_parcels_of(struct df_journal *j, int64_t study,
 				  "iiii", study, (int64_t)epoch,
 				  (int64_t)sequence, (int64_t)max),
 			   rows, max);
+}
+
+size_t df_journal_parcels_ready(struct df_journal *j, int64_t study,
+				int64_t after, struct df_row_parcel *rows,
+				size_t max)
+{
+	return parcel_rows(j,
+			   df_sql(j,
+				  SELECT_PARCEL "WHERE study = ? AND state = 1"
+						" AND n > ? ORDER BY n LIMIT ?",
+				  "iii", study, after, (int64_t)max),
+			   rows, max);
+}
+
+void df_journal_parcel_revive(struct df_journal *j, int64_t n,
+			      const struct df_id *object)
+{
+	df_sql_run(j, "UPDATE parcels SET object = ?, state = 1 WHERE n = ?",
+		   "ti", object->s, n);
+	df_sql_run(j,
+		   "UPDATE instances SET object = ?, in_parcel = 1, state = 2"
+		   " WHERE parcel = ? AND state = 5",
+		   "ti", object->s, n);
 }
 
 void df_journal_parcel_state(struct df_journal *j, int64_t n,
