@@ -121,6 +121,19 @@ DF_MUST_CHECK enum df_err df_store_commit(struct df_store *s,
 					  struct df_why *why);
 void df_store_abandon(struct df_store *s);
 
+/* A part of a transaction that can be taken back alone: save, then keep or
+ * back. Parts do not nest. When back fails, abandon all. */
+DF_MUST_CHECK enum df_err df_store_save(struct df_store *s, struct df_why *why);
+DF_MUST_CHECK enum df_err df_store_keep(struct df_store *s, struct df_why *why);
+DF_MUST_CHECK enum df_err df_store_back(struct df_store *s, struct df_why *why);
+
+/* A number that is remembered under a constant name; 0 when none is. */
+DF_MUST_CHECK enum df_err df_store_number(struct df_store *s, const char *name,
+					  uint64_t *value, struct df_why *why);
+DF_MUST_CHECK enum df_err df_store_put_number(struct df_store *s,
+					      const char *name, uint64_t value,
+					      struct df_why *why);
+
 /* Idempotent. The same instance and digest again moves it to its new place;
  * another digest is kept beside it. DF_E_FORMAT: a UID is missing. */
 DF_MUST_CHECK enum df_err

@@ -5,6 +5,7 @@
 #define DF_INDEX_H
 
 #include "df/message.h"
+#include "df/register.h"
 #include "df/report_policy.h"
 #include "df/room.h"
 #include "df/store.h"
@@ -29,6 +30,8 @@ struct parked {
 struct index {
 	struct df_room *room;
 	struct df_store *store; /* NULL until the key is there */
+	struct df_register *reg; /* opened with it */
+	bool reg_failed;	 /* the room ends, and looks what is there */
 	uint8_t seal_key[32];
 	uint8_t blind_key[32];
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
@@ -55,6 +58,31 @@ void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
 
 /* cipher.c */
 struct df_column_cipher index_cipher(struct index *x);
+
+/* index_register.c: original data. */
+/* Opens the register and applies what index.db has not seen of it. */
+DF_MUST_CHECK enum df_err index_register_open(struct index *x,
+					      struct df_why *why);
+/*
+ * Writes an entry of this kind (entry_take is taken), applies it to index.db
+ * in the open transaction, and syncs the register: after DF_OK it may be
+ * answered. An entry that its applier refuses is not written. The number it
+ * got is df_register_account(x->reg)->last.
+ */
+DF_MUST_CHECK enum df_err index_register_put(struct index *x, const char *kind,
+					     struct cJSON *entry_take,
+					     struct df_why *why);
+/*
+ * What an entry does to index.db. It is called before the entry is written
+ * (refuse what is wrong then: DF_E_USAGE, NOTFOUND, DENIED ...), and again when
+ * index.db is new and knows *nothing* yet: queue tells its studies later. So an
+ * applier takes everything from the entry itself, natural keys and no row
+ * numbers. An entry that is refused in a replay is logged and passed over.
+ */
+typedef enum df_err index_apply_fn(struct index *x,
+				   const struct df_register_entry *e,
+				   const struct cJSON *json,
+				   struct df_why *why);
 
 /* index_facts.c */
 extern const enum df_field index_ident_field[DF_IDENT_COUNT];

@@ -215,7 +215,15 @@ static enum df_err open_once(struct index *x, struct df_why *why)
 					  0600, why);
 	}
 	df_fd_close(&fd);
-	return rc == DF_OK ? df_store_open(&x->store, PATH, &cipher, why) : rc;
+	if (rc == DF_OK)
+		rc = df_store_open(&x->store, PATH, &cipher, why);
+	if (rc == DF_OK)
+		rc = index_register_open(x, why);
+	if (rc != DF_OK) {
+		df_store_close(x->store);
+		x->store = NULL;
+	}
+	return rc;
 }
 
 /* Damaged: another one takes its place, and is told everything again. */
@@ -313,6 +321,10 @@ static void turn(struct df_room *room)
 		step_aside(&self, &why);
 		exit(1); /* and the next one begins anew */
 	}
+	if (self.reg_failed) {
+		index_flush(&self);
+		exit(1); /* and the next one reads what the disk has */
+	}
 	if (!self.begun || self.n_acks >= GATHER_MAX ||
 	    df_clock_mono_ms() >= at_ms) {
 		index_flush(&self);
@@ -340,6 +352,7 @@ static void end(struct df_room *room)
 	index_flush(&self);
 	index_abandon(&self, DF_E_CANCELLED, &why);
 	df_store_close(self.store);
+	df_register_close(self.reg);
 	free(self.acks);
 	explicit_bzero(self.seal_key, sizeof self.seal_key);
 	explicit_bzero(self.blind_key, sizeof self.blind_key);

@@ -14,6 +14,9 @@
 #define DF_SQL_MAP(X)                                                          \
 X(BEGIN, "BEGIN IMMEDIATE")                                                    \
 X(COMMIT, "COMMIT")                                                            \
+X(SAVE, "SAVEPOINT part")                                                      \
+X(SAVE_BACK, "ROLLBACK TO part")                                               \
+X(SAVE_KEEP, "RELEASE part")                                                   \
 X(META_GET, "SELECT value FROM meta WHERE name = ?1")                          \
 X(META_PUT, "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)")         \
 X(PATIENT_GET, "SELECT id FROM patients WHERE peer = ?1 AND key = ?2")         \

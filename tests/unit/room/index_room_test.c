@@ -166,7 +166,8 @@ static int up(void **state)
 static int down(void **state)
 {
 	static const char *const NAMES[] = {"index.db", "index.db-wal",
-					    "index.db-shm", DF_INDEX_NEW};
+					    "index.db-shm", "register",
+					    DF_INDEX_NEW};
 	struct house *h = *state;
 	char path[128];
 	size_t i;
