@@ -110,5 +110,12 @@ DF_MUST_CHECK enum df_err index_report_check(struct index *x,
 
 /* query.c */
 void index_query(struct index *x, struct df_link *from, const struct df_msg *m);
+/* What this verb answers, into `out`. DF_E_UNSUPPORTED: there is none. */
+DF_MUST_CHECK enum df_err index_verb(struct index *x, struct df_text verb,
+				     const struct cJSON *args,
+				     struct cJSON *out, struct df_why *why);
+/* Sends out_take (or the failure) as a sealed memfd. */
+void index_answer(struct df_link *to, enum df_msg_type type, uint32_t tag,
+		  enum df_err rc, struct cJSON *out_take, struct df_why *why);
 
 #endif

@@ -292,26 +292,15 @@ static const struct {
 	{"study facts", study_facts},
 };
 
-static enum df_err run_verb(struct index *x, const struct df_msg *m, cJSON *out,
-			    struct df_why *why)
+enum df_err index_verb(struct index *x, struct df_text verb, const cJSON *args,
+		       cJSON *out, struct df_why *why)
 {
-	struct df_text verb = {0}, json = {0};
-	cJSON *args;
-	enum df_err rc;
 	size_t i;
 
-	if (!df_msg_get(m, DF_M_VERB, &verb))
-		return df_fail(why, DF_E_FORMAT, "a question without a verb");
 	for (i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
 		if (df_text_eq(verb, VERBS[i].verb))
-			break;
-	if (i == sizeof VERBS / sizeof VERBS[0])
-		return df_fail(why, DF_E_UNSUPPORTED, "no such question");
-	(void)df_msg_get(m, DF_M_JSON, &json); /* absent: no arguments */
-	args = json.len ? cJSON_ParseWithLength(json.ptr, json.len) : NULL;
-	rc = VERBS[i].run(x, args, out, why);
-	cJSON_Delete(args);
-	return rc;
+			return VERBS[i].run(x, args, out, why);
+	return df_fail(why, DF_E_UNSUPPORTED, "no such question");
 }
 
 /* The answer's text in a sealed memfd. */
@@ -331,22 +320,36 @@ static enum df_err print(cJSON *out, int *fd, struct df_why *why)
 	return rc;
 }
 
-void index_query(struct index *x, struct df_link *from, const struct df_msg *m)
+void index_answer(struct df_link *to, enum df_msg_type type, uint32_t tag,
+		  enum df_err rc, cJSON *out_take, struct df_why *why)
 {
-	cJSON *out = cJSON_CreateObject();
-	struct df_why why = {0};
 	struct df_msg reply;
 	int fd = -1;
+
+	if (rc == DF_OK)
+		rc = print(out_take, &fd, why);
+	cJSON_Delete(out_take);
+	if (rc != DF_OK)
+		df_fd_close(&fd);
+	df_msg_init(&reply, type, tag);
+	df_msg_put_result(&reply, rc, why);
+	(void)df_room_send(to, &reply, &fd, fd >= 0 ? 1 : 0);
+}
+
+void index_query(struct index *x, struct df_link *from, const struct df_msg *m)
+{
+	struct df_text verb = {0}, json = {0};
+	cJSON *args, *out = cJSON_CreateObject();
+	struct df_why why = {0};
 	enum df_err rc;
 
 	index_flush(x);
-	rc = run_verb(x, m, out, &why);
-	if (rc == DF_OK)
-		rc = print(out, &fd, &why);
-	cJSON_Delete(out);
-	if (rc != DF_OK)
-		df_fd_close(&fd);
-	df_msg_init(&reply, DF_MSG_ANSWER, m->tag);
-	df_msg_put_result(&reply, rc, &why);
-	(void)df_room_send(from, &reply, &fd, fd >= 0 ? 1 : 0);
+	(void)df_msg_get(m, DF_M_JSON, &json); /* absent: no arguments */
+	args = json.len ? cJSON_ParseWithLength(json.ptr, json.len) : NULL;
+	if (!df_msg_get(m, DF_M_VERB, &verb))
+		rc = df_fail(&why, DF_E_FORMAT, "a question without a verb");
+	else
+		rc = index_verb(x, verb, args, out, &why);
+	cJSON_Delete(args);
+	index_answer(from, DF_MSG_ANSWER, m->tag, rc, out, &why);
 }
