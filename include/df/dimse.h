@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "df/commitment.h"
+#include "df/worklist_dataset.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,11 +71,24 @@ struct df_commitment_sink {
 	void (*told)(void *ctx, enum df_err err, uint16_t status);
 };
 
+/* A modality asks what it has to do (C-FIND). */
+struct df_worklist_sink {
+	void *ctx; /* borrowed */
+	/* Appends the items that match (df/worklist.h) and says in which
+	 * character set they go. Returns the status of the response: 0000, or
+	 * a failure of PS3.4 table K.4.1-2. */
+	uint16_t (*find)(void *ctx, const struct df_worklist_query *q,
+			 struct df_buf *items,
+			 enum df_worklist_charset *charset);
+};
+#define DF_WORKLIST_ITEMS_MAX ((size_t)16 * 1024 * 1024) /* bytes of items */
+
 struct df_dimse_scp {
 	int idle_ms;	      /* longest silence between two commands */
 	int progress_ms;      /* longest silence inside a message or a write */
 	bool unknown_classes; /* accept abstract syntaxes DCMTK does not know */
 	const struct df_commitment_sink *commitment; /* NULL: not offered */
+	const struct df_worklist_sink *worklist;     /* the same */
 	void *ctx;	      /* borrowed, for admit and ending */
 	/* Asked between two commands, and when it is silent there: is the
 	 * association to end? Then it ends with A-ABORT. NULL: never. */
@@ -114,8 +128,8 @@ struct df_store_sink {
 /*
  * Serves one association on a connected socket (TCP, or one end of an AF_UNIX
  * pair) until it ends. Takes fd and closes it. Accepts C-ECHO, C-STORE for
- * every storage class and transfer syntax of the conformance statement, and
- * storage commitment in both roles.
+ * every storage class and transfer syntax of the conformance statement,
+ * storage commitment in both roles, and C-FIND on a modality worklist.
  * DF_OK after a release or a rejection of ours; DF_E_CANCELLED when cfg->ending
  * said so, after the answer to the last command; DF_E_PEER when the peer
  * aborted or vanished, DF_E_TIMEOUT at a deadline, DF_E_FORMAT when it broke

@@ -78,13 +78,13 @@ enum df_worklist_field {
 #define DF_WORKLIST_STEP_SEQUENCE 0x00400100u
 #define DF_WORKLIST_KEY_CAP 300 /* bytes of a value to match, and its end */
 
-struct df_worklist_row {
+struct df_worklist_attr {
 	uint32_t tag;
 	const char *vr;
 	unsigned chars; /* at most, of a value; of each group in a name */
 	const char *word;
 };
-const struct df_worklist_row *df_worklist_row(enum df_worklist_field f);
+const struct df_worklist_attr *df_worklist_attribute(enum df_worklist_field f);
 
 struct df_worklist_item {
 	struct df_text v[DF_WORKLIST_COUNT]; /* borrowed */

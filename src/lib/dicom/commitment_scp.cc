@@ -5,18 +5,6 @@
 #include "scp.h"
 
 #include "df/clock.h"
-#include "df/object.h"
-
-bool commitment_syntax(const char *uid)
-{
-	return strcmp(uid, DF_TS_IMPLICIT_LE) == 0 ||
-	       strcmp(uid, DF_TS_EXPLICIT_LE) == 0;
-}
-
-static bool is_explicit(const struct scp *s, uint8_t context)
-{
-	return strcmp(s->syntax[context], DF_TS_EXPLICIT_LE) == 0;
-}
 
 /* The status for a data set that is there. */
 static uint16_t hand_on(struct scp *s, const struct command *c, uint8_t context,

@@ -67,6 +67,8 @@ static bool class_known(const struct scp *s, const char *uid)
 		return cfg->commitment != nullptr;
 	if (s->reports_only && strcmp(uid, UID_VerificationSOPClass) != 0)
 		return false;
+	if (strcmp(uid, DF_WORKLIST_CLASS) == 0)
+		return cfg->worklist != nullptr;
 	return strcmp(uid, UID_VerificationSOPClass) == 0 ||
 	       df_storage_class_known(uid) ||
 	       (cfg->unknown_classes && df_uid_name(uid)[0] == 0);
@@ -89,6 +91,8 @@ static void answer_context(struct scp *s, T_ASC_PresentationContext *pc)
 	uint8_t id = pc->presentationContextID;
 	T_ASC_P_ResultReason why_not = ASC_P_TRANSFERSYNTAXESNOTSUPPORTED;
 	bool commitment = strcmp(pc->abstractSyntax, DF_COMMITMENT_CLASS) == 0;
+	bool plain = commitment ||
+		     strcmp(pc->abstractSyntax, DF_WORKLIST_CLASS) == 0;
 
 	if (!class_known(s, pc->abstractSyntax)) {
 		why_not = ASC_P_ABSTRACTSYNTAXNOTSUPPORTED;
@@ -98,7 +102,7 @@ static void answer_context(struct scp *s, T_ASC_PresentationContext *pc)
 	for (int i = 0; i < pc->transferSyntaxCount; i++) {
 		const char *uid = pc->proposedTransferSyntaxes[i];
 
-		if (commitment ? !commitment_syntax(uid) : !syntax_known(uid))
+		if (plain ? !plain_syntax(uid) : !syntax_known(uid))
 			continue;
 		/* of its roles a peer may have what it proposes */
 		if (ASC_acceptPresentationContext(
@@ -235,7 +239,8 @@ static enum df_err store_allowed(const struct scp *s, const struct command *c,
 		return DF_E_FORMAT;
 	return strcmp(on, c->sop_class) == 0 &&
 			       strcmp(on, UID_VerificationSOPClass) != 0 &&
-			       strcmp(on, DF_COMMITMENT_CLASS) != 0
+			       strcmp(on, DF_COMMITMENT_CLASS) != 0 &&
+			       strcmp(on, DF_WORKLIST_CLASS) != 0
 		       ? DF_OK
 		       : DF_E_UNSUPPORTED;
 }
@@ -316,6 +321,9 @@ static enum df_err serve_command(struct scp *s, const struct command *c,
 	if (has_sink && (c->field == COMMAND_N_ACTION_RQ ||
 			 c->field == COMMAND_N_EVENT_REPORT_RQ))
 		return commitment_rq(s, c, context, why);
+	if (c->field == COMMAND_C_FIND_RQ &&
+	    strcmp(s->abstract[context], DF_WORKLIST_CLASS) == 0)
+		return worklist_find(s, c, context, why);
 	if (c->field == COMMAND_N_EVENT_REPORT_RSP)
 		return commitment_rsp(s, c, context, why);
 	return other(s, c, context, why);

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "df/object.h"
 #include "message_io.h"
 
 struct scp {
@@ -24,6 +25,7 @@ struct scp {
 	uint16_t told_id; /* message id of it */
 	int64_t told_until; /* monotonic: when its answer is due */
 	bool mute;	    /* one was not answered: no more of them here */
+	struct df_worklist_query query; /* of the C-FIND under way */
 };
 
 static inline void scp_copy(char *to, size_t cap, const char *from)
@@ -36,8 +38,18 @@ static inline void scp_copy(char *to, size_t cap, const char *from)
 	to[n] = 0;
 }
 
-/* Implicit and explicit VR little endian. */
-bool commitment_syntax(const char *uid);
+/* Implicit and explicit VR little endian: what we read and write ourselves. */
+static inline bool plain_syntax(const char *uid)
+{
+	return strcmp(uid, DF_TS_IMPLICIT_LE) == 0 ||
+	       strcmp(uid, DF_TS_EXPLICIT_LE) == 0;
+}
+
+static inline bool is_explicit(const struct scp *s, uint8_t context)
+{
+	return strcmp(s->syntax[context], DF_TS_EXPLICIT_LE) == 0;
+}
+
 /* N-ACTION and N-EVENT-REPORT requests: read, handed on, answered. */
 enum df_err commitment_rq(struct scp *s, const struct command *c,
 			  uint8_t context, struct df_why *why);
@@ -50,5 +62,8 @@ enum df_err commitment_rsp(struct scp *s, const struct command *c,
 enum df_err commitment_pause(struct scp *s, struct df_why *why);
 /* The association is over: a report without an answer was not given. */
 void commitment_end(struct scp *s);
+/* A C-FIND on the worklist: read, asked, answered item by item. */
+enum df_err worklist_find(struct scp *s, const struct command *c,
+			  uint8_t context, struct df_why *why);
 
 #endif

@@ -22,7 +22,7 @@ static bool in_step(unsigned field)
 
 static bool vr_is(unsigned field, const char *vr)
 {
-	return strcmp(df_worklist_row((enum df_worklist_field)field)->vr, vr) ==
+	return strcmp(df_worklist_attribute((enum df_worklist_field)field)->vr, vr) ==
 	       0;
 }
 
@@ -36,7 +36,7 @@ static unsigned field_of(uint32_t tag, bool step)
 
 	for (i = 0; i < DF_WORKLIST_COUNT; i++)
 		if (in_step(i) == step &&
-		    df_worklist_row((enum df_worklist_field)i)->tag == tag)
+		    df_worklist_attribute((enum df_worklist_field)i)->tag == tag)
 			break;
 	return i;
 }
@@ -177,8 +177,8 @@ static enum df_err convert(const struct answer *a, struct df_text t,
 static void put_field(struct element_writer *w, const struct answer *a,
 		      unsigned field)
 {
-	const struct df_worklist_row *row =
-		df_worklist_row((enum df_worklist_field)field);
+	const struct df_worklist_attr *row =
+		df_worklist_attribute((enum df_worklist_field)field);
 	struct df_text t = a->item->v[field];
 	struct df_buf bytes;
 	uint64_t number;

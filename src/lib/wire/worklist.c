@@ -5,9 +5,9 @@
 
 #define END 0xffffu
 
-const struct df_worklist_row *df_worklist_row(enum df_worklist_field f)
+const struct df_worklist_attr *df_worklist_attribute(enum df_worklist_field f)
 {
-	static const struct df_worklist_row rows[] = {
+	static const struct df_worklist_attr rows[] = {
 #define X(name, tag, vr, chars, word) {tag, vr, chars, word},
 		DF_WORKLIST_MAP(X)
 #undef X
