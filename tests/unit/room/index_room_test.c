@@ -174,7 +174,7 @@ static int down(void **state)
 
 	if (h->pid > 0 && h->supervise.fd >= 0)
 		(void)stop(h);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
 		df_str_fmt(path, sizeof path, "%s/%s", h->dir, NAMES[i]);
 		(void)unlink(path); /* not all are there */
 	}
