@@ -11,8 +11,9 @@
  * new text for restarted rooms.
  *
  * Sections: [node] [receive] [study] [parcel] [spool] [retention] [line]
- * [retry] [dimse] [commitment] [prepare] [region] once each; [modality "AET"]
- * [destination "NAME"] [peer "NAME"] as often as wanted, each name once per kind.
+ * [retry] [dimse] [commitment] [prepare] [region] [worklist] once each;
+ * [modality "AET"] [destination "NAME"] [peer "NAME"] as often as wanted, each
+ * name once per kind.
  */
 #ifndef DF_CONFIG_H
 #define DF_CONFIG_H
@@ -42,6 +43,12 @@ enum df_region_ask {
 	DF_REGION_ASK_NEVER,
 };
 enum df_commit_ask { DF_COMMIT_ASK_AUTO, DF_COMMIT_ASK_YES, DF_COMMIT_ASK_NO };
+/* Where a worklist item says that there is an earlier exam. */
+enum df_worklist_verdict {
+	DF_WORKLIST_VERDICT_BOTH,
+	DF_WORKLIST_VERDICT_COMMENTS,
+	DF_WORKLIST_VERDICT_NO,
+};
 /* In which form native pixels go to a PACS. */
 enum df_compress {
 	DF_COMPRESS_AUTO,
@@ -79,6 +86,8 @@ struct df_modality {
 	char reports_ae[DF_AE_LEN + 1];	/* where it takes what we commit to; */
 	struct df_endpoint reports;	/* host "" = on its association only */
 	bool stat;     /* urgent */
+	bool worklist; /* may ask for it */
+	int64_t charset; /* of it: enum df_worklist_charset of the dicom side */
 };
 
 /* A PACS: exactly one of dicom and stow is given. */
@@ -173,6 +182,12 @@ struct df_config {
 		bool answer;
 		int64_t questions; /* a minute, of one node */
 	} region;
+	struct {
+		bool offer;
+		int64_t charset; /* as of a modality */
+		int64_t days;	 /* an order stays, after its day */
+		int64_t verdict; /* enum df_worklist_verdict */
+	} worklist;
 	struct df_modality *modalities; /* owned */
 	size_t n_modalities;
 	struct df_destination *destinations;
@@ -200,6 +215,8 @@ uint32_t df_config_lane(const struct df_config *cfg, size_t destination,
 			size_t lane);
 
 /* By name, or NULL. */
+const struct df_modality *df_config_modality(const struct df_config *cfg,
+					     struct df_text ae);
 const struct df_destination *df_config_destination(const struct df_config *cfg,
 						   struct df_text name);
 const struct df_peer *df_config_peer(const struct df_config *cfg,

@@ -139,11 +139,14 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 	const struct df_config *cfg = df_room_config(r->room);
 	int timeout_ms = (int)(cfg->receive.timeout_s * 1000);
 	struct df_commitment_sink commitment;
+	struct df_worklist_sink worklist;
 	struct df_dimse_scp scp = {.idle_ms = timeout_ms,
 				   .progress_ms = timeout_ms,
 				   .unknown_classes =
 					   cfg->receive.unknown_sop_classes,
 				   .commitment = &commitment,
+				   .worklist = cfg->worklist.offer ? &worklist
+								   : NULL,
 				   .ctx = r,
 				   .admit = admit,
 				   .ending = is_ending};
@@ -153,6 +156,7 @@ static enum df_err serve(struct receive *r, int fd, struct df_why *why)
 	df_id_new(&r->association);
 	receive_sink(r, &sink);
 	receive_commitment(r, &commitment);
+	receive_worklist(r, &worklist);
 	rc = df_dimse_serve(fd, &scp, &sink, why);
 	df_log(rc == DF_OK ? DF_LOG_INFO : DF_LOG_WARN, "association.end",
 	       DF_F_ID(&r->association), DF_F_NUM("stored", r->stored),

@@ -70,6 +70,7 @@ bool receive_is_ending(struct receive *r, bool silent);
 void receive_commitment(struct receive *r, struct df_commitment_sink *sink);
 void receive_report_keep(struct receive *r, const struct df_msg *m, int fd);
 void receive_sink(struct receive *r, struct df_store_sink *sink);
+void receive_worklist(struct receive *r, struct df_worklist_sink *sink);
 void receive_release(struct receive *r);
 
 #endif

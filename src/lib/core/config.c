@@ -80,7 +80,7 @@ static void *item_add(void **items, size_t *n, size_t size)
 	return last;
 }
 
-static const struct df_modality *modality_of(const struct df_config *cfg,
+const struct df_modality *df_config_modality(const struct df_config *cfg,
 					     struct df_text ae)
 {
 	for (size_t i = 0; i < cfg->n_modalities; i++)
@@ -100,7 +100,7 @@ static void begin_modality(struct parse *p, struct df_text name)
 		note(p, DF_E_CONFIG, "modality is not an AE title");
 		return;
 	}
-	if (modality_of(c, name) != NULL) {
+	if (df_config_modality(c, name) != NULL) {
 		note(p, DF_E_CONFIG, "modality is there twice");
 		return;
 	}
@@ -443,7 +443,7 @@ enum df_admit df_config_admit(const struct df_config *cfg,
 		return DF_ADMIT_CALLED_UNKNOWN;
 	if (df_text_eq(calling, cfg->node.ae) && is_loopback(addr))
 		return DF_ADMIT_OK;
-	m = modality_of(cfg, calling);
+	m = df_config_modality(cfg, calling);
 	if (m != NULL && m->n_from == 0)
 		return DF_ADMIT_OK;
 	for (size_t i = 0; m != NULL && i < m->n_from; i++)
