@@ -32,7 +32,8 @@ struct df_register {
 	struct df_column_cipher cipher;
 	bool sealed; /* there is a cipher */
 	bool failed; /* a sync did */
-	uint64_t at; /* where the next record goes */
+	uint64_t begin; /* where the first may be: behind a head that is one */
+	uint64_t at;	/* where the next record goes */
 	uint64_t next_seq;
 	struct df_digest previous;
 	struct df_register_account account;
@@ -186,8 +187,10 @@ static enum df_err look_at_head(struct df_register *r, struct df_why *why)
 	if (rc != DF_OK)
 		return rc;
 	df_hash_bytes(&r->previous, head, sizeof head);
-	if (memcmp(head, MAGIC, 8) == 0)
+	if (memcmp(head, MAGIC, 8) == 0) {
+		r->begin = sizeof head;
 		return DF_OK;
+	}
 	if (memcmp(head, MAGIC, 7) == 0 && head[7] > '1' && head[7] <= '9')
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "the register is of format %c, this program "
@@ -205,13 +208,10 @@ static enum df_err look(struct df_register *r, struct df_why *why)
 	struct df_register_record rec;
 	struct df_buf plain;
 	struct walk w;
-	uint64_t from = r->account.bytes < DF_REGISTER_HEAD_LEN
-				? r->account.bytes
-				: DF_REGISTER_HEAD_LEN;
 	enum df_err rc;
 
 	df_buf_init(&plain, DF_REGISTER_RECORD_MAX);
-	walk_open(&w, r->fd, from, r->account.bytes);
+	walk_open(&w, r->fd, r->begin, r->account.bytes);
 	while ((rc = walk_next(&w, &rec, why)) == DF_OK)
 		if (count(r, &rec, w.at - rec.len) && !known)
 			known = open_record(r, &rec, &plain, NULL) == DF_OK;
@@ -404,7 +404,7 @@ struct reader {
 /* A place at or before which no entry of that number and higher stands. */
 static uint64_t begin_at(const struct df_register *r, uint64_t from_seq)
 {
-	uint64_t at = DF_REGISTER_HEAD_LEN;
+	uint64_t at = r->begin;
 	size_t lo = 0, hi = r->n_marks;
 
 	while (lo < hi) {
