@@ -27,6 +27,11 @@ int64_t df_time_decode(const char *text, unsigned long len);
 /* The minute of the week by the clock on the wall here (the time zone of the
  * node), 0 = Monday 00:00. */
 unsigned df_time_week_minute(int64_t wall_ms);
+/* The day by that clock, as a number: 20261122. */
+unsigned df_time_local_day(int64_t wall_ms);
+/* By the same clock, "20261122093000". */
+#define DF_TIME_LOCAL_LEN 14
+void df_time_local(char to[DF_TIME_LOCAL_LEN + 1], int64_t wall_ms);
 
 #ifdef __cplusplus
 }

@@ -84,3 +84,25 @@ unsigned df_time_week_minute(int64_t wall_ms)
 	return (unsigned)((tm.tm_wday + 6) % 7 * 1440 + tm.tm_hour * 60 +
 			  tm.tm_min);
 }
+
+void df_time_local(char to[DF_TIME_LOCAL_LEN + 1], int64_t wall_ms)
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	memcpy(to, "19700101000000", DF_TIME_LOCAL_LEN + 1);
+	if (localtime_r(&t, &tm) != NULL && tm.tm_year < 8100)
+		(void)strftime(to, DF_TIME_LOCAL_LEN + 1, "%Y%m%d%H%M%S",
+			       &tm); /* four digits of a year fit */
+}
+
+unsigned df_time_local_day(int64_t wall_ms)
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL)
+		return 19700101; /* no year that anybody lives in */
+	return (unsigned)((tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 +
+			  tm.tm_mday);
+}
