@@ -99,12 +99,13 @@ static enum df_err walk_next(struct walk *w, struct df_register_record *r,
 	for (;;) {
 		enum df_err rc = walk_fill(w, why);
 		size_t left = w->buf.len - w->used, to;
-		const uint8_t *p = w->buf.ptr + w->used;
+		const uint8_t *p;
 
 		if (rc != DF_OK)
 			return rc;
 		if (left == 0)
 			return DF_E_NOTFOUND;
+		p = w->buf.ptr + w->used;
 		if (df_register_record_decode(r, p, left)) {
 			walk_skip(w, r->len);
 			return DF_OK;
