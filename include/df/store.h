@@ -51,6 +51,7 @@ enum df_ident {
 };
 #define DF_IDENT_PATIENT 5 /* members of the patient */
 #define DF_IDENT_CAP 304   /* bytes with the end; longer values are cut */
+#define DF_PATIENT_REF_LEN 32 /* lower-case hex; a keyed digest */
 
 /* One instance as `prepare` found it. Text borrowed, {0} when absent. */
 struct df_store_instance {
@@ -62,7 +63,8 @@ struct df_store_instance {
 	struct df_text series_number, instance_number, rows, columns, frames;
 	struct df_text ident[DF_IDENT_COUNT];
 	struct df_digest digest;       /* of the data set */
-	struct df_digest pixel_digest; /* zero when not known */
+	struct df_digest pixel_digest; /* decoded; zero when not known */
+	struct df_text basis;	       /* of the texts, see df/facts.h */
 	uint64_t size_bytes;
 	uint64_t record; /* offset in a parcel */
 	int64_t received_ms;
@@ -73,6 +75,12 @@ struct df_store_study {
 	char peer[DF_HEX_LEN + 1]; /* the clinic; "" = ours */
 	char ident[DF_IDENT_COUNT][DF_IDENT_CAP];
 	char modalities[64];	   /* "CT/SR", sorted */
+	char body_parts[128];	   /* as the series say, sorted, "/" between */
+	char basis[17];		   /* how its texts were read, or "" */
+	/* whose it is: df/persons.h */
+	char patient[DF_PATIENT_REF_LEN + 1];
+	uint64_t person;
+	bool held; /* who it is contradicts: nothing joins it by itself */
 	int64_t first_ms, last_ms; /* of receipt */
 	uint64_t series, instances, bytes;
 	bool mixed; /* instances name different patients: a person decides */
@@ -102,8 +110,9 @@ struct df_store_report {
 struct df_store;
 
 /* Opens or makes the database. cipher is copied, its ctx borrowed until
- * close. DF_E_KEY: made under another index key; DF_E_UNSUPPORTED: schema of
- * another release; DF_E_IO, DF_E_NOSPACE. */
+ * close. DF_E_KEY: made under another index key; DF_E_AGAIN: by an older
+ * release, it is to step aside and to be made again; DF_E_UNSUPPORTED: by a
+ * newer one; DF_E_IO, DF_E_NOSPACE. */
 DF_MUST_CHECK enum df_err df_store_open(struct df_store **s, const char *path,
 					const struct df_column_cipher *cipher,
 					struct df_why *why);

@@ -5,6 +5,8 @@
 #define DF_INDEX_H
 
 #include "df/message.h"
+#include "df/persons.h"
+#include "df/pinyin.h"
 #include "df/register.h"
 #include "df/report_policy.h"
 #include "df/room.h"
@@ -35,6 +37,7 @@ struct index {
 	uint8_t seal_key[32];
 	uint8_t blind_key[32];
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
+	struct df_pinyin_reader *pinyin; /* made at the first name */
 	bool begun;
 	bool gathering; /* a timer will flush */
 	int64_t flushed_ms;
@@ -58,6 +61,8 @@ void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
 
 /* cipher.c */
 struct df_column_cipher index_cipher(struct index *x);
+/* reading.c: lends the store what else it needs, once it is open. */
+void index_lend(struct index *x);
 
 /* index_register.c: original data. */
 /* Opens the register and applies what index.db has not seen of it. */

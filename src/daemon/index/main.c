@@ -218,6 +218,8 @@ static enum df_err open_once(struct index *x, struct df_why *why)
 	if (rc == DF_OK)
 		rc = df_store_open(&x->store, PATH, &cipher, why);
 	if (rc == DF_OK)
+		index_lend(x);
+	if (rc == DF_OK)
 		rc = index_register_open(x, why);
 	if (rc != DF_OK) {
 		df_store_close(x->store);
@@ -226,13 +228,17 @@ static enum df_err open_once(struct index *x, struct df_why *why)
 	return rc;
 }
 
-/* Damaged: another one takes its place, and is told everything again. */
+/* Damaged, or of an older release: another one takes its place, and is told
+ * everything again. */
 static void step_aside(struct index *x, const struct df_why *what)
 {
 	struct df_why why = {0};
 
 	(void)x; /* its descriptors stay on the file, under whatever name */
-	df_log(DF_LOG_ERROR, "index.damaged", DF_F_ERR(what));
+	if (what->err == DF_E_AGAIN)
+		df_log(DF_LOG_WARN, "index.older", DF_F_ERR(what));
+	else
+		df_log(DF_LOG_ERROR, "index.damaged", DF_F_ERR(what));
 	if (df_store_aside(AT_FDCWD, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "index.aside", DF_F_ERR(&why));
 }
@@ -242,7 +248,7 @@ static void open_store(struct index *x)
 	struct df_why why = {0};
 	enum df_err rc = open_once(x, &why);
 
-	if (rc == DF_E_CORRUPT) {
+	if (rc == DF_E_CORRUPT || rc == DF_E_AGAIN) {
 		step_aside(x, &why);
 		rc = open_once(x, &why);
 	}
@@ -353,6 +359,7 @@ static void end(struct df_room *room)
 	index_abandon(&self, DF_E_CANCELLED, &why);
 	df_store_close(self.store);
 	df_register_close(self.reg);
+	df_pinyin_reader_free(self.pinyin);
 	free(self.acks);
 	explicit_bzero(self.seal_key, sizeof self.seal_key);
 	explicit_bzero(self.blind_key, sizeof self.blind_key);

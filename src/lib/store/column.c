@@ -142,3 +142,12 @@ bool df_column_blind(struct df_store *s, const char *column,
 	df_buf_wipe(&b);
 	return any;
 }
+
+uint64_t df_column_key(struct df_store *s, const char *column,
+		       struct df_text value)
+{
+	struct df_digest d;
+
+	s->cipher.blind(s->cipher.ctx, column, value, &d);
+	return df_get_u64(d.b);
+}

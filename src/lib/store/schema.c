@@ -3,7 +3,8 @@
  *
  * Invariants: WAL with synchronous FULL, so that a commit is on stable
  * storage; what may identify a patient is in a `sealed` column or behind a
- * keyed digest (key, number, who, accession), never in clear; the value
+ * keyed digest (patients, patient_keys, accession), never in clear
+ * (docs/decisions/0014); the value
  * "key-check" in meta opens only under the key that the database was made
  * with.
  */
@@ -13,37 +14,65 @@
 #include "df/pages.h"
 #include "sql.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 static const char KEY_CHECK[] = "dcm-forward index 1";
 
 static const char SCHEMA[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL)"
 	" WITHOUT ROWID;"
-	/* number: blind (id, issuer); who: blind (name, birth date) */
-	"CREATE TABLE patients(id INTEGER PRIMARY KEY, peer TEXT NOT NULL,"
-	" key BLOB NOT NULL, number BLOB, who BLOB, sealed BLOB NOT NULL,"
-	" UNIQUE(peer, key));"
-	"CREATE INDEX patients_number ON patients(number);"
-	"CREATE TABLE studies(id INTEGER PRIMARY KEY, peer TEXT NOT NULL,"
-	" uid TEXT NOT NULL, patient INTEGER NOT NULL REFERENCES patients,"
-	" accession BLOB, sealed BLOB NOT NULL, first_ms INTEGER NOT NULL,"
-	" last_ms INTEGER NOT NULL, mixed INTEGER NOT NULL,"
-	" UNIQUE(uid, peer));"
+	/* node: the fingerprint of who sent it, "" is ourselves */
+	"CREATE TABLE peers(id INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);"
+	/* key, number, who: blind (identity), (id, issuer), (name, birth) */
+	"CREATE TABLE patients(id INTEGER PRIMARY KEY,"
+	" key BLOB NOT NULL UNIQUE, peer INTEGER NOT NULL REFERENCES peers,"
+	" number INTEGER, who INTEGER, person INTEGER NOT NULL,"
+	" held INTEGER NOT NULL, sealed BLOB NOT NULL);"
+	"CREATE INDEX patients_person ON patients(person);"
+	/* blind: identifiers, names with birth dates, beginnings of names */
+	"CREATE TABLE patient_keys(key INTEGER, patient INTEGER NOT NULL"
+	" REFERENCES patients, PRIMARY KEY(key, patient)) WITHOUT ROWID;"
+	/* each pair twice, (a, b) and (b, a); a question once, a > b */
+	"CREATE TABLE pairs(a INTEGER NOT NULL REFERENCES patients,"
+	" b INTEGER NOT NULL REFERENCES patients, match INTEGER NOT NULL,"
+	" reasons INTEGER NOT NULL, question INTEGER NOT NULL,"
+	" decided INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" PRIMARY KEY(a, b)) WITHOUT ROWID;"
+	"CREATE INDEX pairs_question ON pairs(a, b) WHERE question;"
+	/* by key: of patients that may not be known yet; also twice */
+	"CREATE TABLE decisions(a BLOB NOT NULL, b BLOB NOT NULL,"
+	" decided INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" PRIMARY KEY(a, b)) WITHOUT ROWID;"
+	"CREATE TABLE studies(id INTEGER PRIMARY KEY, uid TEXT NOT NULL,"
+	" peer INTEGER NOT NULL REFERENCES peers,"
+	" patient INTEGER NOT NULL REFERENCES patients, accession INTEGER,"
+	" basis TEXT NOT NULL, sealed BLOB NOT NULL,"
+	" first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+	" mixed INTEGER NOT NULL, UNIQUE(uid, peer));"
 	"CREATE INDEX studies_last ON studies(last_ms);"
-	"CREATE INDEX studies_accession ON studies(accession);"
+	"CREATE INDEX studies_patient ON studies(patient);"
+	"CREATE INDEX studies_accession ON studies(accession)"
+	" WHERE accession IS NOT NULL;"
 	"CREATE TABLE series(id INTEGER PRIMARY KEY, study INTEGER NOT NULL"
 	" REFERENCES studies, uid TEXT NOT NULL, modality TEXT NOT NULL,"
 	" body_part TEXT NOT NULL, number TEXT NOT NULL, UNIQUE(study, uid));"
-	"CREATE TABLE instances(id INTEGER PRIMARY KEY, series INTEGER NOT NULL"
-	" REFERENCES series, uid TEXT NOT NULL, digest BLOB NOT NULL,"
-	" class TEXT NOT NULL, syntax TEXT NOT NULL, size INTEGER NOT NULL,"
-	" object TEXT NOT NULL, record INTEGER NOT NULL, coding TEXT NOT NULL,"
-	" number TEXT NOT NULL, rows TEXT NOT NULL, columns TEXT NOT NULL,"
-	" frames TEXT NOT NULL, pixels BLOB, calling_ae TEXT NOT NULL,"
-	" received_ms INTEGER NOT NULL, UNIQUE(series, uid, digest));"
-	"CREATE INDEX instances_uid ON instances(uid);"
-	"CREATE INDEX instances_pixels ON instances(pixels)"
-	" WHERE pixels IS NOT NULL;"
+	/* what the instances of a series mostly share */
+	"CREATE TABLE forms(id INTEGER PRIMARY KEY, class TEXT NOT NULL,"
+	" syntax TEXT NOT NULL, coding TEXT NOT NULL, rows INTEGER NOT NULL,"
+	" columns INTEGER NOT NULL, frames INTEGER NOT NULL,"
+	" calling_ae TEXT NOT NULL, UNIQUE(class, syntax, coding, rows,"
+	" columns, frames, calling_ae));"
+	"CREATE TABLE objects(id INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL UNIQUE, instances INTEGER NOT NULL);"
+	/* uid: see instances.c; digest, pixels: their first 16 bytes */
+	"CREATE TABLE instances(series INTEGER NOT NULL REFERENCES series,"
+	" uid BLOB NOT NULL, digest BLOB NOT NULL, form INTEGER NOT NULL,"
+	" size INTEGER NOT NULL, object INTEGER NOT NULL,"
+	" record INTEGER NOT NULL, number INTEGER NOT NULL, pixels BLOB,"
+	" received_ms INTEGER NOT NULL, PRIMARY KEY(series, uid, digest))"
+	" WITHOUT ROWID;"
+	/* which series have an image of these pixels: their first 8 bytes */
+	"CREATE TABLE image_keys(key BLOB NOT NULL, series INTEGER NOT NULL,"
+	" PRIMARY KEY(key, series)) WITHOUT ROWID;"
 	"CREATE TABLE reports(object TEXT PRIMARY KEY, sender TEXT NOT NULL,"
 	" received_ms INTEGER NOT NULL, statement BLOB,"
 	" report_id TEXT NOT NULL, study_uid TEXT NOT NULL,"
@@ -54,7 +83,25 @@ static const char SCHEMA[] =
 	" sealed BLOB NOT NULL);"
 	"CREATE INDEX reports_study ON reports(study_uid, report_id, version);"
 	"CREATE INDEX reports_received ON reports(received_ms, object);"
-	"PRAGMA user_version = 1;";
+	/* df/known.h: answers of peers; identity is blind */
+	"CREATE TABLE known(identity BLOB NOT NULL, peer TEXT NOT NULL,"
+	" learned_ms INTEGER NOT NULL, sealed BLOB NOT NULL,"
+	" PRIMARY KEY(identity, peer)) WITHOUT ROWID;"
+	"CREATE TABLE told(peer TEXT NOT NULL, study_uid TEXT NOT NULL,"
+	" origin TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+	" PRIMARY KEY(peer, study_uid, origin)) WITHOUT ROWID;"
+	/* df/orders.h: accession and number are blind */
+	"CREATE TABLE orders(id TEXT PRIMARY KEY, state INTEGER NOT NULL,"
+	" day INTEGER NOT NULL, study_uid TEXT NOT NULL,"
+	" modality TEXT NOT NULL, performed TEXT NOT NULL,"
+	" changed_ms INTEGER NOT NULL, accession BLOB, number BLOB,"
+	" sealed BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX orders_day ON orders(day);"
+	"CREATE INDEX orders_open ON orders(day) WHERE state = 0;"
+	"CREATE INDEX orders_study ON orders(study_uid) WHERE state = 0;"
+	"CREATE INDEX orders_accession ON orders(accession) WHERE state = 0;"
+	"CREATE INDEX orders_number ON orders(number) WHERE state = 0;"
+	"PRAGMA user_version = 2;";
 
 static enum df_err exec(struct df_store *s, const char *sql, const char *what,
 			struct df_why *why)
@@ -139,6 +186,10 @@ enum df_err df_schema_check(struct df_store *s, struct df_why *why)
 		return check_key(s, why);
 	if (version < 0)
 		return df_sql_fail(s, "read the version", why);
+	if (version > 0 && version < SCHEMA_VERSION)
+		return df_fail(why, DF_E_AGAIN,
+			       "index.db has schema %d, older than %d",
+			       version, SCHEMA_VERSION);
 	if (version != 0)
 		return df_fail(why, DF_E_UNSUPPORTED,
 			       "index.db has schema %d, this program knows %d",

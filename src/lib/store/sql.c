@@ -108,6 +108,21 @@ enum df_err df_sql_run(struct df_store *s, sqlite3_stmt *q, struct df_why *why)
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
+enum df_err df_sql_number(struct df_store *s, sqlite3_stmt *q, uint64_t *v,
+			  struct df_why *why)
+{
+	enum df_err rc = df_sql_step(s, q, why);
+
+	*v = rc == DF_OK ? df_sql_col_u64(q, 0) : 0;
+	df_sql_done(q);
+	return rc;
+}
+
+uint64_t df_sql_col_u64(sqlite3_stmt *q, int at)
+{
+	return (uint64_t)sqlite3_column_int64(q, at);
+}
+
 struct df_text df_sql_col(sqlite3_stmt *q, int at)
 {
 	const void *p = sqlite3_column_blob(q, at);

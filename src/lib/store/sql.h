@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "df/persons.h"
 #include "df/store.h"
 
 /* clang-format off */
@@ -19,34 +20,124 @@ X(SAVE_BACK, "ROLLBACK TO part")                                               \
 X(SAVE_KEEP, "RELEASE part")                                                   \
 X(META_GET, "SELECT value FROM meta WHERE name = ?1")                          \
 X(META_PUT, "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)")         \
-X(PATIENT_GET, "SELECT id FROM patients WHERE peer = ?1 AND key = ?2")         \
-X(PATIENT_PUT, "INSERT INTO patients(peer, key, number, who, sealed)"          \
-	" VALUES(?1, ?2, ?3, ?4, ?5)")                                         \
-X(STUDY_GET, "SELECT s.id, p.number, p.who FROM studies s"                     \
+/* --- words that many rows share ----------------------------------------- */\
+X(PEER_GET, "SELECT id FROM peers WHERE node = ?1")                            \
+X(PEER_PUT, "INSERT INTO peers(node) VALUES(?1)")                              \
+X(OBJECT_GET, "SELECT id FROM objects WHERE name = ?1")                        \
+X(OBJECT_PUT, "INSERT INTO objects(name, instances) VALUES(?1, 0)")            \
+X(OBJECT_COUNT, "UPDATE objects SET instances = instances + ?2 WHERE id = ?1") \
+X(OBJECT_DROP, "DELETE FROM objects WHERE id = ?1 AND instances = 0")          \
+X(FORM_GET, "SELECT id FROM forms WHERE class = ?1 AND syntax = ?2"            \
+	" AND coding = ?3 AND rows = ?4 AND columns = ?5 AND frames = ?6"      \
+	" AND calling_ae = ?7")                                                \
+X(FORM_PUT, "INSERT INTO forms(class, syntax, coding, rows, columns, frames,"  \
+	" calling_ae) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                     \
+/* --- patients and persons ------------------------------------------------*/ \
+X(PATIENT_GET, "SELECT id FROM patients WHERE key = ?1")                       \
+X(PATIENT_PUT, "INSERT INTO patients(key, peer, number, who, person, held,"    \
+	" sealed) VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)")                           \
+X(PATIENT_ROW, "SELECT p.id, p.key, n.node, p.person, p.held, p.sealed"        \
+	" FROM patients p JOIN peers n ON n.id = p.peer WHERE p.id = ?1")      \
+X(PATIENT_LIKE, "SELECT id FROM patients WHERE key BETWEEN ?1 AND ?2 LIMIT 2") \
+X(PATIENT_WHO, "SELECT who FROM patients WHERE id = ?1")                       \
+X(PATIENT_JOIN, "UPDATE patients SET person = ?2, held = ?3 WHERE id = ?1"     \
+	" AND (person <> ?2 OR held <> ?3)")                                   \
+X(PERSON_NEXT, "SELECT id FROM patients WHERE person = ?1 AND id > ?2"         \
+	" ORDER BY id LIMIT 1")                                                \
+X(KEY_PUT, "INSERT OR IGNORE INTO patient_keys(key, patient) VALUES(?1, ?2)")  \
+X(KEY_NEXT, "SELECT patient FROM patient_keys WHERE key = ?1"                  \
+	" AND patient < ?2 ORDER BY patient DESC LIMIT 1")                     \
+X(PAIR_PUT, "INSERT INTO pairs(a, b, match, reasons, question, decided, seq)"  \
+	" VALUES(?1, ?2, ?3, ?4, ?5, 0, 0) ON CONFLICT(a, b) DO UPDATE SET"    \
+	" match = ?3, reasons = ?4, question = ?5 AND decided = 0")            \
+X(PAIR_GET, "SELECT match, reasons FROM pairs WHERE a = ?1 AND b = ?2")        \
+X(PAIR_DECIDE, "UPDATE pairs SET decided = ?3, seq = ?4, question = ?5"        \
+	" WHERE a = ?1 AND b = ?2")                                            \
+X(PAIR_LINKS, "SELECT b, match, decided FROM pairs WHERE a = ?1")              \
+X(PAIR_QUESTION, "SELECT a, b, match, reasons, decided, seq FROM pairs"        \
+	" WHERE question AND (a, b) < (?1, ?2) ORDER BY a DESC, b DESC LIMIT 1") \
+X(PAIR_NEXT, "SELECT a, b, match, reasons, decided, seq FROM pairs"            \
+	" WHERE a > b AND (question OR decided) AND (a, b) < (?1, ?2)"         \
+	" ORDER BY a DESC, b DESC LIMIT 1")                                    \
+X(DECISION_PUT, "INSERT OR REPLACE INTO decisions(a, b, decided, seq)"         \
+	" VALUES(?1, ?2, ?3, ?4)")                                             \
+X(DECISION_DROP, "DELETE FROM decisions WHERE a = ?1 AND b = ?2")              \
+X(DECISION_LIST, "SELECT p.id, d.decided, d.seq FROM decisions d"              \
+	" JOIN patients p ON p.key = d.b WHERE d.a = ?1")                      \
+/* --- studies, series, instances ------------------------------------------*/ \
+X(STUDY_GET, "SELECT s.id, p.key, p.number, p.who FROM studies s"              \
 	" JOIN patients p ON p.id = s.patient"                                 \
-	" WHERE s.peer = ?1 AND s.uid = ?2")                                   \
-X(STUDY_PUT, "INSERT INTO studies"                                             \
-	"(peer, uid, patient, accession, sealed, first_ms, last_ms, mixed)"    \
-	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, 0)")                              \
+	" WHERE s.uid = ?1 AND s.peer = ?2")                                   \
+X(STUDY_PUT, "INSERT INTO studies(uid, peer, patient, accession, basis,"       \
+	" sealed, first_ms, last_ms, mixed)"                                   \
+	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 0)")                          \
 X(STUDY_TOUCH, "UPDATE studies SET first_ms = min(first_ms, ?2),"              \
-	" last_ms = max(last_ms, ?2), mixed = max(mixed, ?3) WHERE id = ?1")   \
+	" last_ms = max(last_ms, ?2), mixed = max(mixed, ?3) WHERE id = ?1"    \
+	" AND (?2 < first_ms OR ?2 > last_ms OR ?3 > mixed)")                  \
 X(SERIES_GET, "SELECT id FROM series WHERE study = ?1 AND uid = ?2")           \
 X(SERIES_PUT, "INSERT INTO series"                                             \
 	"(study, uid, modality, body_part, number) VALUES(?1, ?2, ?3, ?4, ?5)")\
-X(INSTANCE_PUT, "INSERT INTO instances"                                        \
-	"(series, uid, digest, class, syntax, size, object, record, coding,"   \
-	" number, rows, columns, frames, pixels, calling_ae, received_ms)"     \
-	" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"      \
-	" ON CONFLICT(series, uid, digest) DO UPDATE SET object = ?7,"         \
-	" record = ?8, coding = ?9, pixels = coalesce(?14, pixels)")           \
-X(STUDY_FIND, DF_SQL_STUDY " WHERE s.uid = ?1 AND (?2 IS NULL OR s.peer = ?2)" \
-	" ORDER BY s.peer = '', s.last_ms DESC LIMIT 2")                       \
+X(INSTANCE_GET, "SELECT object FROM instances"                                 \
+	" WHERE series = ?1 AND uid = ?2 AND digest = ?3")                     \
+X(INSTANCE_PUT, "INSERT INTO instances(series, uid, digest, form, size,"       \
+	" object, record, number, pixels, received_ms)"                        \
+	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                    \
+X(INSTANCE_MOVE, "UPDATE instances SET form = ?4, object = ?6, record = ?7,"   \
+	" pixels = coalesce(?9, pixels)"                                       \
+	" WHERE series = ?1 AND uid = ?2 AND digest = ?3")                     \
+X(IMAGE_PUT, "INSERT OR IGNORE INTO image_keys(key, series)"                   \
+	" VALUES(substr(?1, 1, 8), ?2)")                                       \
+X(TWINS, "SELECT r.uid, i.uid, t.uid, j.uid, u.uid, n.node,"                   \
+	" p.person = q.person, r.modality = t.modality"                        \
+	" FROM studies s CROSS JOIN series r ON r.study = s.id"                \
+	" CROSS JOIN instances i ON i.series = r.id"                           \
+	" CROSS JOIN image_keys k ON k.key = substr(i.pixels, 1, 8)"           \
+	" CROSS JOIN series t ON t.id = k.series AND t.study <> r.study"       \
+	" CROSS JOIN instances j ON j.series = t.id AND j.pixels = i.pixels"   \
+	" CROSS JOIN studies u ON u.id = t.study"                              \
+	" CROSS JOIN peers n ON n.id = u.peer"                                 \
+	" CROSS JOIN patients p ON p.id = s.patient"                           \
+	" CROSS JOIN patients q ON q.id = u.patient"                           \
+	" WHERE s.id = ?1 AND i.pixels IS NOT NULL"                            \
+	" ORDER BY i.series, i.uid, u.id, j.series, j.uid")                    \
+X(STUDY_ROW, "SELECT s.id FROM studies s JOIN peers n ON n.id = s.peer"        \
+	" WHERE s.uid = ?1 AND n.node = ?2")                                   \
+X(STUDY_FIND, DF_SQL_STUDY " WHERE s.uid = ?1 AND (?2 IS NULL OR n.node = ?2)" \
+	" ORDER BY n.node = '', s.last_ms DESC LIMIT 2")                       \
 X(STUDY_LIST, DF_SQL_STUDY " ORDER BY s.last_ms DESC, s.id DESC LIMIT ?1")     \
-X(STUDY_COUNT, "SELECT count(DISTINCT r.id), count(DISTINCT i.uid),"           \
-	" total(i.size) FROM series r JOIN instances i ON i.series = r.id"     \
-	" WHERE r.study = ?1")                                                 \
+X(STUDY_OF_PERSON, DF_SQL_STUDY " WHERE p.person = ?1"                         \
+	" AND (s.last_ms, s.id) < (?2, ?3)"                                    \
+	" ORDER BY s.last_ms DESC, s.id DESC LIMIT 1")                         \
+X(STUDY_COUNT, "SELECT count(*), total(n), total(bytes) FROM"                  \
+	" (SELECT count(DISTINCT i.uid) AS n, total(i.size) AS bytes"          \
+	" FROM series r JOIN instances i ON i.series = r.id"                   \
+	" WHERE r.study = ?1 GROUP BY r.id)")                                  \
 X(STUDY_MODALITIES, "SELECT DISTINCT modality FROM series WHERE study = ?1"    \
 	" AND modality <> '' ORDER BY modality")                               \
+X(STUDY_BODY_PARTS, "SELECT DISTINCT body_part FROM series WHERE study = ?1"   \
+	" AND body_part <> '' ORDER BY body_part")                             \
+/* --- reports ------------------------------------------------------------ */ \
+X(KNOWN_PUT, "INSERT OR REPLACE INTO known"                                    \
+	"(identity, peer, learned_ms, sealed) VALUES(?1, ?2, ?3, ?4)")         \
+X(KNOWN_GET, "SELECT learned_ms, sealed FROM known"                            \
+	" WHERE identity = ?1 AND peer = ?2")                                  \
+X(KNOWN_FORGET, "DELETE FROM known WHERE learned_ms < ?1")                     \
+X(TOLD_PUT, "INSERT OR REPLACE INTO told(peer, study_uid, origin, at_ms)"      \
+	" VALUES(?1, ?2, ?3, ?4)")                                             \
+X(TOLD_GET, "SELECT origin, at_ms FROM told WHERE peer = ?1"                   \
+	" AND study_uid = ?2 LIMIT 2")                                         \
+/* --- orders ----------------------------------------------------------- */   \
+X(ORDER_PUT, "INSERT OR REPLACE INTO orders(id, state, day, study_uid,"        \
+	" modality, performed, changed_ms, accession, number, sealed)"         \
+	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                    \
+X(ORDER_GET, DF_SQL_ORDER " WHERE id = ?1")                                    \
+X(ORDER_OPEN, DF_SQL_ORDER " WHERE state = 0 AND day BETWEEN ?1 AND ?2"        \
+	" ORDER BY day")                                                       \
+X(ORDER_ALL, DF_SQL_ORDER " WHERE day BETWEEN ?1 AND ?2"                       \
+	" ORDER BY day, changed_ms")                                           \
+X(ORDER_LIKE, DF_SQL_ORDER " WHERE state = 0 AND (study_uid = ?1"              \
+	" OR accession = ?2 OR (number = ?3 AND modality = ?4))")              \
+X(ORDER_ANY, "SELECT 1 FROM orders WHERE state = 0 LIMIT 1")                   \
 X(REPORT_PUT, "INSERT OR REPLACE INTO reports"                                 \
 	"(object, sender, received_ms, statement, report_id, study_uid,"       \
 	" version, status, checked, verdict, reason, note, why, accepted,"     \
@@ -58,11 +149,17 @@ X(REPORT_VERSION, DF_SQL_REPORT " WHERE study_uid = ?1 AND report_id = ?2"     \
 	" ORDER BY version DESC LIMIT 1")                                      \
 X(REPORT_NEXT, DF_SQL_REPORT " WHERE (received_ms, object) > (?1, ?2)"         \
 	" AND (?3 IS NULL OR study_uid = ?3)"                                  \
+	" ORDER BY received_ms, object LIMIT 1")                               \
+X(REPORT_OF_STUDY, DF_SQL_REPORT " WHERE study_uid = ?3"                       \
+	" AND (received_ms, object) > (?1, ?2)"                                \
 	" ORDER BY received_ms, object LIMIT 1")
 
-#define DF_SQL_STUDY "SELECT s.id, s.uid, s.peer, s.first_ms, s.last_ms,"      \
-	" s.mixed, s.sealed, p.sealed, p.key FROM studies s"                   \
-	" JOIN patients p ON p.id = s.patient"
+#define DF_SQL_STUDY "SELECT s.id, s.uid, n.node, s.first_ms, s.last_ms,"      \
+	" s.mixed, s.sealed, p.sealed, p.key, p.person, p.held, s.basis"       \
+	" FROM studies s JOIN patients p ON p.id = s.patient"                  \
+	" JOIN peers n ON n.id = s.peer"
+#define DF_SQL_ORDER "SELECT id, state, day, study_uid, modality, performed,"  \
+	" changed_ms, sealed FROM orders"
 #define DF_SQL_REPORT "SELECT object, sender, received_ms, statement,"         \
 	" report_id, study_uid, version, status, checked, verdict, reason,"    \
 	" note, why, accepted, conflict, sealed FROM reports"
@@ -78,6 +175,7 @@ enum df_sql {
 struct df_store {
 	sqlite3 *db;
 	struct df_column_cipher cipher;
+	struct df_store_lent lent;
 	sqlite3_stmt *statements[DF_SQL_COUNT];
 	bool begun;
 	bool damaged; /* a page did not match, or the structure is broken */
@@ -97,7 +195,11 @@ void df_sql_done(sqlite3_stmt *q); /* NULL is fine */
 /* Runs one that gives no rows, and is done with it. NULL fails. */
 DF_MUST_CHECK enum df_err df_sql_run(struct df_store *s, sqlite3_stmt *q,
 				     struct df_why *why);
+/* Runs one that gives a number or no row (DF_E_NOTFOUND), and is done. */
+DF_MUST_CHECK enum df_err df_sql_number(struct df_store *s, sqlite3_stmt *q,
+					uint64_t *v, struct df_why *why);
 struct df_text df_sql_col(sqlite3_stmt *q, int at); /* borrowed until done */
+uint64_t df_sql_col_u64(sqlite3_stmt *q, int at);
 bool df_sql_col_digest(sqlite3_stmt *q, int at, struct df_digest *d);
 enum df_err df_sql_fail(struct df_store *s, const char *what,
 			struct df_why *why);
@@ -119,5 +221,8 @@ df_column_open(struct df_store *s, struct df_text place, struct df_text sealed,
 bool df_column_blind(struct df_store *s, const char *column,
 		     const struct df_text *const *values, unsigned n,
 		     struct df_digest *out);
+/* A blind key of a text as it is: what rows are found by. */
+uint64_t df_column_key(struct df_store *s, const char *column,
+		       struct df_text value);
 
 #endif

@@ -1,0 +1,85 @@
+/*
+ * people.h - private: patients, their blind keys, and the persons they make.
+ */
+#ifndef DF_STORE_PEOPLE_H
+#define DF_STORE_PEOPLE_H
+
+#include "sql.h"
+
+/* --- study_facts.c -------------------------------------------------------- */
+/* The row of a node's fingerprint ("" = ourselves), made if need be. */
+DF_MUST_CHECK enum df_err df_peer_row(struct df_store *s, struct df_text node,
+				      uint64_t *row, struct df_why *why);
+/* From a row of DF_SQL_STUDY. */
+DF_MUST_CHECK enum df_err df_study_read(struct df_store *s, sqlite3_stmt *q,
+					struct df_store_study *out,
+					struct df_why *why);
+
+/* --- instances.c ---------------------------------------------------------- */
+DF_MUST_CHECK enum df_err df_instance_put(struct df_store *s,
+					  const struct df_store_instance *i,
+					  uint64_t series, struct df_why *why);
+
+/* --- patients.c ----------------------------------------------------------- */
+#define DF_PATIENT_KEY_LEN 16
+struct df_patient_key {
+	uint8_t b[DF_PATIENT_KEY_LEN];
+};
+/* Which patient an instance names: keyed, for ever the same. */
+struct df_patient_key df_patient_key(struct df_store *s,
+				     const struct df_store_instance *i);
+/* Its number with issuer, and its name with birth date; 0 = it says none. */
+uint64_t df_patient_number(struct df_store *s,
+			   const struct df_store_instance *i);
+uint64_t df_patient_who(struct df_store *s, const struct df_store_instance *i);
+/* The patient's row, made (and its person found) if need be. */
+DF_MUST_CHECK enum df_err df_patient_row(struct df_store *s,
+					 const struct df_store_instance *i,
+					 const struct df_patient_key *key,
+					 uint64_t peer, uint64_t *row,
+					 struct df_why *why);
+DF_MUST_CHECK enum df_err df_patient_read(struct df_store *s, uint64_t row,
+					  struct df_store_patient *out,
+					  struct df_why *why);
+/* The sealed part of a patient's row, into the first of `ident`. */
+DF_MUST_CHECK enum df_err df_patient_open(struct df_store *s,
+					  struct df_text key,
+					  struct df_text sealed,
+					  char (*ident)[DF_IDENT_CAP],
+					  char ref[DF_PATIENT_REF_LEN + 1],
+					  struct df_why *why);
+
+/* --- name_keys.c ---------------------------------------------------------- */
+#define DF_KEYS_MAX 64
+/* What a patient is found by, blind. A set: adding twice is fine, what is
+ * beyond its room is left out. */
+struct df_keys {
+	uint64_t key[DF_KEYS_MAX];
+	size_t n;
+};
+void df_keys_add(struct df_keys *k, uint64_t key);
+uint64_t df_key_of_number(struct df_store *s, const struct df_identifier *id);
+/* A LOCAL number under any issuer: for people who type it. */
+uint64_t df_key_of_bare_number(struct df_store *s,
+			       const struct df_identifier *id);
+/* Keys of all forms of the name with the date of birth; none without one. */
+void df_keys_of_who(struct df_store *s, const struct df_person *p,
+		    struct df_keys *k);
+/* Keys of the beginnings of a name. */
+void df_keys_of_name(struct df_store *s, const char *name, struct df_keys *k);
+/* The keys of what was typed: characters, or letters as reading and as
+ * initials. None: it is too short. */
+void df_keys_of_typed(struct df_store *s, const char *typed, struct df_keys *k);
+/* Does the name begin as typed, in one of its groups, readings or initials? */
+bool df_name_begins(const struct df_store *s, const char *name,
+		    const char *typed);
+/* The first reading of a name's best group, in words; "" = none. */
+void df_name_words(const struct df_store *s, const char *name, char to[304]);
+
+/* --- persons.c ------------------------------------------------------------ */
+/* A new patient: compared with those who share a number or a name with birth
+ * date, and put to the person that he is. */
+DF_MUST_CHECK enum df_err df_person_admit(struct df_store *s, uint64_t row,
+					  struct df_why *why);
+
+#endif
