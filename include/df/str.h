@@ -58,9 +58,15 @@ void df_id_new(struct df_id *id);
 bool df_id_decode(struct df_id *id, struct df_text t);
 void df_random(void *to, size_t len); /* dies if the kernel has none */
 
+/* Is it UTF-8 without controls? *chars: how many characters (may be NULL). */
+bool df_text_clean(struct df_text t, size_t *chars);
+
 /* UID of PS3.5 9.1: [0-9.]{1,64}, no empty component. Leading zeros pass,
  * real scanners write them. */
 bool df_uid_valid(struct df_text uid);
+/* A fresh one: 2.25 and a random number below 2^128 (PS3.5 B.2). */
+#define DF_UID_LEN 64
+void df_uid_new(char to[DF_UID_LEN + 1]);
 /* AE title of PS3.5 6.2: 1-16 characters, no backslash or control, not only
  * spaces. */
 bool df_ae_valid(struct df_text ae);

@@ -86,6 +86,17 @@ struct df_worklist_attr {
 };
 const struct df_worklist_attr *df_worklist_attribute(enum df_worklist_field f);
 
+/*
+ * May this value stand there? Its length, its characters and its form are
+ * those of the VR. Appends it in its normal form: dates and times without
+ * what people write between the digits, codes in capitals, "男" as M.
+ * DF_E_USAGE: `why` says what is wrong, without the value.
+ */
+DF_MUST_CHECK enum df_err df_worklist_value(struct df_buf *to,
+					    enum df_worklist_field f,
+					    struct df_text value,
+					    struct df_why *why);
+
 struct df_worklist_item {
 	struct df_text v[DF_WORKLIST_COUNT]; /* borrowed */
 	bool has[DF_WORKLIST_COUNT];

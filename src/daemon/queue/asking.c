@@ -129,17 +129,6 @@ static void replied(void *ctx, struct df_reply *r)
 /* --- asking ------------------------------------------------------------------
  */
 
-/* 2.25 and a number below 2^128 (PS3.5 B.2). */
-static void uid_new(char to[65])
-{
-	uint64_t v[2];
-
-	df_random(v, sizeof v);
-	df_str_fmt(to, 65, "2.25.1%018llu%018llu",
-		   (unsigned long long)(v[0] % 1000000000000000000),
-		   (unsigned long long)(v[1] % 1000000000000000000));
-}
-
 static int64_t answer_ms(struct queue *q, const char *dest)
 {
 	uint64_t silences = df_commitment_silences(q->j, dest);
@@ -182,7 +171,7 @@ static void ask(struct queue *q, size_t i, struct df_link *link)
 		df_references_release(&refs);
 		return;
 	}
-	uid_new(c.uid);
+	df_uid_new(c.uid);
 	df_str_fmt(c.who, sizeof c.who, "%s", q->pacs[i].name);
 	c.next_ms = q->now + answer_ms(q, c.who);
 	df_references_digest(&refs, &c.digest);

@@ -267,6 +267,49 @@ bool df_id_decode(struct df_id *id, struct df_text t)
 	return true;
 }
 
+/* Length of the UTF-8 sequence at p (1-4), 0 when it is not well formed. */
+static size_t utf8_len(const uint8_t *p, size_t left)
+{
+	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = p[0] < 0x80		   ? 1
+		   : (p[0] & 0xE0) == 0xC0 ? 2
+		   : (p[0] & 0xF0) == 0xE0 ? 3
+		   : (p[0] & 0xF8) == 0xF0 ? 4
+					   : 0;
+	uint32_t c;
+	size_t i;
+
+	if (n == 0 || n > left)
+		return 0;
+	c = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		c = (c << 6) | (p[i] & 0x3Fu);
+	}
+	/* controls (C0, DEL, C1), surrogates and overlong forms are refused */
+	if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c < LEAST[n] ||
+	    (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
+		return 0;
+	return n;
+}
+
+bool df_text_clean(struct df_text t, size_t *chars)
+{
+	size_t i = 0, count = 0, n;
+
+	while (i < t.len) {
+		n = utf8_len((const uint8_t *)t.ptr + i, t.len - i);
+		if (n == 0)
+			return false;
+		i += n;
+		count++;
+	}
+	if (chars != NULL)
+		*chars = count;
+	return true;
+}
+
 bool df_uid_valid(struct df_text uid)
 {
 	bool digit = false; /* the component so far is not empty */
@@ -305,4 +348,14 @@ bool df_ae_valid(struct df_text ae)
 		solid = solid || c != ' ';
 	}
 	return solid;
+}
+
+void df_uid_new(char to[DF_UID_LEN + 1])
+{
+	uint64_t v[2];
+
+	df_random(v, sizeof v);
+	df_str_fmt(to, DF_UID_LEN + 1, "2.25.1%018llu%018llu",
+		   (unsigned long long)(v[0] % 1000000000000000000),
+		   (unsigned long long)(v[1] % 1000000000000000000));
 }

@@ -90,46 +90,6 @@ bool df_report_role_from(struct df_text word, enum df_report_role *role)
 	return true;
 }
 
-/* Length of the UTF-8 sequence at p (1-4), 0 when it is not well formed. */
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80		   ? 1
-		   : (p[0] & 0xE0) == 0xC0 ? 2
-		   : (p[0] & 0xF0) == 0xE0 ? 3
-		   : (p[0] & 0xF8) == 0xF0 ? 4
-					   : 0;
-	uint32_t c;
-	size_t i;
-
-	if (n == 0 || n > left)
-		return 0;
-	c = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
-	for (i = 1; i < n; i++) {
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-		c = (c << 6) | (p[i] & 0x3Fu);
-	}
-	/* controls (C0, DEL, C1), surrogates and overlong forms are refused */
-	if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c < LEAST[n] ||
-	    (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
-		return 0;
-	return n;
-}
-
-static bool text_clean(struct df_text t)
-{
-	size_t i = 0, n;
-
-	while (i < t.len) {
-		n = utf8_len((const uint8_t *)t.ptr + i, t.len - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
-}
-
 enum df_err df_statement_set_text(char field[DF_STATEMENT_TEXT_MAX + 1],
 				  struct df_text t)
 {
@@ -138,7 +98,7 @@ enum df_err df_statement_set_text(char field[DF_STATEMENT_TEXT_MAX + 1],
 		t.len--;
 	while (t.len > 0 && t.ptr[0] == ' ')
 		t = (struct df_text){t.ptr + 1, t.len - 1};
-	if (!text_clean(t))
+	if (!df_text_clean(t, NULL))
 		return DF_E_FORMAT;
 	if (t.len > DF_STATEMENT_TEXT_MAX)
 		return DF_E_LIMIT;
@@ -156,7 +116,7 @@ static bool field_valid(const char *field)
 		return false;
 	if (n > 0 && (field[0] == ' ' || field[n - 1] == ' '))
 		return false;
-	return text_clean((struct df_text){field, n});
+	return df_text_clean((struct df_text){field, n}, NULL);
 }
 
 static enum df_err check(const struct df_statement *s, struct df_why *why)
