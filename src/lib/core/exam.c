@@ -1,0 +1,300 @@
+/*
+ * exam.c - what an exam is, from the words that modalities write.
+ *
+ * The words of the table are searched from left to right, at each place the
+ * longest; what they mean is gathered. A body part code that contradicts the
+ * texts is said and not settled: many modalities send a default.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules_private.h"
+
+#define TEXT_MAX 600 /* bytes of one text that are looked at */
+#define MODALITIES 8
+
+/* --- modalities ------------------------------------------------------------
+ */
+
+/* Sorted, without those that are no images of their own. */
+struct modalities {
+	char code[MODALITIES][17];
+	size_t n;
+};
+
+static bool is_image(const char *code)
+{
+	static const char *const NOT[] = {
+		"SR",	  "PR",	      "KO",  "SEG",	 "DOC",
+		"OT",	  "AU",	      "REG", "RTSTRUCT", "RTPLAN",
+		"RTDOSE", "RTRECORD", "RWV", "ANN",	 "FID",
+		"PLAN",	  "ASMT",     "SMR", "STAIN",	 "TEXTUREMAP"};
+
+	for (size_t i = 0; i < sizeof NOT / sizeof *NOT; i++)
+		if (strcmp(code, NOT[i]) == 0)
+			return false;
+	return true;
+}
+
+static void modality_add(struct modalities *m, const char *code)
+{
+	size_t i = 0;
+
+	while (i < m->n && strcmp(m->code[i], code) < 0)
+		i++;
+	if (m->n == MODALITIES || (i < m->n && !strcmp(m->code[i], code)))
+		return;
+	memmove(m->code[i + 1], m->code[i], (m->n - i) * sizeof m->code[0]);
+	memcpy(m->code[i], code, sizeof m->code[0]);
+	m->n++;
+}
+
+static struct modalities modalities_of(struct df_text text, bool images)
+{
+	struct modalities m = {.n = 0};
+	char code[17];
+	size_t n = 0;
+
+	for (size_t i = 0; i <= text.len; i++) {
+		char c = i < text.len ? text.ptr[i] : '/';
+
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 32);
+		if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+			if (n < sizeof code - 1)
+				code[n++] = c;
+			continue;
+		}
+		memset(code + n, 0, sizeof code - n);
+		if (n > 0 && (!images || is_image(code)))
+			modality_add(&m, code);
+		n = 0;
+	}
+	return m;
+}
+
+/* Is it one of the alternatives, "CR,DX,PT+CT"? */
+static bool modality_fits(const char *alternatives, const struct modalities *m)
+{
+	struct df_text one;
+
+	while (df_rules_list_next(&alternatives, &one)) {
+		const struct modalities want = modalities_of(one, false);
+		size_t i = 0;
+
+		while (i < want.n && i < m->n &&
+		       strcmp(want.code[i], m->code[i]) == 0)
+			i++;
+		if (i == want.n && i == m->n)
+			return true;
+	}
+	return false;
+}
+
+/* --- words -----------------------------------------------------------------
+ */
+
+struct found {
+	const struct rules_row *parts[DF_EXAM_PARTS];
+	size_t n;
+	bool left, right, plain, enhanced;
+};
+
+static void part_add(struct found *f, const struct rules_row *part)
+{
+	size_t i = 0;
+
+	while (i < f->n && f->parts[i] != part)
+		i++;
+	if (i == f->n && i < DF_EXAM_PARTS)
+		f->parts[f->n++] = part;
+}
+
+static void mean(const struct df_rules *r, const char *means, struct found *f)
+{
+	struct df_text e;
+
+	while (df_rules_list_next(&means, &e)) {
+		const struct rules_row *part;
+
+		f->left |= df_text_eq(e, "side:left") ||
+			   df_text_eq(e, "side:both");
+		f->right |= df_text_eq(e, "side:right") ||
+			    df_text_eq(e, "side:both");
+		f->plain |= df_text_eq(e, "contrast:plain");
+		f->enhanced |= df_text_eq(e, "contrast:enhanced");
+		part = df_rules_row(r, DF_RULES_PARTS, e);
+		if (part != NULL)
+			part_add(f, part);
+	}
+}
+
+static void scan(const struct df_rules *r, const char *text, struct found *f)
+{
+	struct df_text t = df_text_of(text);
+	char folded[TEXT_MAX + 1];
+
+	if (t.len > TEXT_MAX)
+		t.len = TEXT_MAX;
+	t.len = df_rules_fold(folded, t);
+	t.ptr = folded;
+	for (size_t at = 0; at < t.len;) {
+		const struct rules_key *k = df_rules_word_at(r, t, at);
+
+		if (k == NULL) {
+			at++;
+			continue;
+		}
+		mean(r, k->row->cell[WORD_MEANS], f);
+		at += k->len;
+	}
+}
+
+/* --- parts -----------------------------------------------------------------
+ */
+
+static bool is_within(const struct df_rules *r, const struct rules_row *part,
+		      const struct rules_row *of)
+{
+	while (part != NULL && part != of)
+		part = df_rules_row(r, DF_RULES_PARTS,
+				    df_text_of(part->cell[PART_WITHIN]));
+	return part != NULL;
+}
+
+/* Neither says anything of the other? One empty list contradicts nobody. */
+static bool contradicts(const struct df_rules *r, const struct found *a,
+			const struct found *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < b->n; k++)
+			if (is_within(r, a->parts[i], b->parts[k]) ||
+			    is_within(r, b->parts[k], a->parts[i]))
+				return false;
+	return a->n > 0 && b->n > 0;
+}
+
+static bool is_vague_beside(const struct df_rules *r, const struct found *f,
+			    const struct rules_row *part)
+{
+	if (!df_rules_list_has(part->cell[PART_KIND], df_text_of("vague")))
+		return false;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->parts[i] != part && is_within(r, f->parts[i], part))
+			return true;
+	return false;
+}
+
+static int compare_codes(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void parts_put(const struct df_rules *r, const struct found *f,
+		      struct df_exam_meaning *out)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!is_vague_beside(r, f, f->parts[i]))
+			df_str_fmt(out->parts[out->n_parts++], DF_RULES_CODE,
+				   "%s", f->parts[i]->cell[PART_CODE]);
+	qsort(out->parts, out->n_parts, sizeof out->parts[0], compare_codes);
+}
+
+/* --- items -----------------------------------------------------------------
+ */
+
+static void item_add(struct df_exam_meaning *out, struct df_text code)
+{
+	size_t i = 0;
+
+	while (i < out->n_items && !df_text_eq(code, out->items[i]))
+		i++;
+	if (i == out->n_items && i < DF_EXAM_ITEMS &&
+	    df_str_copy(out->items[i], DF_RULES_CODE, code) == DF_OK)
+		out->n_items++;
+}
+
+static void items_by_code(const struct df_rules *r,
+			  const struct df_exam_words *w,
+			  struct df_exam_meaning *out)
+{
+	const struct rules_sheet *s = &r->sheet[DF_RULES_PROCEDURES];
+	struct df_text e;
+
+	if (w->procedure == NULL || w->scheme == NULL)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		const char *const *c = s->rows[i].cell;
+		const char *list = c[PROCEDURE_ITEMS];
+
+		if (strcmp(c[PROCEDURE_CODE], w->procedure) != 0 ||
+		    strcmp(c[PROCEDURE_SCHEME], w->scheme) != 0)
+			continue;
+		while (df_rules_list_next(&list, &e))
+			item_add(out, e);
+	}
+}
+
+static void items_by_part(const struct df_rules *r, const struct modalities *m,
+			  struct df_exam_meaning *out)
+{
+	const struct rules_sheet *s = &r->sheet[DF_RULES_ITEMS];
+
+	for (size_t i = 0; i < s->n; i++) {
+		const char *const *c = s->rows[i].cell;
+		bool part = false;
+
+		for (size_t k = 0; k < out->n_parts && !part; k++)
+			part = df_rules_list_has(c[ITEM_PARTS],
+						 df_text_of(out->parts[k]));
+		if (part && modality_fits(c[ITEM_MODALITIES], m))
+			item_add(out, df_text_of(c[ITEM_CODE]));
+	}
+}
+
+static enum df_exam_known known(const struct modalities *m,
+				const struct df_exam_meaning *x,
+				bool contradiction)
+{
+	if (m->n == 0)
+		return DF_EXAM_NO_MODALITY;
+	if (contradiction)
+		return DF_EXAM_CONTRADICTION;
+	return x->n_parts == 0 ? DF_EXAM_NO_PART : DF_EXAM_KNOWN;
+}
+
+void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
+			struct df_exam_meaning *out)
+{
+	const struct modalities m =
+		modalities_of(df_text_of(w->modality), true);
+	struct found part = {.n = 0}, text = {.n = 0};
+	bool contradiction;
+
+	*out = (struct df_exam_meaning){.known = DF_EXAM_KNOWN};
+	scan(r, w->body_part, &part);
+	for (size_t i = 0; i < DF_EXAM_TEXTS; i++)
+		scan(r, w->texts[i], &text);
+	contradiction = contradicts(r, &part, &text);
+	for (size_t i = 0; i < part.n; i++)
+		part_add(&text, part.parts[i]);
+	parts_put(r, &text, out);
+	text.left |= part.left;
+	text.right |= part.right;
+	out->side = text.left && text.right ? DF_SIDE_BOTH
+		    : text.left		    ? DF_SIDE_LEFT
+		    : text.right	    ? DF_SIDE_RIGHT
+					    : DF_SIDE_NONE;
+	/* "平扫+增强" has both: it is the one that shows more */
+	out->contrast = text.enhanced || part.enhanced ? DF_CONTRAST_ENHANCED
+			: text.plain || part.plain     ? DF_CONTRAST_PLAIN
+						       : DF_CONTRAST_UNSAID;
+	items_by_code(r, w, out);
+	if (out->n_items > 0)
+		return; /* a code says it better than words */
+	out->known = known(&m, out, contradiction);
+	if (out->known == DF_EXAM_KNOWN)
+		items_by_part(r, &m, out);
+	if (out->known == DF_EXAM_KNOWN && out->n_items == 0)
+		out->known = DF_EXAM_NO_ITEM;
+}
