@@ -1,8 +1,10 @@
 /*
  * ask.c - one question to the running daemon's console, one answer.
  */
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "df/file.h"
@@ -13,6 +15,19 @@ cJSON *df_args1(const char *key, const char *value)
 
 	(void)cJSON_AddStringToObject(o, key, value); /* NULL: no memory */
 	return o;
+}
+
+const char *df_cli_who(const struct df_cli *cli)
+{
+	const char *by = df_cli_option(cli, "by"), *sudo = getenv("SUDO_USER");
+	const struct passwd *pw;
+
+	if (by != NULL)
+		return by;
+	if (sudo != NULL && sudo[0] != '\0')
+		return sudo;
+	pw = getpwuid(getuid());
+	return pw != NULL ? pw->pw_name : "";
 }
 
 static enum df_err err_of(const char *name)

@@ -115,6 +115,8 @@ DF_MUST_CHECK enum df_err df_ask_print(struct df_cli *cli, const char *verb,
 				       cJSON *args,
 				       void (*human)(const cJSON *),
 				       struct df_why *why);
+/* The account of the person, also behind sudo; --by says it otherwise. */
+const char *df_cli_who(const struct df_cli *cli);
 /* {"key": value} for args. */
 cJSON *df_args1(const char *key, const char *value);
 

@@ -3,11 +3,9 @@
  * cannot be sent, and what a person decides about it. The only place that
  * shows an instance without a usable study.
  */
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -130,26 +128,12 @@ const struct df_cmd df_cmd_quarantine_show = {
 
 /* --- release, discard --- */
 
-/* The account of the person, also behind sudo; --by says it otherwise. */
-static const char *who_is_it(const struct df_cli *cli)
-{
-	const char *by = df_cli_option(cli, "by"), *sudo = getenv("SUDO_USER");
-	const struct passwd *pw;
-
-	if (by != NULL)
-		return by;
-	if (sudo != NULL && sudo[0] != '\0')
-		return sudo;
-	pw = getpwuid(getuid());
-	return pw != NULL ? pw->pw_name : "";
-}
-
 static cJSON *decision(const struct df_cli *cli)
 {
 	const char *reason = df_cli_option(cli, "reason");
 	cJSON *args = cJSON_CreateObject();
 
-	(void)cJSON_AddStringToObject(args, "who", who_is_it(cli)); /* memory */
+	(void)cJSON_AddStringToObject(args, "who", df_cli_who(cli)); /* memory */
 	(void)cJSON_AddStringToObject(args, "reason",
 				      reason != NULL ? reason : "");
 	return args;
