@@ -103,6 +103,16 @@ static const char SCHEMA[] =
 	"CREATE INDEX orders_number ON orders(number) WHERE state = 0;"
 	"PRAGMA user_version = 2;";
 
+/* What follows from the register, df/acts.h; case_key is blind. */
+static const char SCHEMA_ACTS[] =
+	"CREATE TABLE acts(seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
+	" day INTEGER NOT NULL, act INTEGER NOT NULL, study TEXT NOT NULL,"
+	" node TEXT NOT NULL, case_key BLOB NOT NULL, undone INTEGER NOT NULL,"
+	" sealed BLOB NOT NULL);"
+	"CREATE INDEX acts_day ON acts(day);"
+	"CREATE INDEX acts_study ON acts(study);"
+	"CREATE INDEX acts_case ON acts(case_key);";
+
 static enum df_err exec(struct df_store *s, const char *sql, const char *what,
 			struct df_why *why)
 {
@@ -197,6 +207,8 @@ enum df_err df_schema_check(struct df_store *s, struct df_why *why)
 	rc = df_store_begin(s, why);
 	if (rc == DF_OK)
 		rc = exec(s, SCHEMA, "make the tables", why);
+	if (rc == DF_OK)
+		rc = exec(s, SCHEMA_ACTS, "make the ledger's table", why);
 	if (rc == DF_OK)
 		rc = put_key_check(s, why);
 	if (rc == DF_OK)

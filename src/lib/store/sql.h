@@ -138,6 +138,15 @@ X(ORDER_ALL, DF_SQL_ORDER " WHERE day BETWEEN ?1 AND ?2"                       \
 X(ORDER_LIKE, DF_SQL_ORDER " WHERE state = 0 AND (study_uid = ?1"              \
 	" OR accession = ?2 OR (number = ?3 AND modality = ?4))")              \
 X(ORDER_ANY, "SELECT 1 FROM orders WHERE state = 0 LIMIT 1")                   \
+/* --- the ledger of recognition ------------------------------------------- */\
+X(ACT_PUT, "INSERT INTO acts(seq, at_ms, day, act, study, node, case_key,"      \
+	" undone, sealed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")         \
+X(ACT_UNDO, "UPDATE acts SET undone = ?2 WHERE seq = ?1")                      \
+X(ACT_GET, DF_SQL_ACT " WHERE seq = ?1")                                       \
+X(ACT_CASE, DF_SQL_ACT " WHERE case_key = ?1 ORDER BY seq")                    \
+X(ACT_DAYS, DF_SQL_ACT " WHERE day BETWEEN ?1 AND ?2 ORDER BY seq")            \
+X(ACT_LIST, DF_SQL_ACT " WHERE seq < ?1 AND (?2 IS NULL OR study = ?2)"        \
+	" ORDER BY seq DESC LIMIT ?3")                                         \
 X(REPORT_PUT, "INSERT OR REPLACE INTO reports"                                 \
 	"(object, sender, received_ms, statement, report_id, study_uid,"       \
 	" version, status, checked, verdict, reason, note, why, accepted,"     \
@@ -160,6 +169,8 @@ X(REPORT_OF_STUDY, DF_SQL_REPORT " WHERE study_uid = ?3"                       \
 	" JOIN peers n ON n.id = s.peer"
 #define DF_SQL_ORDER "SELECT id, state, day, study_uid, modality, performed,"  \
 	" changed_ms, sealed FROM orders"
+#define DF_SQL_ACT "SELECT seq, at_ms, day, act, study, node, undone, sealed" \
+	" FROM acts"
 #define DF_SQL_REPORT "SELECT object, sender, received_ms, statement,"         \
 	" report_id, study_uid, version, status, checked, verdict, reason,"    \
 	" note, why, accepted, conflict, sealed FROM reports"
