@@ -26,10 +26,9 @@ static void person(struct df_person *p, struct df_text *rest)
 	struct df_text name = field(rest), id = field(rest);
 	struct df_text issuer = field(rest), birth = field(rest);
 	struct df_text sex = field(rest), reading = field(rest);
-	char node[65] = "";
-	struct df_text n = field(rest);
+	/* a fingerprint of ours, never a stranger's bytes */
+	const char *node = field(rest).len % 2 ? "a" : "b";
 
-	memcpy(node, n.len ? n.ptr : "", n.len < 64 ? n.len : 64);
 	df_person_of(p, name, id, issuer, birth, sex, node);
 	if (df_str_copy(p->reading, sizeof p->reading, reading) != DF_OK)
 		p->reading[0] = '\0';

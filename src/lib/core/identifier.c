@@ -14,21 +14,27 @@ const char *df_identifier_type_word(enum df_identifier_type type)
 }
 
 /* Half width, large letters, no space; hyphens and dots only where they may
- * tell two numbers apart (1-11 and 11-1 of one clinic). False: no room. */
+ * tell two numbers apart (1-11 and 11-1 of one clinic). False: no room, or no
+ * text: what was taken out could make another number of it. */
 static bool normal(char *to, size_t cap, struct df_text t, bool punctuation)
 {
-	size_t n = 0;
+	size_t n = 0, len;
+	char put[4];
 	uint32_t c;
 
 	while ((c = df_fold_next(&t)) != 0) {
+		if (c & DF_FOLD_BYTE)
+			return false;
 		if (df_fold_is_space(c) ||
 		    (!punctuation && (c == '-' || c == '.')))
 			continue;
 		if (c >= 'a' && c <= 'z')
 			c -= 'a' - 'A';
-		if (n + 5 > cap)
+		len = df_fold_put(put, c);
+		if (n + len >= cap)
 			return false;
-		n += df_fold_put(to + n, c);
+		memcpy(to + n, put, len);
+		n += len;
 	}
 	to[n] = '\0';
 	return true;

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define BYTE 0x80000000u /* marks a byte that is no UTF-8 */
-
 /* One character of well-formed UTF-8: its length, or 0. */
 static size_t decode(const unsigned char *p, size_t len, uint32_t *c)
 {
@@ -40,7 +38,7 @@ uint32_t df_fold_next(struct df_text *t)
 		return 0;
 	n = decode((const unsigned char *)t->ptr, t->len, &c);
 	if (n == 0) {
-		c = BYTE | (unsigned char)t->ptr[0];
+		c = DF_FOLD_BYTE | (unsigned char)t->ptr[0];
 		n = 1;
 	}
 	t->ptr += n;
@@ -54,7 +52,7 @@ uint32_t df_fold_next(struct df_text *t)
 
 size_t df_fold_put(char to[4], uint32_t c)
 {
-	if (c & BYTE || c < 0x80) {
+	if (c & DF_FOLD_BYTE || c < 0x80) {
 		to[0] = (char)(c & 0xff);
 		return 1;
 	}

@@ -7,7 +7,8 @@
 #include "df/identity.h"
 
 /* One character off *t with full width made half; 0 at the end. Bytes that
- * are no UTF-8 come as they are, one by one. */
+ * are no UTF-8 come one by one, marked. */
+#define DF_FOLD_BYTE 0x80000000u
 uint32_t df_fold_next(struct df_text *t);
 /* The character as UTF-8 (or that byte): 1 to 4 bytes. */
 size_t df_fold_put(char to[4], uint32_t c);

@@ -3,39 +3,33 @@
  */
 #include <string.h>
 
+#include "df/person_name.h"
 #include "identity_text.h"
-
-#define PREFIX 3 /* component of a PN: "Dr", written or not */
 
 static bool is_mark(uint32_t c)
 {
-	return c == '.' || c == ',' || c == '-' || c == '\'' || c == '_' ||
-	       c == 0xb7 || c == 0x2022 || c == 0x2027 || c == 0x30fb ||
-	       c == 0xff65; /* the dots between parts of a name */
+	return c == '^' || c == '.' || c == ',' || c == '-' || c == '\'' ||
+	       c == '_' || c == 0xb7 || c == 0x2022 || c == 0x2027 ||
+	       c == 0x30fb || c == 0xff65; /* the dots between its parts */
 }
 
-/* One component group without what is written or not. */
-static void fold_group(char to[DF_PERSON_NAME_CAP], struct df_text t,
-		       bool *latin)
+/* Appends a text without what is written or not. */
+static void fold(char to[DF_PERSON_NAME_CAP], size_t *n, struct df_text t,
+		 bool *latin)
 {
-	size_t n = 0, component = 0;
 	uint32_t c;
 
-	*latin = true;
 	while ((c = df_fold_next(&t)) != 0) {
-		if (c == '^')
-			component++;
-		if (c == '^' || component == PREFIX || df_fold_is_space(c) ||
-		    is_mark(c))
+		if (df_fold_is_space(c) || is_mark(c))
 			continue;
 		if (c >= 'A' && c <= 'Z')
 			c += 'a' - 'A';
 		*latin &= c < 0x80;
-		if (n + 5 > DF_PERSON_NAME_CAP)
+		if (*n + 5 > DF_PERSON_NAME_CAP)
 			break; /* folding only shortens: cannot be */
-		n += df_fold_put(to + n, c);
+		*n += df_fold_put(to + *n, c);
 	}
-	to[n] = '\0';
+	to[*n] = '\0';
 }
 
 /* Who is not named, has no name that could equal another's. */
@@ -54,14 +48,20 @@ static bool is_nobody(const char *form)
 	return false;
 }
 
-static void add_form(struct df_name_forms *f, struct df_text group)
+static void add_form(struct df_name_forms *f, const struct df_text *parts,
+		     size_t n_parts)
 {
+	size_t n = 0;
 	char *to;
 
 	if (f->n == DF_PERSON_FORMS)
 		return;
 	to = f->form[f->n];
-	fold_group(to, group, &f->latin[f->n]);
+	f->latin[f->n] = true;
+	to[0] = '\0';
+	for (size_t i = 0; i < n_parts; i++)
+		if (i != DF_PN_PREFIX) /* "Dr", written or not */
+			fold(to, &n, parts[i], &f->latin[f->n]);
 	if (is_nobody(to))
 		return;
 	for (size_t i = 0; i < f->n; i++)
@@ -72,18 +72,13 @@ static void add_form(struct df_name_forms *f, struct df_text group)
 
 void df_person_forms(const struct df_person *p, struct df_name_forms *f)
 {
-	struct df_text rest = df_text_of(p->name);
+	struct df_text reading = df_text_of(p->reading);
+	struct df_person_name name;
 
 	f->n = 0;
-	for (int group = 0; group < 3 && rest.len > 0; group++) {
-		const char *end = memchr(rest.ptr, '=', rest.len);
-		size_t n = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
-
-		add_form(f, (struct df_text){rest.ptr, n});
-		n += end != NULL;
-		rest.ptr += n;
-		rest.len -= n;
-	}
+	df_person_name_split(&name, df_text_of(p->name));
+	for (int group = 0; group < DF_PN_GROUPS; group++)
+		add_form(f, name.part[group], DF_PN_PARTS);
 	if (f->n > 0) /* the reading of nobody's name is no name */
-		add_form(f, df_text_of(p->reading));
+		add_form(f, &reading, 1);
 }

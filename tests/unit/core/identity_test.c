@@ -304,6 +304,12 @@ static void too_long_is_no_number(void **state)
 	long_id[sizeof long_id - 1] = '\0';
 	p = person("n", long_id, "", "张三", "", "");
 	assert_int_equal(p.n_ids, 0); /* a cut one could equal another */
+	long_id[64] = '\0';	      /* as long as DICOM lets it be */
+	p = person("n", long_id, "", "张三", "", "");
+	assert_int_equal(p.n_ids, 1);
+	assert_int_equal(strlen(p.ids[0].number), 64);
+	p = person("n", "17\xc3 \x80", "", "张三", "", ""); /* no text */
+	assert_int_equal(p.n_ids, 0);
 }
 
 static void expect(const struct df_person *a, const struct df_person *b,
