@@ -32,8 +32,8 @@ struct df_register {
 	struct df_column_cipher cipher;
 	bool sealed; /* there is a cipher */
 	bool failed; /* a sync did */
-	uint64_t begin; /* where the first may be: behind a head that is one */
-	uint64_t at;	/* where the next record goes */
+	uint64_t head; /* bytes of a head that is one */
+	uint64_t at;   /* where the next record goes */
 	uint64_t next_seq;
 	struct df_digest previous;
 	struct df_register_account account;
@@ -189,7 +189,7 @@ static enum df_err look_at_head(struct df_register *r, struct df_why *why)
 		return rc;
 	df_hash_bytes(&r->previous, head, sizeof head);
 	if (memcmp(head, MAGIC, 8) == 0) {
-		r->begin = sizeof head;
+		r->head = sizeof head;
 		return DF_OK;
 	}
 	if (memcmp(head, MAGIC, 7) == 0 && head[7] > '1' && head[7] <= '9')
@@ -212,7 +212,8 @@ static enum df_err look(struct df_register *r, struct df_why *why)
 	enum df_err rc;
 
 	df_buf_init(&plain, DF_REGISTER_RECORD_MAX);
-	walk_open(&w, r->fd, r->begin, r->account.bytes);
+	/* from its first byte: behind a head that was cut may stand a record */
+	walk_open(&w, r->fd, 0, r->account.bytes);
 	while ((rc = walk_next(&w, &rec, why)) == DF_OK)
 		if (count(r, &rec, w.at - rec.len) && !known)
 			known = open_record(r, &rec, &plain, NULL) == DF_OK;
@@ -222,7 +223,7 @@ static enum df_err look(struct df_register *r, struct df_why *why)
 		rc = df_fail(why, DF_E_KEY,
 			     "the register was made under another index key; "
 			     "restore keys/kek or move the file away");
-	r->account.passed = w.passed;
+	r->account.passed = w.passed > r->head ? w.passed - r->head : 0;
 	walk_close(&w);
 	df_buf_wipe(&plain);
 	return rc;
@@ -405,7 +406,7 @@ struct reader {
 /* A place at or before which no entry of that number and higher stands. */
 static uint64_t begin_at(const struct df_register *r, uint64_t from_seq)
 {
-	uint64_t at = r->begin;
+	uint64_t at = 0;
 	size_t lo = 0, hi = r->n_marks;
 
 	while (lo < hi) {
