@@ -387,8 +387,9 @@ DELIVER_HANDLER(pull)
 		end_pull(p, DF_OK, NULL);
 		return;
 	}
-	df_str_fmt(range, sizeof range, "Range: bytes=%llu-",
-		   (unsigned long long)p->offset);
+	df_str_fmt(range, sizeof range, "Range: bytes=%llu-%llu",
+		   (unsigned long long)p->offset,
+		   (unsigned long long)p->size - 1);
 	df_str_fmt(path, sizeof path, "/peer/v1/parcels/%s", hex);
 	rc = line_get(room, name, &line, &why);
 	if (rc == DF_OK)

@@ -276,6 +276,7 @@ int main(int argc, char **argv)
 		{DF_MSG_MANIFEST_SEND, DF_ROLE_QUEUE, manifest_send},
 		{DF_MSG_MAILBOX_OPEN, DF_ROLE_QUEUE, mailbox_open},
 		{DF_MSG_PULL, DF_ROLE_QUEUE, pull},
+		{DF_MSG_PRIOR_FETCH, DF_ROLE_QUEUE, prior_fetch},
 		{DF_MSG_SEND, DF_ROLE_QUEUE, stow_send},
 		{DF_MSG_TEST, DF_ROLE_QUEUE, destination_test},
 		{DF_MSG_PRIOR_ASK, DF_ROLE_INDEX, prior_ask},

@@ -105,6 +105,8 @@ void manifest_begin(struct request *rq);
 void manifest_whole(struct request *rq);
 void mailbox_begin(struct request *rq);
 void parcel_begin(struct request *rq);
+void prior_fetch_begin(struct request *rq); /* peer_fetch.c */
+void prior_fetch_whole(struct request *rq);
 void hello_begin(struct request *rq);
 void priors_begin(struct request *rq);
 void priors_whole(struct request *rq);

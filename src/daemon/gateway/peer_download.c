@@ -84,7 +84,8 @@ void mailbox_begin(struct request *rq)
 static void parcel_opened(void *ctx, struct df_reply *reply)
 {
 	struct request *rq = ctx;
-	uint64_t size, first = 0, last;
+	uint64_t size, behind, first = 0, last;
+	struct df_text head;
 	char text[96];
 
 	if (request_failed(rq, reply))
@@ -110,8 +111,17 @@ static void parcel_opened(void *ctx, struct df_reply *reply)
 			   (unsigned long long)size);
 		df_http_answer_header(rq->x, "Content-Range", text);
 	}
-	df_http_answer_fd(rq->x, rq->ranged ? 206 : 200, DF_PEER_TYPE_PARCEL,
-			  df_fd_take(&reply->fds[0]), first, last - first + 1);
+	if (df_msg_get(reply->msg, DF_M_HEADER, &head) &&
+	    df_msg_get_u64(reply->msg, DF_M_OFFSET, &behind))
+		df_http_answer_headed(rq->x, rq->ranged ? 206 : 200,
+				      DF_PEER_TYPE_PARCEL, head,
+				      df_fd_take(&reply->fds[0]), behind, first,
+				      last - first + 1);
+	else
+		df_http_answer_fd(rq->x, rq->ranged ? 206 : 200,
+				  DF_PEER_TYPE_PARCEL,
+				  df_fd_take(&reply->fds[0]), first,
+				  last - first + 1);
 }
 
 void parcel_begin(struct request *rq)

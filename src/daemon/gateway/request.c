@@ -29,6 +29,8 @@ static const struct route ROUTES[] = {
 	{"POST", "/peer/v1/studies/", "/manifests", false, manifest_begin,
 	 manifest_whole},
 	{"GET", "/peer/v1/mailbox", NULL, false, mailbox_begin, NULL},
+	{"POST", "/peer/v1/priors/", "/fetch", false, prior_fetch_begin,
+	 prior_fetch_whole},
 	{"POST", "/peer/v1/priors", NULL, false, priors_begin, priors_whole},
 };
 

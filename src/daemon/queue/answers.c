@@ -12,6 +12,7 @@
 #include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
+#include "prior.h"
 
 #define STUDIES_MAX 1000
 #define LIST_MAX 1000
@@ -452,6 +453,9 @@ static const struct {
 	{"report cms", report_part},
 	{"destination test", destination_test},
 	{"spool scrub", spool_scrub},
+	{"prior fetch", prior_order},
+	{"prior list", prior_list},
+	{"prior cancel", prior_cancel},
 };
 
 QUEUE_HANDLER(query)

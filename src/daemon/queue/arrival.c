@@ -3,12 +3,14 @@
  *
  * Peers take turns, one parcel each: who brings much at once waits for itself.
  * What is urgent waits for no turn, one of each peer: who calls all urgent
- * gains little by it.
+ * gains little by it. What we fetched ourselves (a prior) goes the same way, but
+ * for its row: prior_fetch.c has it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "df/decision.h"
+#include "df/fetches.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/sealed.h"
@@ -17,21 +19,25 @@
 #define ARRIVALS_MAX 4
 #define URGENT_MAX 16 /* beside them */
 
-static void over(struct upload *u)
+static void over(struct upload *u, enum df_err rc, const char *why)
 {
 	struct upload **at = &u->q->uploads;
 
-	while (*at != u)
-		at = &(*at)->next;
-	*at = u->next;
-	u->q->upload_look = true;
+	if (u->fetched != NULL) {
+		u->fetched(u->ctx, rc, why);
+	} else {
+		while (*at != u)
+			at = &(*at)->next;
+		*at = u->next;
+		u->q->upload_look = true;
+	}
 	seen_release(&u->seen);
 	free(u);
 }
 
 static void later_now(void *ctx)
 {
-	over(ctx);
+	over(ctx, DF_E_AGAIN, "");
 }
 
 static void later(struct upload *u)
@@ -49,12 +55,26 @@ static void refuse(struct upload *u, enum df_err err, const char *text)
 	       DF_F_WORD("err", df_err_name(err)));
 	if (df_incoming_quarantine(&q->sp, &u->row.file, &why) != DF_OK)
 		df_log(DF_LOG_ERROR, "spool.quarantine", DF_F_ERR(&why));
-	u->row.state = DF_UPLOAD_REFUSED;
-	u->row.err = err;
 	df_str_fmt(u->row.why, sizeof u->row.why, "%.190s", text);
-	df_journal_upload_put(q->j, &u->row, q->now);
-	receipt_wake(q, u->row.peer);
-	over(u);
+	if (u->fetched == NULL) {
+		u->row.state = DF_UPLOAD_REFUSED;
+		u->row.err = err;
+		df_journal_upload_put(q->j, &u->row, q->now);
+		receipt_wake(q, u->row.peer);
+	}
+	over(u, err, u->row.why);
+}
+
+static bool is_ours(const struct upload *u)
+{
+	return strcmp(u->row.peer, u->q->self) == 0;
+}
+
+static enum df_env_direction direction_of(const struct upload *u)
+{
+	if (u->fetched == NULL)
+		return DF_ENV_TAKEN;
+	return is_ours(u) ? DF_ENV_MADE : DF_ENV_FETCHED;
 }
 
 static void envelope_of(const struct upload *u, struct df_envelope *env)
@@ -63,7 +83,7 @@ static void envelope_of(const struct upload *u, struct df_envelope *env)
 				    .id = u->row.file,
 				    .received_ms = u->q->now,
 				    .checksum = u->checksum,
-				    .direction = DF_ENV_TAKEN,
+				    .direction = direction_of(u),
 				    .epoch = u->o.epoch,
 				    .sequence = u->o.sequence,
 				    .h0 = u->o.h0,
@@ -146,7 +166,7 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 static struct df_row_parcel parcel_of(const struct upload *u)
 {
 	struct df_row_parcel p = {.object = u->row.file,
-				  .direction = DF_ENV_TAKEN,
+				  .direction = direction_of(u),
 				  .epoch = u->o.epoch,
 				  .sequence = u->o.sequence,
 				  .h0 = u->o.h0,
@@ -179,11 +199,32 @@ static void take(struct upload *u, uint64_t bytes)
 		add_instance(u, &u->seen.v[i], study.n, n,
 			     i + 1 < u->seen.n ? u->seen.v[i + 1].row.record
 					       : u->row.size);
-	df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
+	if (u->fetched == NULL)
+		df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
 	df_log(DF_LOG_INFO, "parcel.taken", DF_F_WORD("parcel", p.hex),
 	       DF_F_UID("study", study.uid), DF_F_NUM("instances", u->seen.n),
 	       DF_F_BYTES(u->row.size));
 	receipt_wake(q, u->row.peer);
+}
+
+/* It was here before, was let go, and was fetched again. */
+static void revive(struct upload *u, const struct df_row_parcel *held)
+{
+	struct queue *q = u->q;
+	struct df_why why = {0};
+	uint64_t bytes;
+
+	if (publish(u, &bytes, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "parcel.unstored", DF_F_ERR(&why));
+		later(u);
+		return;
+	}
+	df_journal_object_add(q->j, &u->row.file, DF_ENV_PARCEL, u->row.size,
+			      bytes, q->now);
+	df_journal_parcel_revive(q->j, held->n, &u->row.file);
+	df_log(DF_LOG_INFO, "parcel.revived", DF_F_WORD("parcel", u->row.hex),
+	       DF_F_BYTES(u->row.size));
+	over(u, DF_OK, "");
 }
 
 /* Another parcel of this name is held. True: that was all. */
@@ -192,17 +233,27 @@ static bool name_is_taken(struct upload *u)
 	struct queue *q = u->q;
 	struct df_row_parcel held;
 
-	if (!df_journal_parcel_find(q->j, u->row.hex, &held))
-		return false;
-	if (strcmp(held.peer, u->row.peer) != 0 ||
+	if (!df_journal_parcel_find(q->j, u->row.hex, &held)) {
+		if (u->fetched != NULL && is_ours(u))
+			refuse(u, DF_E_CONFLICT,
+			       "sealed by this node, which knows nothing of it");
+		return u->fetched != NULL && is_ours(u);
+	}
+	if ((strcmp(held.peer, u->row.peer) != 0 &&
+	     !(held.peer[0] == '\0' && is_ours(u))) ||
 	    !df_digest_same(&held.h0, &u->o.h0)) {
 		refuse(u, DF_E_CONFLICT, "another parcel of this name is held");
 		return true;
 	}
+	if (u->fetched != NULL && held.state == DF_PARCEL_PURGED) {
+		revive(u, &held);
+		return true;
+	}
 	df_incoming_drop(&q->sp, &u->row.file); /* its twin is the object */
-	df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
+	if (u->fetched == NULL)
+		df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
 	receipt_wake(q, u->row.peer);
-	over(u);
+	over(u, DF_OK, "");
 	return true;
 }
 
@@ -241,7 +292,7 @@ static void verified(struct upload *u)
 		return;
 	}
 	take(u, bytes);
-	over(u);
+	over(u, DF_OK, "");
 }
 
 static void done(void *ctx, struct df_reply *r)
@@ -267,7 +318,8 @@ static bool dispatch(void *ctx)
 		return false;
 	}
 	u->row.deaths++;
-	df_journal_upload_put(u->q->j, &u->row, u->q->now);
+	if (u->fetched == NULL)
+		df_journal_upload_put(u->q->j, &u->row, u->q->now);
 	return true;
 }
 
@@ -310,22 +362,44 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	job_submit(job);
 }
 
+/* Takes u. */
+static void open_file(struct upload *u)
+{
+	struct df_why why = {0};
+	int fd = -1;
+
+	if (df_incoming_open(&u->q->sp, &u->row.file, &fd, &why) != DF_OK) {
+		df_log(DF_LOG_ERROR, "upload.unreadable", DF_F_ERR(&why));
+		later(u);
+		return;
+	}
+	object_open_fd(u->q, fd, u->row.size, u->row.peer,
+		       u->fetched != NULL ? "prior" : "", opened, u);
+}
+
 static void start(struct queue *q, const struct df_row_upload *row)
 {
 	struct upload *u = df_xcalloc(1, sizeof *u);
-	struct df_why why = {0};
-	int fd = -1;
 
 	u->q = q;
 	u->row = *row;
 	u->next = q->uploads;
 	q->uploads = u;
-	if (df_incoming_open(&q->sp, &row->file, &fd, &why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "upload.unreadable", DF_F_ERR(&why));
-		later(u);
-		return;
-	}
-	object_open_fd(q, fd, row->size, true, row->peer, opened, u);
+	open_file(u);
+}
+
+void arrival_fetched(struct queue *q, const struct df_row_upload *row,
+		     void (*fetched)(void *ctx, enum df_err rc,
+				     const char *why),
+		     void *ctx)
+{
+	struct upload *u = df_xcalloc(1, sizeof *u);
+
+	u->q = q;
+	u->row = *row;
+	u->fetched = fetched;
+	u->ctx = ctx;
+	open_file(u);
 }
 
 static bool in_hand(const struct queue *q, const struct df_row_upload *row)

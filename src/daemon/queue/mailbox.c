@@ -1,11 +1,13 @@
 /*
- * mailbox.c - what we keep for peers until they fetch it: report bundles.
+ * mailbox.c - what we keep for peers until they fetch it: report bundles, and
+ * the files of earlier exams that they asked for.
  *
  * A question waits until there is mail or its time is over.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/fetches.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "queue.h"
@@ -131,12 +133,15 @@ void mailbox_link_down(struct queue *q, struct df_link *link)
 	}
 }
 
+/* In its mailbox, or made ready for it because it fetches an earlier exam. */
 QUEUE_HANDLER(parcel)
 {
 	struct queue *q = queue_of(room);
 	char peer[DF_HEX_LEN + 1], hex[33];
+	struct df_row_outgoing o;
 	struct df_row_mail row;
 	struct df_why why = {0};
+	struct df_buf head;
 	struct df_msg out;
 	enum df_err rc;
 	int fd = -1;
@@ -145,13 +150,20 @@ QUEUE_HANDLER(parcel)
 	if (!df_msg_get_str(m, DF_M_PEER, peer, sizeof peer) ||
 	    !df_msg_get_str(m, DF_M_PARCEL, hex, sizeof hex))
 		df_bug("a question for a parcel that is not whole");
-	if (df_journal_mail_find(q->j, peer, hex, &row))
-		rc = df_spool_object(&q->sp, &row.object, &fd, &why);
-	else
-		rc = df_fail(&why, DF_E_NOTFOUND, "nothing of that name");
+	df_buf_init(&head, DF_MSG_SMALL);
 	df_msg_init(&out, DF_MSG_PARCEL_FILE, m->tag);
-	df_msg_put_result(&out, rc, &why);
-	if (rc == DF_OK)
+	if (df_journal_mail_find(q->j, peer, hex, &row)) {
+		rc = df_spool_object(&q->sp, &row.object, &fd, &why);
 		df_msg_put_u64(&out, DF_M_LENGTH, row.dfenv_len);
+	} else if (df_journal_outgoing(q->j, peer, hex, &o, &head)) {
+		rc = df_spool_object(&q->sp, &o.object, &fd, &why);
+		df_msg_put_u64(&out, DF_M_LENGTH, o.size);
+		df_msg_put(&out, DF_M_HEADER, head.ptr, head.len);
+		df_msg_put_u64(&out, DF_M_OFFSET, o.skip);
+	} else {
+		rc = df_fail(&why, DF_E_NOTFOUND, "nothing of that name");
+	}
+	df_msg_put_result(&out, rc, &why);
+	df_buf_release(&head);
 	queue_post(q, from, &out, &fd, rc == DF_OK ? 1 : 0);
 }

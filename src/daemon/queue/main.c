@@ -60,6 +60,7 @@ static void pump(struct queue *q)
 	receipt_pump(q);
 	mailbox_pump(q);
 	pull_pump(q);
+	prior_pump(q);
 	report_pump(q);
 	verdict_pump(q);
 	purge_pump(q);
@@ -144,6 +145,7 @@ static void link_down(struct df_room *room, struct df_link *link)
 	if (link->role == DF_ROLE_GATEWAY) {
 		receipt_link_down(q, link);
 		mailbox_link_down(q, link);
+		prior_give_link_down(q, link);
 	}
 	if (link->role == DF_ROLE_DELIVER_HTTPS ||
 	    link->role == DF_ROLE_DELIVER_DIMSE)
@@ -183,6 +185,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	q->now = df_clock_wall_ms();
 	q->pacs = states(q->cfg->n_destinations);
 	q->peers = states(q->cfg->n_peers);
+	q->fetchings = df_xcalloc(q->cfg->n_peers + 1, sizeof *q->fetchings);
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		q->pacs[i].name = q->cfg->destinations[i].name;
 	for (size_t i = 0; i < q->cfg->n_peers; i++)
@@ -226,6 +229,7 @@ static const struct df_handler handlers[] = {
 	{DF_MSG_MANIFEST_RQ, DF_ROLE_GATEWAY, on_manifest},
 	{DF_MSG_MAILBOX_RQ, DF_ROLE_GATEWAY, on_mailbox},
 	{DF_MSG_PARCEL_RQ, DF_ROLE_GATEWAY, on_parcel},
+	{DF_MSG_PRIOR_FILES_RQ, DF_ROLE_GATEWAY, on_prior_files},
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
 	{DF_MSG_CELL_CRASHED, DF_ROLE_SUPERVISE, on_cell_crashed},
 };

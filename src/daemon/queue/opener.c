@@ -19,6 +19,7 @@ struct opening {
 	struct queue *q;
 	struct df_id id; /* "" = a file that is not an object */
 	bool sealed;
+	const char *purpose; /* static; of OPEN_RQ, "" = it arrives */
 	struct opened o;
 	uint8_t wrapped[WRAPPED_LEN]; /* of a raw object */
 	opened_fn *fn;
@@ -167,8 +168,8 @@ static void ask_keys(struct opening *op, const char *sender)
 		df_msg_put(&m, DF_M_HEADER, head.ptr, head.len);
 		if (op->sealed)
 			df_msg_put_opt(&m, DF_M_PEER, sender);
-		if (op->sealed && op->id.s[0] != '\0')
-			df_msg_put_str(&m, DF_M_PURPOSE, "held");
+		if (op->sealed)
+			df_msg_put_opt(&m, DF_M_PURPOSE, op->purpose);
 		queue_call(op->q, queue_keys(op->q), &m, NULL, 0, DF_MSG_NONE,
 			   CALL_MS, keys_said, op);
 	} else {
@@ -199,6 +200,7 @@ static struct opening *opening_new(struct queue *q, bool sealed, opened_fn *fn,
 
 	op->q = q;
 	op->sealed = sealed;
+	op->purpose = "";
 	op->fn = fn;
 	op->ctx = ctx;
 	op->o.fd = -1;
@@ -212,6 +214,7 @@ void object_open(struct queue *q, const struct df_id *id, bool sealed,
 	int fd = -1;
 
 	op->id = *id;
+	op->purpose = "held";
 	op->rc = df_spool_object(&q->sp, id, &fd, &op->why);
 	if (op->rc == DF_OK) {
 		op->o.fd = fd;
@@ -231,14 +234,30 @@ void object_open(struct queue *q, const struct df_id *id, bool sealed,
 		queue_later(q, 0, kept_now, op);
 }
 
-void object_open_fd(struct queue *q, int fd, uint64_t len, bool sealed,
-		    const char *sender, opened_fn *fn, void *ctx)
+void object_open_fd(struct queue *q, int fd, uint64_t len, const char *sender,
+		    const char *purpose, opened_fn *fn, void *ctx)
 {
-	struct opening *op = opening_new(q, sealed, fn, ctx);
+	struct opening *op = opening_new(q, true, fn, ctx);
 
+	op->purpose = purpose;
 	op->o.fd = fd;
 	op->o.dfenv_len = len;
 	ask_keys(op, sender);
+}
+
+enum df_err object_header(struct queue *q, const struct df_id *id,
+			  struct df_buf *head, uint64_t *dfenv_len,
+			  struct df_why *why)
+{
+	int fd = -1;
+	enum df_err rc = df_spool_object(&q->sp, id, &fd, why);
+
+	if (rc == DF_OK)
+		rc = object_length(fd, dfenv_len, why);
+	if (rc == DF_OK)
+		rc = header_read(fd, *dfenv_len, head, why);
+	df_fd_close(&fd);
+	return rc;
 }
 
 int text_fd(const char *name, struct df_text t, struct df_why *why)

@@ -262,33 +262,51 @@ static bool has_place(const struct queue *q, bool urgent)
 	return packs_of(q, urgent) < (urgent ? PACKS_URGENT : PACKS_MAX);
 }
 
+static void pack_study(struct queue *q, const struct df_row_study *s)
+{
+	static struct df_row_instance rows[PACK_MAX]; /* one thread */
+	size_t k;
+
+	if (pack_busy(q, s->n))
+		return;
+	k = df_journal_instances(q->j, DF_OF_TO_PACK, s->n, rows, PACK_MAX);
+	k = choose(q, s, rows, k);
+	if (k > 0)
+		start(q, s, rows, k);
+}
+
+/* What goes to no peer, and another node fetches. */
+static void pack_wanted(struct queue *q)
+{
+	struct df_row_study s;
+
+	for (size_t i = 0; i < WANTED_STUDIES; i++)
+		if (prior_wanted(q, i) != 0 && has_place(q, false) &&
+		    df_journal_study(q->j, prior_wanted(q, i), &s))
+			pack_study(q, &s);
+}
+
 void pack_pump(struct queue *q)
 {
 	struct df_row_study studies[16];
-	static struct df_row_instance rows[PACK_MAX]; /* one thread */
 	size_t n;
 
-	if (!q->pack_look || q->cfg->n_peers == 0)
+	if (!q->pack_look)
 		return;
 	/* without a place: the end of one sets pack_look */
 	if (!has_place(q, false) && !(q->urgent_look && has_place(q, true)))
 		return;
 	q->pack_look = q->urgent_look = false;
-	n = df_journal_studies(q->j, DF_OF_UNPACKED, 0, studies, 16);
+	n = q->cfg->n_peers == 0
+		    ? 0
+		    : df_journal_studies(q->j, DF_OF_UNPACKED, 0, studies, 16);
 	for (size_t i = 0; i < n; i++) {
-		size_t k;
-
 		/* an urgent one takes any place that is free */
 		if (!has_place(q, studies[i].priority > 0) &&
 		    (studies[i].priority == 0 || !has_place(q, false)))
 			continue;
-		if (pack_busy(q, studies[i].n) ||
-		    !df_route_peers(q->cfg, studies[i].peer))
-			continue;
-		k = df_journal_instances(q->j, DF_OF_TO_PACK, studies[i].n,
-					 rows, PACK_MAX);
-		k = choose(q, &studies[i], rows, k);
-		if (k > 0)
-			start(q, &studies[i], rows, k);
+		if (df_route_peers(q->cfg, studies[i].peer))
+			pack_study(q, &studies[i]);
 	}
+	pack_wanted(q);
 }

@@ -54,12 +54,13 @@ static void refuse(struct pull *p, const struct df_why *why)
 	next_item(p);
 }
 
-static enum df_err publish(struct pull *p, const struct opened *o,
-			   uint64_t *bytes, struct df_why *why)
+static enum df_err publish(struct queue *q, const struct report_file *f,
+			   const struct opened *o, uint64_t *bytes,
+			   struct df_why *why)
 {
 	struct df_envelope env = {.kind = DF_ENV_REPORT,
-				  .id = p->row.file,
-				  .received_ms = p->q->now,
+				  .id = f->file,
+				  .received_ms = q->now,
 				  .direction = DF_ENV_TAKEN,
 				  .epoch = o->epoch,
 				  .sequence = o->sequence,
@@ -67,63 +68,76 @@ static enum df_err publish(struct pull *p, const struct opened *o,
 				  .previous = o->previous,
 				  .study_uid = "0"}; /* its statement says */
 	int fd = -1;
-	enum df_err rc = df_incoming_open(&p->q->sp, &p->row.file, &fd, why);
+	enum df_err rc = df_incoming_open(&q->sp, &f->file, &fd, why);
 
 	if (rc != DF_OK)
 		return rc;
-	memcpy(env.peer, p->q->cfg->peers[p->peer].fingerprint,
-	       sizeof env.peer);
+	memcpy(env.peer, f->peer, sizeof env.peer);
 	(void)df_hex_decode(env.parcel_id, 16,
-			    df_text_of(p->row.hex)); /* keys said the same */
-	rc = df_spool_checksum(fd, p->row.size, &env.checksum, why);
+			    df_text_of(f->hex)); /* keys said the same */
+	rc = df_spool_checksum(fd, f->size, &env.checksum, why);
 	if (rc == DF_OK)
-		rc = df_incoming_publish(&p->q->sp, fd, &env, p->row.size, bytes, why);
+		rc = df_incoming_publish(&q->sp, fd, &env, f->size, bytes, why);
 	df_fd_close(&fd);
 	return rc;
 }
 
-static void take(struct pull *p, const struct opened *o)
+enum df_err report_take(struct queue *q, const struct report_file *f,
+			const struct opened *o, struct df_why *why)
 {
-	struct queue *q = p->q;
-	struct df_row_report r = {.object = p->row.file,
+	struct df_row_report r = {.object = f->file,
 				  .direction = DF_ENV_TAKEN};
-	struct df_why why = {0};
 	uint64_t bytes;
+	enum df_err rc;
 
-	if (publish(p, o, &bytes, &why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "mail.unstored", DF_F_ERR(&why));
-		queue_later(q, RETRY_MS, again, p);
-		return;
+	if (o->content != DF_SEALED_REPORT || strcmp(o->hex, f->hex) != 0)
+		return df_fail(why, DF_E_HEADER,
+			       "its header names something else");
+	rc = publish(q, f, o, &bytes, why);
+	if (rc != DF_OK) {
+		df_log(DF_LOG_ERROR, "mail.unstored", DF_F_ERR(why));
+		why->err = DF_E_AGAIN;
+		return DF_E_AGAIN;
 	}
-	memcpy(r.hex, p->row.hex, sizeof r.hex);
-	memcpy(r.peer, q->cfg->peers[p->peer].fingerprint, sizeof r.peer);
-	df_journal_object_add(q->j, &r.object, DF_ENV_REPORT, p->row.size,
-			      bytes, q->now);
+	memcpy(r.hex, f->hex, sizeof r.hex);
+	memcpy(r.peer, f->peer, sizeof r.peer);
+	df_journal_object_add(q->j, &r.object, DF_ENV_REPORT, f->size, bytes,
+			      q->now);
 	df_journal_report_add(q->j, &r);
 	df_log(DF_LOG_INFO, "mail.taken", DF_F_WORD("parcel", r.hex),
-	       DF_F_BYTES(p->row.size));
+	       DF_F_BYTES(f->size));
 	q->report_look = true;
-	next_item(p);
+	return DF_OK;
+}
+
+static void take(struct pull *p, const struct opened *o)
+{
+	struct report_file f = {.file = p->row.file, .size = p->row.size};
+	struct df_why why = {0};
+	enum df_err rc;
+
+	memcpy(f.hex, p->row.hex, sizeof f.hex);
+	memcpy(f.peer, p->q->cfg->peers[p->peer].fingerprint, sizeof f.peer);
+	rc = report_take(p->q, &f, o, &why);
+	if (rc == DF_E_AGAIN)
+		queue_later(p->q, RETRY_MS, again, p);
+	else if (rc != DF_OK)
+		refuse(p, &why);
+	else
+		next_item(p);
 }
 
 static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 		   struct opened *o)
 {
 	struct pull *p = ctx;
-	struct df_why mine = {0};
 
-	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY) {
+	if (rc != DF_OK && df_err_fate(rc) == DF_FATE_RETRY)
 		queue_later(p->q, RETRY_MS, again, p);
-	} else if (rc != DF_OK) {
+	else if (rc != DF_OK)
 		refuse(p, why);
-	} else if (o->content != DF_SEALED_REPORT ||
-		   strcmp(o->hex, p->row.hex) != 0) {
-		(void)df_fail(&mine, DF_E_HEADER,
-			      "its header names something else");
-		refuse(p, &mine);
-	} else {
+	else
 		take(p, o);
-	}
 }
 
 static void arrived(struct pull *p)
@@ -139,8 +153,8 @@ static void arrived(struct pull *p)
 		queue_later(p->q, RETRY_MS, again, p);
 		return;
 	}
-	object_open_fd(p->q, fd, p->row.size, true,
-		       p->q->cfg->peers[p->peer].fingerprint, opened, p);
+	object_open_fd(p->q, fd, p->row.size,
+		       p->q->cfg->peers[p->peer].fingerprint, "", opened, p);
 }
 
 /* What was written so far becomes durable. */

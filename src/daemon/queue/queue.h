@@ -40,6 +40,7 @@
 #define PURGED_TEXT                                                            \
 	"its bytes were let go here: others hold it, by receipt (study show)"
 #define RAW_CEKS_KEPT 16 /* associations */
+#define WANTED_STUDIES 16 /* studies packed because others fetch them */
 #define WRAPPED_LEN 40
 
 enum source { /* kinds of work in cells, served in turn */
@@ -133,9 +134,14 @@ typedef void opened_fn(void *ctx, enum df_err err, const struct df_why *why,
 /* sender: "" = we made it; for raw objects sealed = false. */
 void object_open(struct queue *q, const struct df_id *id, bool sealed,
 		 const char *sender, opened_fn *fn, void *ctx);
-/* The same for a file that is not yet an object. Takes fd. */
-void object_open_fd(struct queue *q, int fd, uint64_t len, bool sealed,
-		    const char *sender, opened_fn *fn, void *ctx);
+/* The same for a sealed file that is not yet an object. Takes fd. purpose: of
+ * OPEN_RQ, or "". */
+void object_open_fd(struct queue *q, int fd, uint64_t len, const char *sender,
+		    const char *purpose, opened_fn *fn, void *ctx);
+/* The whole header of a sealed object, and the length of its stream. */
+enum df_err object_header(struct queue *q, const struct df_id *id,
+			  struct df_buf *head, uint64_t *dfenv_len,
+			  struct df_why *why);
 void opened_put(struct df_msg *m, const struct opened *o); /* CEK LENGTH */
 
 /* --- the room ----------------------------------------------------------------*/
@@ -241,6 +247,13 @@ struct queue {
 	struct upload_beyond *beyond; /* upload_parts.c */
 	struct parked_manifest *manifests;
 	struct parked_mailbox *mailboxes;
+	struct giving *givings; /* prior_give.c */
+	struct wanted {
+		int64_t study; /* 0 = none */
+		int64_t until_ms;
+	} wanted[WANTED_STUDIES];
+	struct fetching **fetchings; /* prior_fetch.c; one a peer, NULL = none */
+	struct purpose *purposes;    /* prior_order.c */
 	bool report_look;
 	bool reporting; /* judging.c */
 	bool sealing;   /* report.c */
@@ -435,6 +448,26 @@ void mailbox_wake(struct queue *q, const char *peer);
 void mailbox_pump(struct queue *q);
 void mailbox_link_down(struct queue *q, struct df_link *link);
 void pull_pump(struct queue *q);
+/* A file in incoming/ that was opened by keys becomes a report bundle here.
+ * DF_E_AGAIN: the disk would not; anything else: it is not what it says. */
+struct report_file {
+	struct df_id file;
+	char hex[33];
+	char peer[DF_HEX_LEN + 1]; /* who sealed it */
+	uint64_t size;
+};
+enum df_err report_take(struct queue *q, const struct report_file *f,
+			const struct opened *o, struct df_why *why);
+
+/* prior_give.c (centre): the files of an earlier exam for another node */
+QUEUE_HANDLER(prior_files);
+void prior_give_link_down(struct queue *q, struct df_link *link);
+/* Is this study of ours to be packed, although we send it nowhere? By place in
+ * q->wanted; 0 = there is none at that place. */
+int64_t prior_wanted(const struct queue *q, size_t place);
+
+/* prior_fetch.c (clinic): priors that people here want */
+void prior_pump(struct queue *q);
 
 /* report.c: bundles made here; judging.c: bundles judged here */
 void report_pump(struct queue *q);

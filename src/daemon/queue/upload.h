@@ -15,7 +15,18 @@ struct upload {
 	struct opened o; /* fields of the header; fd and key are gone */
 	struct seen_list seen;
 	struct df_checksum checksum; /* of the whole file */
+	/* One that we fetched: it has no row, and this hears once what came of
+	 * it (DF_E_AGAIN: try again). NULL = a peer uploaded it. */
+	void (*fetched)(void *ctx, enum df_err rc, const char *why);
+	void *ctx;
 };
+
+/* arrival.c: a file in incoming/ that we fetched, which row->peer sealed. It is
+ * checked and taken like one that was uploaded, as a copy. */
+void arrival_fetched(struct queue *q, const struct df_row_upload *row,
+		     void (*fetched)(void *ctx, enum df_err rc,
+				     const char *why),
+		     void *ctx);
 
 /* upload.c: takes in a parcel of which nothing is here, if there is a place. */
 DF_MUST_CHECK enum df_err upload_begin(struct queue *q, const char *peer,

@@ -147,6 +147,14 @@ uint64_t df_journal_study_usable(struct df_journal *j, const char *study,
 	return n;
 }
 
+bool df_journal_study_is_raw(struct df_journal *j, int64_t study)
+{
+	return df_sql_any(j, df_sql(j,
+				    "SELECT 1 FROM instances WHERE study = ?"
+				    " AND state = 1 AND in_parcel = 0 LIMIT 1",
+				    "i", study));
+}
+
 bool df_journal_study_is_copy(struct df_journal *j, int64_t study)
 {
 	return df_sql_any(

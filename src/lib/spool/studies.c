@@ -391,7 +391,7 @@ void df_journal_parcel_revive(struct df_journal *j, int64_t n,
 		   "ti", object->s, n);
 	df_sql_run(j,
 		   "UPDATE instances SET object = ?, in_parcel = 1, state = 2"
-		   " WHERE parcel = ? AND state = 5",
+		   " WHERE parcel = ? AND state = 4",
 		   "ti", object->s, n);
 }
 
