@@ -52,7 +52,7 @@ struct df_store_patient {
 typedef enum df_err df_store_patient_fn(void *ctx,
 					const struct df_store_patient *p);
 /* What the matcher reads of a patient. */
-void df_store_patient_person(const struct df_store *s,
+void df_store_person_of(const struct df_store *s,
 			const struct df_store_patient *p,
 			struct df_person *out);
 
@@ -108,6 +108,11 @@ struct df_store_pair {
  * and all decided ones). DF_E_OK when there are none. */
 DF_MUST_CHECK enum df_err df_store_pairs(
 	struct df_store *s, bool all, unsigned limit,
+	enum df_err (*fn)(void *ctx, const struct df_store_pair *pair),
+	void *ctx, struct df_why *why);
+/* All of one patient (as `a`), exact ones too. */
+DF_MUST_CHECK enum df_err df_store_patient_pairs(
+	struct df_store *s, uint64_t row,
 	enum df_err (*fn)(void *ctx, const struct df_store_pair *pair),
 	void *ctx, struct df_why *why);
 /* What a human being said of two patients (whole refs), as entry `seq` of the

@@ -13,6 +13,10 @@
 #include "df/store.h"
 
 struct cJSON;
+struct df_rules;
+struct index_rules; /* index_rules.c */
+struct region_quiet;
+struct search;
 
 /* A reply that waits for the commit of this turn. */
 struct ack {
@@ -38,6 +42,7 @@ struct index {
 	uint8_t blind_key[32];
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
 	struct df_pinyin_reader *pinyin; /* made at the first name */
+	struct index_rules *rules;	 /* read at the first question */
 	bool begun;
 	bool gathering; /* a timer will flush */
 	int64_t flushed_ms;
@@ -47,6 +52,8 @@ struct index {
 	struct parked *parked;
 	struct parked **parked_end;
 	size_t n_parked;
+	struct search *searches;    /* region_ask.c: under way */
+	struct region_quiet *quiet; /* region_quiet.c */
 };
 
 /* main.c */
@@ -112,6 +119,36 @@ DF_MUST_CHECK enum df_err index_claimed_study(struct index *x,
 DF_MUST_CHECK enum df_err index_report_check(struct index *x,
 					     struct df_store_report *row,
 					     struct df_why *why);
+
+/* prior.c */
+/* Is it of the modality and part, and not older than the days that a question
+ * {modality, body_part, days} wants? What it does not say is no reason. */
+bool index_prior_fits(struct index *x, const struct df_store_study *st,
+		      const struct cJSON *question);
+/* One earlier exam, as docs/formats/peer.md has it; NULL: see why. */
+struct cJSON *index_prior_json(struct index *x, const struct df_store_study *st,
+			       const struct df_match_result *match,
+			       struct df_why *why);
+/* "match" and "match_reasons". */
+void index_match_json(struct cJSON *o, const struct df_match_result *m);
+
+/* audit_put.c */
+void index_audit_put(struct index *x, struct df_link *from,
+		     const struct df_msg *m);
+
+/* index_rules.c: may an earlier exam stand for a new one? df/recognition.h */
+/* Read anew when their files changed; borrowed until the next call. *bad (may
+ * be NULL): why the node's tables are not in use, or DF_OK. */
+const struct df_rules *index_rules(struct index *x, struct df_why *bad);
+void index_rules_release(struct index *x);
+/* Adds "item" and "verdict" to each of a list of exams (index_prior_json).
+ * wanted: {modality, body_part, description, item, ...} that is ordered; NULL:
+ * nothing is. */
+void index_priors_judge(struct index *x, struct cJSON *priors,
+			const struct cJSON *wanted);
+DF_MUST_CHECK enum df_err
+index_recognition_check(struct index *x, const struct cJSON *args,
+			struct cJSON *out, struct df_why *why);
 
 /* query.c */
 void index_query(struct index *x, struct df_link *from, const struct df_msg *m);

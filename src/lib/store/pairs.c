@@ -49,7 +49,7 @@ static enum df_err match_with(struct df_store *s, const struct df_person *pa,
 
 	if (rc != DF_OK)
 		return rc;
-	df_store_patient_person(s, &other, &pb);
+	df_store_person_of(s, &other, &pb);
 	*m = df_person_match(pa, &pb);
 	return DF_OK;
 }
@@ -181,7 +181,7 @@ static enum df_err settle(struct df_store *s, const struct df_store_patient *a,
 	struct df_person pa;
 	enum df_err rc;
 
-	df_store_patient_person(s, a, &pa);
+	df_store_person_of(s, a, &pa);
 	rc = decide_pair(s, a->row, &pa, b->row, decided, seq, why);
 	if (rc == DF_OK)
 		rc = add_person(s, a->person, &c, why);
@@ -222,11 +222,11 @@ enum df_err df_store_decide(struct df_store *s, const char *ref_a,
 
 /* --- questions ----------------------------------------------------------------- */
 
-static enum df_err next_pair(struct df_store *s, bool all, uint64_t at[2],
-			     struct df_store_pair *out, struct df_why *why)
+static enum df_err next_pair(struct df_store *s, enum df_sql which,
+			     uint64_t at[2], struct df_store_pair *out,
+			     struct df_why *why)
 {
-	sqlite3_stmt *q =
-		df_sql(s, all ? DF_SQL_PAIR_NEXT_ : DF_SQL_PAIR_QUESTION_, why);
+	sqlite3_stmt *q = df_sql(s, which, why);
 	enum df_err rc;
 
 	*out = (struct df_store_pair){0};
@@ -259,7 +259,26 @@ enum df_err df_store_pairs(
 	enum df_err rc = DF_OK;
 
 	while (rc == DF_OK && limit-- > 0) {
-		rc = next_pair(s, all, at, &pair, why);
+		rc = next_pair(
+			s, all ? DF_SQL_PAIR_NEXT_ : DF_SQL_PAIR_QUESTION_, at,
+			&pair, why);
+		if (rc == DF_OK)
+			rc = fn(ctx, &pair);
+	}
+	return rc == DF_E_NOTFOUND ? DF_OK : rc;
+}
+
+enum df_err df_store_patient_pairs(
+	struct df_store *s, uint64_t row,
+	enum df_err (*fn)(void *ctx, const struct df_store_pair *pair),
+	void *ctx, struct df_why *why)
+{
+	uint64_t at[2] = {row, INT64_MAX};
+	struct df_store_pair pair;
+	enum df_err rc = DF_OK;
+
+	while (rc == DF_OK) {
+		rc = next_pair(s, DF_SQL_PAIR_OF_, at, &pair, why);
 		if (rc == DF_OK)
 			rc = fn(ctx, &pair);
 	}

@@ -151,7 +151,7 @@ enum df_err df_patient_read(struct df_store *s, uint64_t row,
 	return rc;
 }
 
-void df_store_patient_person(const struct df_store *s,
+void df_store_person_of(const struct df_store *s,
 			     const struct df_store_patient *p,
 			     struct df_person *out)
 {

@@ -53,7 +53,7 @@ static bool is_asked(const struct df_store *s, const struct asked *a,
 	if (a->typed != NULL)
 		return df_name_begins(s, p->ident[DF_IDENT_PATIENT_NAME],
 				      a->typed);
-	df_store_patient_person(s, p, &person);
+	df_store_person_of(s, p, &person);
 	if (a->number != NULL)
 		return has_id(&person, a->number);
 	return !strcmp(df_person_birth_date(a->who, want),

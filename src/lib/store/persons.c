@@ -270,7 +270,7 @@ enum df_err df_person_admit(struct df_store *s, uint64_t row,
 
 	if (rc != DF_OK)
 		return rc;
-	df_store_patient_person(s, &p, &person);
+	df_store_person_of(s, &p, &person);
 	keys_of(s, &p, &person, &same, &search);
 	rc = compare_all(s, &p, &person, &same, &related, why);
 	if (rc == DF_OK)

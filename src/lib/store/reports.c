@@ -177,11 +177,16 @@ enum df_err df_store_reports(
 
 	df_buf_init(&text, 256 * 1024);
 	do {
-		sqlite3_stmt *q = df_sql(s, DF_SQL_REPORT_NEXT_, why);
+		sqlite3_stmt *q = df_sql(s,
+					 study_uid != NULL
+						 ? DF_SQL_REPORT_OF_STUDY_
+						 : DF_SQL_REPORT_NEXT_,
+					 why);
 
 		df_sql_u64(q, 1, (uint64_t)r.received_ms);
 		df_sql_str(q, 2, r.object);
-		df_sql_str(q, 3, study_uid);
+		if (study_uid != NULL)
+			df_sql_str(q, 3, study_uid);
 		rc = one(s, q, &r, &text, why);
 		if (rc == DF_OK)
 			rc = fn(ctx, &r);

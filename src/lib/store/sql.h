@@ -59,6 +59,8 @@ X(PAIR_QUESTION, "SELECT a, b, match, reasons, decided, seq FROM pairs"        \
 X(PAIR_NEXT, "SELECT a, b, match, reasons, decided, seq FROM pairs"            \
 	" WHERE a > b AND (question OR decided) AND (a, b) < (?1, ?2)"         \
 	" ORDER BY a DESC, b DESC LIMIT 1")                                    \
+X(PAIR_OF, "SELECT a, b, match, reasons, decided, seq FROM pairs"              \
+	" WHERE a = ?1 AND b < ?2 ORDER BY b DESC LIMIT 1")                    \
 X(DECISION_PUT, "INSERT OR REPLACE INTO decisions(a, b, decided, seq)"         \
 	" VALUES(?1, ?2, ?3, ?4)")                                             \
 X(DECISION_DROP, "DELETE FROM decisions WHERE a = ?1 AND b = ?2")              \
@@ -87,18 +89,26 @@ X(INSTANCE_MOVE, "UPDATE instances SET form = ?4, object = ?6, record = ?7,"   \
 	" WHERE series = ?1 AND uid = ?2 AND digest = ?3")                     \
 X(IMAGE_PUT, "INSERT OR IGNORE INTO image_keys(key, series)"                   \
 	" VALUES(substr(?1, 1, 8), ?2)")                                       \
-X(TWINS, "SELECT r.uid, i.uid, t.uid, j.uid, u.uid, n.node,"                   \
-	" p.person = q.person, r.modality = t.modality"                        \
-	" FROM studies s CROSS JOIN series r ON r.study = s.id"                \
+/* first which series share a key, then which of their images are the same */\
+X(TWINS, "WITH both(mine, theirs) AS MATERIALIZED"                             \
+	" (SELECT DISTINCT r.id, t.id FROM series r"                           \
 	" CROSS JOIN instances i ON i.series = r.id"                           \
 	" CROSS JOIN image_keys k ON k.key = substr(i.pixels, 1, 8)"           \
 	" CROSS JOIN series t ON t.id = k.series AND t.study <> r.study"       \
-	" CROSS JOIN instances j ON j.series = t.id AND j.pixels = i.pixels"   \
+	" WHERE r.study = ?1 AND i.pixels IS NOT NULL),"                       \
+	" images AS MATERIALIZED (SELECT series, uid, pixels FROM instances"   \
+	" WHERE pixels IS NOT NULL AND series IN (SELECT theirs FROM both))"   \
+	" SELECT r.uid, i.uid, t.uid, j.uid, u.uid, n.node,"                   \
+	" p.person = q.person, r.modality = t.modality"                        \
+	" FROM both CROSS JOIN series r ON r.id = mine"                        \
+	" CROSS JOIN studies s ON s.id = r.study"                              \
+	" CROSS JOIN patients p ON p.id = s.patient"                           \
+	" CROSS JOIN series t ON t.id = theirs"                                \
 	" CROSS JOIN studies u ON u.id = t.study"                              \
 	" CROSS JOIN peers n ON n.id = u.peer"                                 \
-	" CROSS JOIN patients p ON p.id = s.patient"                           \
 	" CROSS JOIN patients q ON q.id = u.patient"                           \
-	" WHERE s.id = ?1 AND i.pixels IS NOT NULL"                            \
+	" CROSS JOIN instances i ON i.series = mine"                           \
+	" CROSS JOIN images j ON j.series = theirs AND j.pixels = i.pixels"    \
 	" ORDER BY i.series, i.uid, u.id, j.series, j.uid")                    \
 X(STUDY_ROW, "SELECT s.id FROM studies s JOIN peers n ON n.id = s.peer"        \
 	" WHERE s.uid = ?1 AND n.node = ?2")                                   \
@@ -157,7 +167,6 @@ X(REPORT_VERSION, DF_SQL_REPORT " WHERE study_uid = ?1 AND report_id = ?2"     \
 	" AND accepted AND (?3 = 0 OR version = ?3)"                           \
 	" ORDER BY version DESC LIMIT 1")                                      \
 X(REPORT_NEXT, DF_SQL_REPORT " WHERE (received_ms, object) > (?1, ?2)"         \
-	" AND (?3 IS NULL OR study_uid = ?3)"                                  \
 	" ORDER BY received_ms, object LIMIT 1")                               \
 X(REPORT_OF_STUDY, DF_SQL_REPORT " WHERE study_uid = ?3"                       \
 	" AND (received_ms, object) > (?1, ?2)"                                \
