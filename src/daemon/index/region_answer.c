@@ -1,0 +1,333 @@
+/*
+ * region_answer.c - an enrolled node asks which exams of a patient are known.
+ *
+ * Who may ask, and what he is told, is decided here (docs/decisions/0018):
+ * a purpose is given; the patient is named by a number, or by name and date
+ * of birth, never by the beginning of a name; a clinic's own numbers can be
+ * asked for by that clinic only; what a person must decide first is not told.
+ * Question and answer stand in the register before the answer leaves, and
+ * only what was told may be fetched.
+ */
+#include <string.h>
+
+#include "df/clock.h"
+#include "df/known.h"
+#include "df/log.h"
+#include "region.h"
+
+#define CANDIDATES_MAX 64 /* patients that are compared */
+#define PERSONS_MAX 16
+#define PRIORS_MAX 100
+#define TOLD_MS (INT64_C(7) * 86400 * 1000) /* so long it may be fetched */
+
+struct answering {
+	struct index *x;
+	const char *asker; /* fingerprint */
+	struct df_person who;
+	const cJSON *question;
+	cJSON *priors; /* in out */
+	cJSON *told;   /* for the register */
+	uint64_t persons[PERSONS_MAX];
+	struct df_match_result match[PERSONS_MAX];
+	size_t n_persons;
+	bool more;
+	struct df_why *why;
+};
+
+/* --- who it is -------------------------------------------------------------
+ */
+
+/* A clinic's own numbers are its own: others would only be trying them. */
+static void drop_others_numbers(struct df_person *p, const char *asker)
+{
+	char own[DF_HEX_LEN + 6];
+	size_t n = 0;
+
+	df_str_fmt(own, sizeof own, "node:%.64s", asker);
+	for (size_t i = 0; i < p->n_ids; i++) {
+		const struct df_identifier *id = &p->ids[i];
+
+		if (id->type == DF_IDENTIFIER_LOCAL &&
+		    (id->issuer[0] == '\0' ||
+		     (strncmp(id->issuer, "node:", 5) == 0 &&
+		      strcmp(id->issuer, own) != 0)))
+			continue;
+		p->ids[n++] = *id;
+	}
+	p->n_ids = n;
+}
+
+static enum df_err consider(void *ctx, const struct df_store_patient *found)
+{
+	struct answering *a = ctx;
+	struct df_match_result r;
+	struct df_person here;
+	size_t i;
+
+	if (found->held)
+		return DF_OK; /* a person has to decide who that is */
+	df_store_person_of(a->x->store, found, &here);
+	r = df_person_match(&a->who, &here);
+	if (r.match != DF_MATCH_EXACT && r.match != DF_MATCH_PROBABLE)
+		return DF_OK;
+	for (i = 0; i < a->n_persons; i++)
+		if (a->persons[i] == found->person)
+			break;
+	if (i == PERSONS_MAX) {
+		a->more = true;
+		return DF_OK;
+	}
+	if (i == a->n_persons)
+		a->match[a->n_persons++] = r;
+	else if (a->match[i].match != DF_MATCH_EXACT)
+		a->match[i] = r;
+	a->persons[i] = found->person;
+	return DF_OK;
+}
+
+static enum df_err find_persons(struct answering *a)
+{
+	struct df_store *s = a->x->store;
+	char date[9];
+	enum df_err rc = DF_OK;
+
+	for (size_t i = 0; rc == DF_OK && i < a->who.n_ids; i++)
+		rc = df_store_find_number(s, &a->who.ids[i], CANDIDATES_MAX,
+					  consider, a, a->why);
+	if (rc == DF_OK && a->who.name[0] != '\0' &&
+	    df_person_birth_date(&a->who, date)[0] != '\0')
+		rc = df_store_find_who(s, a->who.name, date, CANDIDATES_MAX,
+				       consider, a, a->why);
+	return rc;
+}
+
+/* --- what is told ----------------------------------------------------------
+ */
+
+struct telling {
+	struct answering *a;
+	const struct df_match_result *match;
+};
+
+static enum df_err tell_one(void *ctx, const struct df_store_study *st)
+{
+	struct telling *t = ctx;
+	struct answering *a = t->a;
+	const char *node = st->peer[0] != '\0' ? st->peer : a->x->self;
+	cJSON *o;
+
+	if (st->mixed || st->held)
+		return DF_OK;
+	if (cJSON_GetArraySize(a->priors) == PRIORS_MAX) {
+		a->more = true;
+		return DF_OK;
+	}
+	if (!index_prior_fits(a->x, st, a->question))
+		return DF_OK;
+	o = index_prior_json(a->x, st, t->match, a->why);
+	if (o == NULL)
+		return a->why->err;
+	cJSON_DeleteItemFromObjectCaseSensitive(o, "node");
+	(void)cJSON_AddStringToObject(o, "node", node); /* memory */
+	(void)cJSON_AddItemToArray(a->priors, o);
+	o = cJSON_CreateObject();
+	(void)cJSON_AddStringToObject(o, "study_uid", st->study_uid);
+	(void)cJSON_AddStringToObject(o, "node", st->peer);
+	(void)cJSON_AddItemToArray(a->told, o);
+	return DF_OK;
+}
+
+static enum df_err tell_all(struct answering *a)
+{
+	enum df_err rc = DF_OK;
+
+	for (size_t i = 0; rc == DF_OK && i < a->n_persons; i++) {
+		struct telling t = {a, &a->match[i]};
+
+		rc = df_store_person_studies(a->x->store, a->persons[i],
+					     PRIORS_MAX + 1, tell_one, &t,
+					     a->why);
+	}
+	return rc;
+}
+
+/* --- the question ----------------------------------------------------------
+ */
+
+static enum df_err record(struct answering *a, enum df_err result,
+			  struct df_why *why)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(e, "act", "prior-told"); /* memory */
+	(void)cJSON_AddStringToObject(e, "peer", a->asker);
+	(void)cJSON_AddStringToObject(e, "result", df_err_name(result));
+	(void)cJSON_AddItemToObject(e, "question",
+				    cJSON_Duplicate(a->question, true));
+	(void)cJSON_AddItemToObject(e, "studies",
+				    cJSON_Duplicate(a->told, true));
+	return index_register_put(a->x, "audit", e, why);
+}
+
+static enum df_err allowed(struct answering *a)
+{
+	const struct df_config *cfg = df_room_config(a->x->room);
+
+	if (!cfg->region.answer)
+		return df_fail(a->why, DF_E_DENIED,
+			       "this node answers no questions ([region] "
+			       "answer = no)");
+	if (region_text(a->question, "purpose")[0] == '\0')
+		return df_fail(a->why, DF_E_DENIED, "no purpose is given");
+	if (!region_person_enough(&a->who))
+		return df_fail(a->why, DF_E_DENIED,
+			       "needs a number that the asking clinic may use, "
+			       "or a name and a birth date");
+	return DF_OK;
+}
+
+static enum df_err answer(struct answering *a, cJSON *out)
+{
+	struct df_why unrecorded = {0};
+	enum df_err rc = allowed(a);
+
+	if (rc == DF_OK)
+		rc = find_persons(a);
+	if (rc == DF_OK)
+		rc = tell_all(a);
+	if (record(a, rc, &unrecorded) != DF_OK) {
+		df_log(DF_LOG_ERROR, "region.not-recorded",
+		       DF_F_ERR(&unrecorded));
+		return df_fail(a->why, DF_E_AGAIN,
+			       "the question cannot be recorded");
+	}
+	if (a->more)
+		(void)cJSON_AddTrueToObject(out, "more"); /* memory */
+	return rc;
+}
+
+void region_asked(struct index *x, struct df_link *from, const struct df_msg *m)
+{
+	struct df_why why = {0};
+	char asker[DF_HEX_LEN + 1];
+	struct answering a = {.x = x, .asker = asker, .why = &why};
+	cJSON *question, *out = cJSON_CreateObject();
+	struct df_text json = {0};
+	enum df_err rc;
+
+	index_flush(x);
+	(void)df_msg_get(m, DF_M_JSON, &json); /* gateway checked it */
+	question = cJSON_ParseWithLength(json.ptr, json.len);
+	if (question == NULL ||
+	    !df_msg_get_str(m, DF_M_PEER, asker, sizeof asker)) {
+		rc = df_fail(&why, DF_E_FORMAT, "not a question");
+	} else {
+		a.question = question;
+		a.priors = cJSON_AddArrayToObject(out, "priors");
+		a.told = cJSON_CreateArray();
+		region_person_get(question, &a.who);
+		drop_others_numbers(&a.who, asker);
+		rc = answer(&a, out);
+	}
+	index_flush(x);
+	df_log(DF_LOG_INFO, "region.asked", DF_F_WORD("peer", asker),
+	       DF_F_NUM("told", (uint64_t)cJSON_GetArraySize(a.told)),
+	       DF_F_WORD("result", df_err_name(rc)));
+	cJSON_Delete(question);
+	cJSON_Delete(a.told);
+	explicit_bzero(&a, sizeof a);
+	index_answer(from, DF_MSG_PRIORS, m->tag, rc, out, &why);
+}
+
+/* --- the register ----------------------------------------------------------
+ */
+
+enum df_err region_audit_apply(struct index *x,
+			       const struct df_register_entry *e,
+			       const cJSON *json, struct df_why *why)
+{
+	const cJSON *o;
+	enum df_err rc = DF_OK;
+
+	if (strcmp(region_text(json, "act"), "prior-told") != 0)
+		return DF_OK; /* nothing follows from it */
+	cJSON_ArrayForEach(o, cJSON_GetObjectItemCaseSensitive(json, "studies"))
+	{
+		rc = df_store_put_told(x->store, region_text(json, "peer"),
+				       region_text(o, "study_uid"),
+				       region_text(o, "node"), e->at_ms, why);
+		if (rc != DF_OK)
+			return rc;
+	}
+	return DF_OK;
+}
+
+/* --- may it be fetched? ----------------------------------------------------
+ */
+
+static enum df_err add_report(void *ctx, const struct df_store_report *r)
+{
+	struct df_msg *reply = ctx;
+
+	if (r->accepted && !r->conflict && r->verdict != DF_REPORT_REJECTED &&
+	    r->verdict != DF_REPORT_HELD)
+		df_msg_put_str(reply, DF_M_OBJECT, r->object);
+	return DF_OK;
+}
+
+static enum df_err may_fetch(struct index *x, const char *asker,
+			     const char *study, char origin[DF_HEX_LEN + 1],
+			     struct df_why *why)
+{
+	const struct df_config *cfg = df_room_config(x->room);
+	int64_t at_ms = 0;
+	enum df_err rc;
+
+	if (!cfg->region.answer)
+		return df_fail(why, DF_E_DENIED,
+			       "this node gives nothing to others ([region] "
+			       "answer = no)");
+	rc = df_store_told(x->store, asker, study, origin, &at_ms, why);
+	if (rc == DF_E_NOTFOUND ||
+	    (rc == DF_OK && at_ms < df_clock_wall_ms() - TOLD_MS))
+		rc = df_fail(why, DF_E_DENIED,
+			     "ask for this patient's exams first: only what "
+			     "was told within a week is given");
+	return rc;
+}
+
+void region_may_fetch(struct index *x, struct df_link *from,
+		      const struct df_msg *m)
+{
+	char asker[DF_HEX_LEN + 1], study[65], origin[DF_HEX_LEN + 1] = "";
+	struct df_why why = {0};
+	struct df_msg reply;
+	cJSON *e = cJSON_CreateObject();
+	struct df_text json = {0};
+	enum df_err rc;
+
+	index_flush(x);
+	if (!df_msg_get_str(m, DF_M_PEER, asker, sizeof asker) ||
+	    !df_msg_get_str(m, DF_M_STUDY, study, sizeof study))
+		rc = df_fail(&why, DF_E_FORMAT, "no peer, or no study");
+	else
+		rc = may_fetch(x, asker, study, origin, &why);
+	(void)df_msg_get(m, DF_M_JSON, &json); /* gateway checked it */
+	(void)cJSON_AddStringToObject(e, "act", "fetch-asked"); /* memory */
+	(void)cJSON_AddStringToObject(e, "peer", asker);
+	(void)cJSON_AddStringToObject(e, "study_uid", study);
+	(void)cJSON_AddStringToObject(e, "result", df_err_name(rc));
+	(void)cJSON_AddItemToObject(e, "question",
+				    cJSON_ParseWithLength(json.ptr, json.len));
+	if (index_register_put(x, "audit", e, &why) != DF_OK)
+		rc = df_fail(&why, DF_E_AGAIN,
+			     "the question cannot be recorded");
+	index_flush(x);
+	df_msg_init(&reply, DF_MSG_FETCH_MAY, m->tag);
+	if (rc == DF_OK)
+		rc = df_store_reports(x->store, study, add_report, &reply,
+				      &why);
+	df_msg_put_result(&reply, rc, &why);
+	df_msg_put_opt(&reply, DF_M_PEER, origin);
+	(void)df_room_send(from, &reply, NULL, 0);
+}

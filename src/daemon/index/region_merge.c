@@ -1,0 +1,185 @@
+/*
+ * region_merge.c - what other nodes know beside what we know, and what they
+ * told us before.
+ */
+#include <string.h>
+
+#include "df/clock.h"
+#include "df/known.h"
+#include "region.h"
+
+#define KEPT_MS (INT64_C(400) * 86400 * 1000) /* answers that nobody renews */
+
+/* --- one list --------------------------------------------------------------
+ */
+
+static void add_where(cJSON *prior, const char *where)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(prior, "where");
+	const cJSON *o;
+
+	if (!cJSON_IsArray(list)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(prior, "where");
+		list = cJSON_AddArrayToObject(prior, "where");
+	}
+	cJSON_ArrayForEach(o, list) if (strcmp(cJSON_GetStringValue(o),
+					       where) == 0) return;
+	(void)cJSON_AddItemToArray(list,
+				   cJSON_CreateString(where)); /* memory */
+}
+
+static cJSON *same_exam(cJSON *list, const char *uid, const char *node)
+{
+	cJSON *o;
+
+	cJSON_ArrayForEach(
+		o, list) if (!strcmp(region_text(o, "study_uid"), uid) &&
+			     !strcmp(region_text(o, "node"), node)) return o;
+	return NULL;
+}
+
+static void set_text(cJSON *o, const char *key, const char *text)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(o, key);
+	(void)cJSON_AddStringToObject(o, key, text); /* memory */
+}
+
+static void merge_one(struct index *x, cJSON *list, cJSON *prior_take,
+		      const char *node, int64_t learned_ms)
+{
+	const char *made = region_text(prior_take, "node");
+	char by[DF_HEX_LEN + 1], at[DF_TIME_LEN + 1];
+	cJSON *here;
+
+	/* "" is whoever answered, and we are "" to ourselves */
+	df_str_fmt(by, sizeof by, "%.64s", made[0] != '\0' ? made : node);
+	if (strcmp(by, x->self) == 0)
+		by[0] = '\0';
+	here = same_exam(list, region_text(prior_take, "study_uid"), by);
+	if (here != NULL) {
+		add_where(here, "centre");
+		cJSON_Delete(prior_take);
+		return;
+	}
+	set_text(prior_take, "node", by);
+	add_where(prior_take, "centre");
+	if (learned_ms > 0) {
+		df_time_encode(at, learned_ms);
+		set_text(prior_take, "learned_at", at);
+	}
+	(void)cJSON_AddItemToArray(list, prior_take); /* memory */
+}
+
+void region_merge(struct index *x, cJSON *list, cJSON *answer, const char *node,
+		  int64_t learned_ms)
+{
+	cJSON *priors = cJSON_GetObjectItemCaseSensitive(answer, "priors");
+	cJSON *o;
+
+	while (cJSON_IsArray(priors) && (o = priors->child) != NULL)
+		merge_one(x, list, cJSON_DetachItemViaPointer(priors, o), node,
+			  learned_ms);
+}
+
+static int newer(const cJSON *a, const cJSON *b)
+{
+	int d = strcmp(region_text(b, "study_date"),
+		       region_text(a, "study_date"));
+
+	return d != 0 ? d
+		      : strcmp(region_text(b, "study_time"),
+			       region_text(a, "study_time"));
+}
+
+void region_sort(cJSON *list)
+{
+	cJSON *sorted = cJSON_CreateArray(), *o, *best;
+
+	while (list->child != NULL) {
+		best = list->child;
+		cJSON_ArrayForEach(o, list) if (newer(o, best) < 0) best = o;
+		(void)cJSON_AddItemToArray(
+			sorted, cJSON_DetachItemViaPointer(list, best));
+	}
+	list->child = sorted->child;
+	sorted->child = NULL;
+	cJSON_Delete(sorted);
+}
+
+/* --- what was learned ------------------------------------------------------
+ */
+
+enum df_err region_learn(struct index *x, const struct df_person *p,
+			 const char *node, struct df_text answer,
+			 struct df_why *why)
+{
+	int64_t now = df_clock_wall_ms();
+	char key[REGION_NAME_CAP];
+	enum df_err rc = index_begin(x, why);
+	bool certain;
+
+	if (rc == DF_OK)
+		rc = df_store_forget_known(x->store, now - KEPT_MS, why);
+	for (size_t i = 0;
+	     rc == DF_OK && region_person_key(p, i, key, &certain); i++)
+		rc = df_store_put_known(x->store, key, node, now, answer, why);
+	explicit_bzero(key, sizeof key);
+	return rc;
+}
+
+/* What was learned of another question: is it this person at all? */
+static void compare_anew(const struct df_person *p, cJSON *answer)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "priors");
+	cJSON *o, *next;
+
+	for (o = list != NULL ? list->child : NULL; o != NULL; o = next) {
+		struct df_match_result r;
+		struct df_person other;
+		cJSON *reasons;
+
+		next = o->next;
+		region_person_get(
+			cJSON_GetObjectItemCaseSensitive(o, "patient"), &other);
+		r = df_person_match(p, &other);
+		if (r.match != DF_MATCH_PROBABLE && r.match != DF_MATCH_EXACT) {
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
+			continue;
+		}
+		set_text(o, "match", df_match_word(DF_MATCH_PROBABLE));
+		cJSON_DeleteItemFromObjectCaseSensitive(o, "match_reasons");
+		reasons = cJSON_AddArrayToObject(o, "match_reasons");
+		for (unsigned bit = 0; bit < DF_MATCH_REASON_COUNT; bit++)
+			if (r.reasons & (1u << bit))
+				(void)cJSON_AddItemToArray(
+					reasons,
+					cJSON_CreateString(
+						df_match_reason_word(bit)));
+	}
+}
+
+enum df_err region_recall(struct index *x, const struct df_person *p,
+			  const char *node, int64_t *learned_ms, cJSON **answer,
+			  struct df_why *why)
+{
+	char key[REGION_NAME_CAP];
+	struct df_buf text;
+	enum df_err rc = DF_E_NOTFOUND;
+	bool certain = false;
+
+	*learned_ms = 0;
+	*answer = NULL;
+	df_buf_init(&text, DF_KNOWN_MAX);
+	for (size_t i = 0;
+	     rc == DF_E_NOTFOUND && region_person_key(p, i, key, &certain); i++)
+		rc = df_store_known(x->store, key, node, learned_ms, &text,
+				    why);
+	if (rc == DF_OK) {
+		*answer = cJSON_ParseWithLength((char *)text.ptr, text.len);
+		if (*answer != NULL && !certain)
+			compare_anew(p, *answer);
+	}
+	explicit_bzero(key, sizeof key);
+	df_buf_wipe(&text);
+	return rc == DF_E_NOTFOUND ? DF_OK : rc;
+}
