@@ -350,6 +350,7 @@ enum df_source_kind {
  *              "reload" (trust and peers are read again)
  *   index      "patients" {studies:[uid]} | "report list" [{study}] |
  *              "report get" {id} | "study facts" {study} |
+ *              "recognition check" {study|exam, [wanted], [today]} |
  *              "report check" {statement, statement_sha256, verification}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |

@@ -87,6 +87,9 @@ DF_MUST_CHECK enum df_err
 df_node_add_section(struct df_cli *cli, const char *kind, const char *name,
 		    const char *const *pairs, size_t n_pairs,
 		    struct df_why *why);
+/* The node's tables of recognition rules can be used (DF_E_CONFIG: file, line
+ * and what is wrong). */
+DF_MUST_CHECK enum df_err df_node_rules(int dir, struct df_why *why);
 /* A running daemon parses its configuration anew; none running is fine. */
 void df_node_reload(struct df_cli *cli, const char *verb);
 /* A whole file of the caller's (any path) into b. */

@@ -8,7 +8,11 @@
 
 static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 {
-	(void)why; /* DF_NEEDS_CONFIG parsed it */
+	/* DF_NEEDS_CONFIG parsed config.ini */
+	const enum df_err rc = df_node_rules(cli->dir, why);
+
+	if (rc != DF_OK)
+		return rc;
 	if (!cli->json)
 		(void)puts("config.ini is good"); /* main checks stdout */
 	else
@@ -19,7 +23,8 @@ static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_config_check = {
 	.path = "config check",
 	.args = "",
-	.help = "parse config.ini and say which line is wrong",
+	.help = "parse config.ini and the tables of recognition/, and say "
+		"which line is wrong",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = check_run,
 };

@@ -42,6 +42,8 @@
 	X(quarantine_release) \
 	X(quarantine_discard) \
 	X(commitment_list)  \
+	X(recognition_check) \
+	X(recognition_rules) \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \

@@ -375,6 +375,7 @@ static const struct route routes[] = {
 	{"report list", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report get", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report check", DF_ROLE_INDEX, QUICK_MS, NULL},
+	{"recognition check", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report submit", DF_ROLE_QUEUE, SLOW_MS, NULL},
 	{"report text", DF_ROLE_NONE, 0, run_report_part},
 	{"report body", DF_ROLE_NONE, 0, run_report_part},

@@ -358,6 +358,7 @@ static void end(struct df_room *room)
 	index_flush(&self);
 	index_abandon(&self, DF_E_CANCELLED, &why);
 	df_store_close(self.store);
+	index_rules_release(&self);
 	df_register_close(self.reg);
 	df_pinyin_reader_free(self.pinyin);
 	free(self.acks);

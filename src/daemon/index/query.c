@@ -290,6 +290,7 @@ static const struct {
 	{"patients", patients},	      {"report list", report_list},
 	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
+	{"recognition check", index_recognition_check},
 };
 
 enum df_err index_verb(struct index *x, struct df_text verb, const cJSON *args,
