@@ -67,6 +67,7 @@ struct df_report_known {
 	bool sender_trusted; /* our own centre by configuration, or ourselves */
 	bool study_exists;
 	const char *clinic; /* whose study it is: a peer, or ourselves */
+	bool copy; /* of that peer's study, which we fetched: a prior */
 	const char *accession;
 	const char *patient_id;
 	const char *patient_id_issuer;
@@ -129,6 +130,9 @@ struct df_report_known {
 	X(IMAGES_UNKNOWN, "images-not-named",                                  \
 	  "the report does not name a set of images that was receipted",       \
 	  "报告未指明已确认收到的图像批次")                                    \
+	X(FOREIGN, "another-institution",                                      \
+	  "made for another institution, fetched with an earlier exam",        \
+	  "报告为其他机构出具，随既往检查一并调阅")                            \
 	/* words of the signature check */                                     \
 	X(SIG_CONTENT, "content-changed",                                      \
 	  "the content was changed after signing", "内容在签名之后被改动")     \

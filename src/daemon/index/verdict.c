@@ -129,8 +129,12 @@ static enum df_err gather(struct index *x, struct hearing *h,
 	k->study_exists = rc == DF_OK;
 	if (rc != DF_OK)
 		h->study = (struct df_store_study){0};
-	/* what a centre sends us is about a study that we sent */
-	k->clinic = !strcmp(sender, x->self) && h->study.peer[0] != '\0'
+	/* what a centre sends us is about a study that we sent, or about one
+	 * of another clinic that we fetched from it */
+	k->copy = strcmp(sender, x->self) != 0 && h->study.peer[0] != '\0' &&
+		  strcmp(h->st.clinic_node.s, x->self) != 0;
+	k->clinic = h->study.peer[0] != '\0' &&
+				    (k->copy || !strcmp(sender, x->self))
 			    ? h->study.peer
 			    : x->self;
 	k->accession = known_text(h, DF_IDENT_ACCESSION);

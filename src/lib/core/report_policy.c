@@ -64,9 +64,10 @@ static enum df_report_reason check_parties(const struct df_report_claim *c,
 {
 	if (!k->sender_trusted || strcmp(c->centre_node, k->sender) != 0)
 		return DF_REASON_SENDER;
-	/* what we did not make ourselves must be addressed to us */
+	/* what we did not make ourselves must be addressed to us, or to the
+	 * clinic whose study we fetched: then check_binding asks */
 	if (k->self[0] != '\0' && strcmp(k->sender, k->self) != 0 &&
-	    strcmp(c->clinic_node, k->self) != 0)
+	    strcmp(c->clinic_node, k->self) != 0 && !k->copy)
 		return DF_REASON_CLINIC;
 	if (c->seal_role != (verified == DF_REPORT_SEALED))
 		return DF_REASON_ROLE;
@@ -143,6 +144,9 @@ static enum df_report_reason note_images(const struct df_report_claim *c,
 {
 	size_t i;
 
+	/* its manifests are between that clinic and the centre */
+	if (k->copy)
+		return DF_REASON_FOREIGN;
 	if (c->image_count == 0)
 		return DF_REASON_IMAGES_UNKNOWN;
 	for (i = 0; i < c->image_count; i++)
