@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "index.h"
+#include "orders.h"
 
 const enum df_field index_ident_field[DF_IDENT_COUNT] = {
 #define X(name, word) DF_M_##name,
@@ -70,6 +71,8 @@ void index_facts_put(struct index *x, struct df_link *from,
 	rc = index_begin(x, &why);
 	if (rc == DF_OK)
 		rc = df_store_put_instance(x->store, &i, &why);
+	if (rc == DF_OK)
+		order_performed(x, &i);
 	df_msg_init(&reply, DF_MSG_FACTS_STORED, m->tag);
 	df_msg_put_result(&reply, rc, &why);
 	index_ack(x, from, &reply);

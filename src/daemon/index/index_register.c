@@ -14,6 +14,7 @@
 #include "df/clock.h"
 #include "df/log.h"
 #include "index.h"
+#include "orders.h"
 
 #define SEEN "register_seq"
 #define REPLAYED_AT_ONCE 5000 /* entries a transaction */
@@ -31,6 +32,7 @@ static const struct {
 	const char *kind;
 	index_apply_fn *apply;
 } APPLIERS[] = {
+	{"order", order_apply},
 	{"audit", apply_nothing},
 };
 

@@ -18,6 +18,7 @@
 #include "df/file.h"
 #include "df/log.h"
 #include "index.h"
+#include "orders.h"
 
 #define PARKED_MAX 4096
 #define KEY_TIMEOUT_MS 10000
@@ -189,7 +190,20 @@ static void on_query(struct df_room *room, struct df_link *from,
 		index_query(x, from, m);
 }
 
+static void on_worklist(struct df_room *room, struct df_link *from,
+			const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_worklist);
+	else
+		order_worklist(x, from, m);
+}
+
 static const struct df_handler HANDLERS[] = {
+	{DF_MSG_WORKLIST_RQ, DF_ROLE_RECEIVE, on_worklist},
 	{DF_MSG_FACTS_PUT, DF_ROLE_QUEUE, on_facts},
 	{DF_MSG_STUDY_FACTS_RQ, DF_ROLE_QUEUE, on_study},
 	{DF_MSG_REPORT_PUT, DF_ROLE_QUEUE, on_report},

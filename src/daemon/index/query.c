@@ -12,6 +12,7 @@
 #include "df/file.h"
 #include "df/statement.h"
 #include "index.h"
+#include "orders.h"
 
 #define REPORTS_LISTED 10000
 
@@ -290,6 +291,9 @@ static const struct {
 	{"patients", patients},	      {"report list", report_list},
 	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
+	{"order add", order_add},
+	{"order list", order_list},
+	{"order cancel", order_cancel},
 	{"recognition check", index_recognition_check},
 };
 
