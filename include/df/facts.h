@@ -56,10 +56,9 @@ struct df_facts {
 #undef X
 	/* Universal or local id of (0008,0051), its first item. */
 	char accession_issuer[200];
-	/* "declared": decoded as Specific Character Set says; "ascii"; "utf-8":
-	 * undeclared or wrongly declared, but valid UTF-8; "gb18030": the same,
-	 * but valid GB18030; "unknown": kept with U+FFFD for what is not
-	 * ASCII. */
+	/* How sure the text is, df_text_basis_name (charset.h): of the patient's
+	 * name and number, and of the worst of all elements. */
+	char name_basis[17];
 	char text_basis[17];
 };
 

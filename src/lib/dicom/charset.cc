@@ -1,22 +1,26 @@
-/* charset.cc - see charset.h. DCMTK knows the declared sets, iconv GB18030. */
-#include "dcmtk/config/osconfig.h"
-#include "dcmtk/dcmdata/dcspchrs.h"
-
+/* charset.cc - see charset.h. Which reading of the bytes is the text. */
+#include <algorithm>
 #include <cstring>
-#include <iconv.h>
 
 #include "charset_text.h"
+#include "text_cost.h"
 
 extern "C" const char *df_text_basis_name(enum df_text_basis b)
 {
-	static const char *const names[] = {"ascii", "declared", "utf-8",
-					    "gb18030", "unknown"};
+	static const char *const names[] = {
+		"ascii",	   "declared",	      "guessed utf-8",
+		"guessed gb18030", "guessed latin-1", "guessed iso2022",
+		"unknown"};
 
 	return names[b];
 }
 
-/* Length of the well-formed character at p, 0 when there is none. */
-static size_t utf8_one(const unsigned char *p, size_t len)
+extern "C" bool df_text_basis_guessed(const char *name)
+{
+	return strncmp(name, "guessed", 7) == 0 || strcmp(name, "unknown") == 0;
+}
+
+size_t charset_utf8_one(const unsigned char *p, size_t len)
 {
 	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
@@ -33,10 +37,11 @@ static size_t utf8_one(const unsigned char *p, size_t len)
 	return n;
 }
 
-static bool utf8_valid(const char *ptr, size_t len)
+bool charset_utf8_valid(const char *ptr, size_t len)
 {
 	for (size_t at = 0; at < len;) {
-		size_t n = utf8_one((const unsigned char *)ptr + at, len - at);
+		size_t n = charset_utf8_one((const unsigned char *)ptr + at,
+					    len - at);
 
 		if (n == 0)
 			return false;
@@ -47,7 +52,7 @@ static bool utf8_valid(const char *ptr, size_t len)
 
 extern "C" bool df_utf8_valid(struct df_text t)
 {
-	return utf8_valid(t.ptr, t.len);
+	return charset_utf8_valid(t.ptr, t.len);
 }
 
 /* ESC, or a byte past ASCII: only then does a character set matter. */
@@ -57,80 +62,6 @@ static bool plain_ascii(struct df_text t)
 		if ((unsigned char)t.ptr[i] > 0x7e || t.ptr[i] == 0x1b)
 			return false;
 	return true;
-}
-
-/* Latin-1 controls come out of GBK lead bytes, never out of real text. */
-static bool holds_c1(const std::string &s)
-{
-	for (size_t i = 0; i + 1 < s.size(); i++)
-		if ((unsigned char)s[i] == 0xc2 &&
-		    (unsigned char)s[i + 1] < 0xa0)
-			return true;
-	return false;
-}
-
-/* At least two characters, and every run of high bytes is whole pairs in the
- * hanzi rows of GB 2312: no western text looks like that. */
-static bool looks_chinese(struct df_text t)
-{
-	size_t pairs = 0;
-
-	for (size_t i = 0; i < t.len; i++) {
-		unsigned char a = (unsigned char)t.ptr[i], b;
-
-		if (a < 0x80)
-			continue;
-		if (i + 1 == t.len)
-			return false;
-		b = (unsigned char)t.ptr[++i];
-		if (a < 0xb0 || a > 0xf7 || b < 0xa1 || b > 0xfe)
-			return false;
-		pairs++;
-	}
-	return pairs >= 2;
-}
-
-static bool declared_convert(struct df_text t, const char *declared, bool is_pn,
-			     std::string *out)
-{
-	DcmSpecificCharacterSet set;
-	OFString to;
-
-	if (set.selectCharacterSet(declared).bad() ||
-	    set.convertString(t.ptr, t.len, to, is_pn ? "\\^=" : "\\").bad())
-		return false;
-	out->assign(to.c_str(), to.length());
-	return utf8_valid(out->data(), out->size()) && !holds_c1(*out);
-}
-
-static bool iconv_convert(struct df_text t, const char *from, std::string *out)
-{
-	iconv_t cd = iconv_open("UTF-8", from);
-	std::string to(t.len * 4 + 4, '\0');
-	char *in = const_cast<char *>(t.ptr), *at = &to[0];
-	size_t in_left = t.len, out_left = to.size(), r;
-
-	if (cd == (iconv_t)-1)
-		return false;
-	r = iconv(cd, &in, &in_left, &at, &out_left);
-	(void)iconv_close(cd);
-	if (r == (size_t)-1 || in_left != 0)
-		return false;
-	to.resize(to.size() - out_left);
-	*out = to;
-	return utf8_valid(out->data(), out->size()) && !holds_c1(*out);
-}
-
-/* DCMTK on glibc has no JIS X 0208 and 0212; the escapes are those of
- * ISO-2022-JP. */
-static bool japanese_convert(struct df_text t, const char *declared,
-			     std::string *out)
-{
-	if (strstr(declared, "IR 87") == nullptr &&
-	    strstr(declared, "IR 159") == nullptr)
-		return false;
-	return iconv_convert(t, "ISO-2022-JP-3", out) ||
-	       iconv_convert(t, "ISO-2022-JP-2", out);
 }
 
 static std::string unknown_text(struct df_text t)
@@ -146,38 +77,150 @@ static std::string unknown_text(struct df_text t)
 	return out;
 }
 
-static enum df_text_basis decode(struct df_text t, const char *declared,
-				 bool is_pn, std::string *out)
+static int64_t cost_of(const std::string &s)
 {
-	bool latin = strcmp(declared, "ISO_IR 100") == 0;
-	bool none = declared[0] == 0 || strcmp(declared, "ISO_IR 6") == 0;
+	return text_cost({s.data(), s.size()});
+}
+
+/* Figures are those of text_cost. */
+static const int64_t never = INT64_MAX / 4;
+static const int64_t declared_bonus = 20;  /* for Latin-1, a weak word */
+static const int64_t gb_bonus = 60;	   /* for GB 18030, a strong one */
+static const int64_t evidence_weight = 60; /* that the other texts may have */
+static const int64_t senseless = 110;	   /* a byte past ASCII, as Latin-1 */
+static const int64_t plain_worth = 40;	   /* one within ASCII */
+
+/* The bytes in the sets that are mistaken for each other. */
+struct readings {
+	std::string utf8, gb, latin;
+	int64_t utf8_cost, gb_cost, latin_cost; /* `never`: does not fit */
+	bool c1; /* Windows' letters, where ISO 8859-1 has controls */
+	bool latin_is_text;
+};
+
+static void read_all(struct df_text t, struct readings *r)
+{
+	size_t high = 0;
+
+	r->utf8_cost = r->gb_cost = r->latin_cost = never;
+	r->c1 = false;
+	if (charset_utf8_valid(t.ptr, t.len)) {
+		r->utf8.assign(t.ptr, t.len);
+		r->utf8_cost = cost_of(r->utf8);
+	}
+	if (charset_as_gb18030(t, &r->gb))
+		r->gb_cost = cost_of(r->gb);
+	for (size_t i = 0; i < t.len; i++) {
+		unsigned char c = (unsigned char)t.ptr[i];
+
+		high += c >= 0x80;
+		r->c1 |= c >= 0x80 && c < 0xa0;
+	}
+	if (charset_as_latin(t, &r->latin))
+		r->latin_cost = cost_of(r->latin);
+	r->latin_is_text =
+		r->latin_cost < senseless * (int64_t)high +
+					plain_worth * (int64_t)(t.len - high);
+}
+
+static int64_t weight_of(int64_t chinese)
+{
+	return chinese > evidence_weight    ? evidence_weight
+	       : chinese < -evidence_weight ? -evidence_weight
+					    : chinese;
+}
+
+/* Declared as Latin-1 (which fits any bytes, so fitting proves nothing), or
+ * not at all, or not as the bytes are. */
+static enum df_text_basis guess(struct df_text t, bool declared_latin,
+				int64_t chinese, std::string *out)
+{
+	struct readings r;
+
+	read_all(t, &r);
+	if (r.gb_cost != never)
+		r.gb_cost -= weight_of(chinese);
+	if (declared_latin && r.latin_cost != never && !r.c1)
+		r.latin_cost -= declared_bonus;
+	if (!declared_latin && !r.latin_is_text)
+		r.latin_cost = never;
+	if (r.latin_cost < r.gb_cost && r.latin_cost < r.utf8_cost) {
+		*out = r.latin;
+		return declared_latin && !r.c1 ? DF_TEXT_DECLARED
+					       : DF_TEXT_LATIN1;
+	}
+	if (r.gb_cost < r.utf8_cost) {
+		*out = r.gb;
+		return DF_TEXT_GB18030;
+	}
+	if (r.utf8_cost != never) {
+		*out = r.utf8;
+		return DF_TEXT_UTF8;
+	}
+	*out = unknown_text(t);
+	return DF_TEXT_UNKNOWN;
+}
+
+/* Declared as GB 18030, and all bytes fit it: but so does most UTF-8. */
+static enum df_text_basis gb_or_utf8(struct df_text t, std::string *out)
+{
+	if (!charset_utf8_valid(t.ptr, t.len) ||
+	    cost_of(*out) - gb_bonus <= text_cost(t))
+		return DF_TEXT_DECLARED;
+	out->assign(t.ptr, t.len);
+	return DF_TEXT_UTF8;
+}
+
+static enum df_text_basis decode(struct df_text t, const struct text_setting &s,
+				 std::string *out)
+{
+	std::string declared = charset_declared(s.declared);
+	std::string first = declared.substr(0, declared.find('\\'));
+	bool escapes = t.len > 0 && memchr(t.ptr, 0x1b, t.len) != nullptr;
+	bool latin = first == "ISO_IR 100" || first == "ISO 2022 IR 100";
+	bool none = first.empty() || first == "ISO_IR 6" ||
+		    first == "ISO 2022 IR 6";
 
 	if (plain_ascii(t)) {
 		out->assign(t.ptr != nullptr ? t.ptr : "", t.len);
 		return DF_TEXT_ASCII;
 	}
-	/* Latin-1 fits any bytes, so being valid proves nothing there. */
-	if (latin && utf8_valid(t.ptr, t.len)) {
-		out->assign(t.ptr, t.len);
-		return DF_TEXT_UTF8;
+	/* without escapes only the first set is in force */
+	if ((escapes && !declared.empty()) || (!latin && !none)) {
+		struct text_setting spelt = {declared.c_str(), s.is_pn, 0};
+
+		if (charset_as_declared(t, spelt, out))
+			return first == "GB18030" || first == "GBK"
+				       ? gb_or_utf8(t, out)
+				       : DF_TEXT_DECLARED;
 	}
-	if (latin && looks_chinese(t) && iconv_convert(t, "GB18030", out))
-		return DF_TEXT_GB18030;
-	if (!none && (declared_convert(t, declared, is_pn, out) ||
-		      japanese_convert(t, declared, out)))
-		return DF_TEXT_DECLARED;
-	if (memchr(t.ptr, 0x1b, t.len) != nullptr) {
-		*out = unknown_text(t); /* code extensions nobody declared */
-		return DF_TEXT_UNKNOWN;
-	}
-	if (utf8_valid(t.ptr, t.len)) {
-		out->assign(t.ptr, t.len);
-		return DF_TEXT_UTF8;
-	}
-	if (iconv_convert(t, "GB18030", out))
-		return DF_TEXT_GB18030;
+	if (!escapes)
+		return guess(t, latin, s.chinese, out);
+	if (charset_by_escapes(t, s.is_pn, out))
+		return DF_TEXT_ISO2022;
 	*out = unknown_text(t);
 	return DF_TEXT_UNKNOWN;
+}
+
+int64_t charset_evidence(struct df_text t, const char *declared)
+{
+	std::string first = charset_declared(declared);
+	struct readings r;
+
+	first.erase(std::min(first.find('\\'), first.size()));
+	if (plain_ascii(t) || memchr(t.ptr, 0x1b, t.len) != nullptr ||
+	    !(first.empty() || first == "ISO_IR 6" ||
+	      first == "ISO 2022 IR 6" || first == "ISO_IR 100" ||
+	      first == "ISO 2022 IR 100"))
+		return 0;
+	read_all(t, &r);
+	if (r.utf8_cost < r.gb_cost && r.utf8_cost < r.latin_cost)
+		return 0;
+	if (r.gb_cost == never || r.latin_cost == never)
+		return r.gb_cost == r.latin_cost ? 0
+		       : r.gb_cost == never	 ? -evidence_weight
+						 : evidence_weight;
+	return r.latin_cost - r.gb_cost;
 }
 
 static void clean(std::string *s, bool keep_lines)
@@ -207,16 +250,31 @@ static void clean(std::string *s, bool keep_lines)
 	*s = out;
 }
 
-std::string charset_text(struct df_text t, const char *declared, bool is_pn,
+std::string charset_text(struct df_text t, const struct text_setting &s,
 			 bool keep_lines, enum df_text_basis *basis)
 {
 	std::string out;
 
 	while (t.len > 0 && (t.ptr[t.len - 1] == 0 || t.ptr[t.len - 1] == ' '))
 		t.len--;
-	*basis = decode(t, declared, is_pn, &out);
+	*basis = decode(t, s, &out);
 	clean(&out, keep_lines);
 	return out;
+}
+
+void charset_put(char *to, size_t cap, const std::string &s)
+{
+	size_t n = 0, one;
+
+	while (n < s.size()) {
+		one = charset_utf8_one((const unsigned char *)s.data() + n,
+				       s.size() - n);
+		if (one == 0 || n + one > cap - 1)
+			break;
+		n += one;
+	}
+	memcpy(to, s.data(), n);
+	to[n] = 0;
 }
 
 extern "C" enum df_text_basis df_charset_decode(char *to, size_t cap,
@@ -228,18 +286,9 @@ extern "C" enum df_text_basis df_charset_decode(char *to, size_t cap,
 
 	to[0] = 0;
 	try {
-		std::string s = charset_text(t, declared, is_pn, false, &basis);
-		size_t n = 0, one;
-
-		while (n < s.size()) {
-			one = utf8_one((const unsigned char *)s.data() + n,
-				       s.size() - n);
-			if (one == 0 || n + one > cap - 1)
-				break;
-			n += one;
-		}
-		memcpy(to, s.data(), n);
-		to[n] = 0;
+		charset_put(
+			to, cap,
+			charset_text(t, {declared, is_pn, 0}, false, &basis));
 	} catch (...) {
 		return DF_TEXT_UNKNOWN;
 	}

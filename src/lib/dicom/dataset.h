@@ -17,7 +17,8 @@ enum df_err dataset_save(DcmDataset *ds, E_TransferSyntax to,
 			 struct df_buf *out, struct df_why *why);
 /* The raw value of a text element; {NULL, 0} when absent or not text. */
 struct df_text dataset_text(DcmItem *item, const DcmTagKey &key, DcmEVR *vr);
-/* Specific Character Set with its backslashes; "" when absent. */
+/* Specific Character Set in force in an item, with its backslashes; "" when
+ * none is declared. */
 OFString dataset_charset(DcmItem *item);
 
 #endif

@@ -1,6 +1,7 @@
 /* object.cc - data sets into DCMTK and back, and the facts of an instance. */
 #include "dataset.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -104,17 +105,28 @@ struct df_text dataset_text(DcmItem *item, const DcmTagKey &key, DcmEVR *vr)
 }
 
 /* The element may claim any VR and length; no list of sets is that long. */
-OFString dataset_charset(DcmItem *item)
+static bool own_charset(DcmItem *item, OFString *to)
 {
 	DcmEVR vr;
 	struct df_text t = dataset_text(item, DCM_SpecificCharacterSet, &vr);
 
 	while (t.len > 0 && (t.ptr[t.len - 1] == 0 || t.ptr[t.len - 1] == ' '))
 		t.len--;
-	return t.ptr != nullptr && t.len < 256 &&
-			       memchr(t.ptr, 0, t.len) == nullptr
-		       ? OFString(t.ptr, t.len)
-		       : OFString();
+	if (t.ptr == nullptr || t.len >= 256 ||
+	    memchr(t.ptr, 0, t.len) != nullptr)
+		return false;
+	to->assign(t.ptr, t.len);
+	return true;
+}
+
+/* An item has its own, or that of the item around it (PS3.3 C.12.1.1.2). */
+OFString dataset_charset(DcmItem *item)
+{
+	OFString charset;
+
+	while (item != nullptr && !own_charset(item, &charset))
+		item = item->getParentItem();
+	return charset;
 }
 
 static bool vr_uses_charset(DcmEVR vr)
@@ -128,8 +140,29 @@ static const size_t text_max = 4096;
 struct reader {
 	DcmDataset *ds;
 	OFString declared;
+	int64_t chinese;	  /* what all texts together say */
 	enum df_text_basis basis; /* the worst so far */
+	enum df_text_basis name_basis;
 };
+
+static struct df_text fact_text(struct reader *r, const DcmTagKey &key,
+				DcmEVR *vr)
+{
+	struct df_text t = dataset_text(r->ds, key, vr);
+
+	if (t.len > text_max) /* no honest value is; the field is cut anyway */
+		t.len = text_max;
+	return t;
+}
+
+static void weigh_fact(struct reader *r, Uint16 group, Uint16 element)
+{
+	DcmEVR vr;
+	struct df_text t = fact_text(r, DcmTagKey(group, element), &vr);
+
+	if (t.ptr != nullptr && vr_uses_charset(vr))
+		r->chinese += charset_evidence(t, r->declared.c_str());
+}
 
 static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
 		      Uint16 element)
@@ -137,8 +170,10 @@ static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
 	DcmTagKey key(group, element);
 	Uint16 number = 0;
 	DcmEVR vr;
-	struct df_text t = dataset_text(r->ds, key, &vr);
+	struct df_text t = fact_text(r, key, &vr);
+	struct text_setting set = {"", vr == EVR_PN, r->chinese};
 	enum df_text_basis basis;
+	std::string s;
 
 	to[0] = 0;
 	if (vr == EVR_US) {
@@ -148,13 +183,15 @@ static void read_fact(struct reader *r, char *to, size_t cap, Uint16 group,
 	}
 	if (t.ptr == nullptr)
 		return;
-	if (t.len > text_max) /* no honest value is; the field is cut anyway */
-		t.len = text_max;
-	basis = df_charset_decode(
-		to, cap, t, vr_uses_charset(vr) ? r->declared.c_str() : "",
-		vr == EVR_PN);
-	if (vr_uses_charset(vr) && basis > r->basis)
-		r->basis = basis;
+	if (vr_uses_charset(vr))
+		set.declared = r->declared.c_str();
+	s = charset_text(t, set, false, &basis);
+	charset_put(to, cap, s);
+	if (!vr_uses_charset(vr))
+		return;
+	r->basis = std::max(r->basis, basis);
+	if (key == DCM_PatientName || key == DCM_PatientID)
+		r->name_basis = std::max(r->name_basis, basis);
 }
 
 static void read_accession_issuer(struct reader *r, char *to, size_t cap)
@@ -172,7 +209,8 @@ static void read_accession_issuer(struct reader *r, char *to, size_t cap)
 	if (t.ptr == nullptr)
 		t = dataset_text(item, DCM_LocalNamespaceEntityID, &vr);
 	if (t.ptr != nullptr)
-		(void)df_charset_decode(to, cap, t, r->declared.c_str(), false);
+		(void)df_charset_decode(to, cap, t,
+					dataset_charset(item).c_str(), false);
 }
 
 static enum df_err uids_are_there(const struct df_facts *f, struct df_why *why)
@@ -196,7 +234,7 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 			 struct df_why *why)
 {
 	DcmDataset ds;
-	struct reader r = {&ds, "", DF_TEXT_ASCII};
+	struct reader r = {&ds, "", 0, DF_TEXT_ASCII, DF_TEXT_ASCII};
 	enum df_err rc;
 
 	memset(f, 0, sizeof *f);
@@ -204,14 +242,19 @@ static enum df_err facts(const struct df_object *o, struct df_facts *f,
 	if (rc != DF_OK) /* half-read elements have lengths but no values */
 		return rc;
 	r.declared = dataset_charset(&ds);
+#define X(name, cap, group, element) weigh_fact(&r, group, element);
+	DF_FACTS_MAP(X)
+#undef X
 #define X(name, cap, group, element) \
 	read_fact(&r, f->name, sizeof f->name, group, element);
 	DF_FACTS_MAP(X)
 #undef X
 	read_accession_issuer(&r, f->accession_issuer,
 			      sizeof f->accession_issuer);
-	(void)snprintf(f->text_basis, sizeof f->text_basis, "%s",
-		       df_text_basis_name(r.basis));
+	df_str_fmt(f->text_basis, sizeof f->text_basis, "%s",
+		   df_text_basis_name(r.basis));
+	df_str_fmt(f->name_basis, sizeof f->name_basis, "%s",
+		   df_text_basis_name(r.name_basis));
 	return uids_are_there(f, why);
 }
 

@@ -28,13 +28,11 @@ extern "C" enum df_report_kind df_report_kind(const char *uid)
 
 struct writer {
 	struct df_buf *out;
-	OFString declared;
 	enum df_err err;
 	struct df_why *why;
 };
 
-static std::string text_of(struct writer *w, DcmItem *item,
-			   const DcmTagKey &key)
+static std::string text_of(DcmItem *item, const DcmTagKey &key)
 {
 	enum df_text_basis basis;
 	DcmEVR vr;
@@ -42,17 +40,17 @@ static std::string text_of(struct writer *w, DcmItem *item,
 
 	if (t.ptr == nullptr)
 		return "";
-	return charset_text(t, w->declared.c_str(), vr == EVR_PN, true, &basis);
+	return charset_text(t, {dataset_charset(item).c_str(), vr == EVR_PN, 0},
+			    true, &basis);
 }
 
-static std::string code_of(struct writer *w, DcmItem *item,
-			   const DcmTagKey &sequence)
+static std::string code_of(DcmItem *item, const DcmTagKey &sequence)
 {
 	DcmItem *code = nullptr;
 
 	if (item->findAndGetSequenceItem(sequence, code).bad())
 		return "";
-	return text_of(w, code, DCM_CodeMeaning);
+	return text_of(code, DCM_CodeMeaning);
 }
 
 static void put_line(struct writer *w, int depth, const std::string &line)
@@ -74,7 +72,7 @@ static void put_line(struct writer *w, int depth, const std::string &line)
 	}
 }
 
-static std::string number_of(struct writer *w, DcmItem *item)
+static std::string number_of(DcmItem *item)
 {
 	DcmItem *measured = nullptr;
 	std::string unit;
@@ -82,53 +80,52 @@ static std::string number_of(struct writer *w, DcmItem *item)
 	if (item->findAndGetSequenceItem(DCM_MeasuredValueSequence, measured)
 		    .bad())
 		return "-";
-	unit = code_of(w, measured, DCM_MeasurementUnitsCodeSequence);
-	return text_of(w, measured, DCM_NumericValue) +
+	unit = code_of(measured, DCM_MeasurementUnitsCodeSequence);
+	return text_of(measured, DCM_NumericValue) +
 	       (unit.empty() ? "" : " " + unit);
 }
 
-static std::string reference_of(struct writer *w, DcmItem *item)
+static std::string reference_of(DcmItem *item)
 {
 	DcmItem *sop = nullptr;
 
 	if (item->findAndGetSequenceItem(DCM_ReferencedSOPSequence, sop).bad())
 		return "";
-	return "[" + text_of(w, sop, DCM_ReferencedSOPInstanceUID) + "]";
+	return "[" + text_of(sop, DCM_ReferencedSOPInstanceUID) + "]";
 }
 
-static std::string value_of(struct writer *w, DcmItem *item,
-			    const std::string &type)
+static std::string value_of(DcmItem *item, const std::string &type)
 {
 	if (type == "TEXT")
-		return text_of(w, item, DCM_TextValue);
+		return text_of(item, DCM_TextValue);
 	if (type == "CODE")
-		return code_of(w, item, DCM_ConceptCodeSequence);
+		return code_of(item, DCM_ConceptCodeSequence);
 	if (type == "NUM")
-		return number_of(w, item);
+		return number_of(item);
 	if (type == "DATE")
-		return text_of(w, item, DCM_Date);
+		return text_of(item, DCM_Date);
 	if (type == "TIME")
-		return text_of(w, item, DCM_Time);
+		return text_of(item, DCM_Time);
 	if (type == "DATETIME")
-		return text_of(w, item, DCM_DateTime);
+		return text_of(item, DCM_DateTime);
 	if (type == "PNAME")
-		return text_of(w, item, DCM_PersonName);
+		return text_of(item, DCM_PersonName);
 	if (type == "UIDREF")
-		return text_of(w, item, DCM_UID);
-	return reference_of(w, item);
+		return text_of(item, DCM_UID);
+	return reference_of(item);
 }
 
 static void put_content(struct writer *w, DcmItem *item, int depth)
 {
-	std::string type = text_of(w, item, DCM_ValueType);
-	std::string name = code_of(w, item, DCM_ConceptNameCodeSequence);
+	std::string type = text_of(item, DCM_ValueType);
+	std::string name = code_of(item, DCM_ConceptNameCodeSequence);
 	DcmSequenceOfItems *children = nullptr;
 
 	if (type == "CONTAINER") {
 		if (!name.empty())
 			put_line(w, depth, name);
 	} else if (!type.empty()) {
-		std::string value = value_of(w, item, type);
+		std::string value = value_of(item, type);
 
 		put_line(w, depth, name.empty() ? value : name + ": " + value);
 	}
@@ -150,9 +147,9 @@ static void put_title(struct df_report_view *view, const std::string &title)
 static enum df_err sr_view(DcmDataset *ds, struct writer *w,
 			   struct df_report_view *view)
 {
-	view->complete = text_of(w, ds, DCM_CompletionFlag) == "COMPLETE";
-	view->verified = text_of(w, ds, DCM_VerificationFlag) == "VERIFIED";
-	put_title(view, code_of(w, ds, DCM_ConceptNameCodeSequence));
+	view->complete = text_of(ds, DCM_CompletionFlag) == "COMPLETE";
+	view->verified = text_of(ds, DCM_VerificationFlag) == "VERIFIED";
+	put_title(view, code_of(ds, DCM_ConceptNameCodeSequence));
 	put_content(w, ds, 0);
 	return w->err;
 }
@@ -166,8 +163,8 @@ static enum df_err pdf_view(DcmDataset *ds, struct writer *w,
 	size_t len;
 
 	view->complete = true;
-	view->verified = text_of(w, ds, DCM_VerificationFlag) == "VERIFIED";
-	put_title(view, text_of(w, ds, DCM_DocumentTitle));
+	view->verified = text_of(ds, DCM_VerificationFlag) == "VERIFIED";
+	put_title(view, text_of(ds, DCM_DocumentTitle));
 	if (ds->findAndGetElement(DCM_EncapsulatedDocument, e).bad() ||
 	    e == nullptr || e->getUint8Array(bytes).bad() || bytes == nullptr)
 		return df_fail(w->why, DF_E_FORMAT, "no encapsulated document");
@@ -187,7 +184,7 @@ static enum df_err pdf_view(DcmDataset *ds, struct writer *w,
 static enum df_err report(const struct df_object *o, size_t max_bytes,
 			  struct df_report_view *view, struct df_why *why)
 {
-	struct writer w = {&view->body, "", DF_OK, why};
+	struct writer w = {&view->body, DF_OK, why};
 	DcmDataset ds;
 	OFString uid;
 	enum df_err rc;
@@ -198,7 +195,6 @@ static enum df_err report(const struct df_object *o, size_t max_bytes,
 	if (rc != DF_OK)
 		return rc;
 	(void)ds.findAndGetOFString(DCM_SOPClassUID, uid);
-	w.declared = dataset_charset(&ds);
 	view->kind = df_report_kind(uid.c_str());
 	switch (view->kind) {
 	case DF_REPORT_SR:
