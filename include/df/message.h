@@ -309,6 +309,8 @@ extern "C" {
 	X(STUDY_DESCRIPTION) X(MODALITY) X(BODY_PART) X(SERIES_NUMBER)         \
 	X(INSTANCE_NUMBER) X(ROWS) X(COLUMNS) X(FRAMES) X(INSTITUTION)         \
 	X(PIXEL_DIGEST)                                                        \
+	/* how sure PATIENT_NAME and PATIENT_ID are: a word of df/charset.h */ \
+	X(NAME_BASIS)                                                          \
 	X(ITEM)                                                                \
 	X(CHECKSUM) /* 16 bytes, df/checksum.h, over a DFENV stream */
 /* clang-format on */
@@ -351,7 +353,10 @@ enum df_source_kind {
  *   index      "patients" {studies:[uid]} | "report list" [{study}] |
  *              "report get" {id} | "study facts" {study} |
  *              "recognition check" {study|exam, [wanted], [today]} |
- *              "report check" {statement, statement_sha256, verification}
+ *              "report check" {statement, statement_sha256, verification} |
+ *              "identity list" {all, limit} | "identity show" {patient} |
+ *              "identity merge" {a, b, by, reason} | "identity split" (same) |
+ *              "identity undo" {seq, by, reason}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |
  *              "queue list" | "quarantine list" | "quarantine show" {id} |

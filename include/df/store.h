@@ -64,7 +64,7 @@ struct df_store_instance {
 	struct df_text ident[DF_IDENT_COUNT];
 	struct df_digest digest;       /* of the data set */
 	struct df_digest pixel_digest; /* decoded; zero when not known */
-	struct df_text basis;	       /* of the texts, see df/facts.h */
+	struct df_text basis;	       /* name_basis, df/facts.h */
 	uint64_t size_bytes;
 	uint64_t record; /* offset in a parcel */
 	int64_t received_ms;

@@ -175,6 +175,7 @@ static void put_identity(struct df_msg *m, const struct df_facts *f)
 	df_msg_put_opt(m, DF_M_COLUMNS, f->columns);
 	df_msg_put_opt(m, DF_M_FRAMES, f->frames);
 	df_msg_put_opt(m, DF_M_INSTITUTION, f->institution);
+	df_msg_put_opt(m, DF_M_NAME_BASIS, f->name_basis);
 }
 
 void meaning_send(struct job *j, const struct instance *in,
