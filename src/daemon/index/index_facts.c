@@ -5,6 +5,7 @@
 
 #include "index.h"
 #include "orders.h"
+#include "region.h"
 
 const enum df_field index_ident_field[DF_IDENT_COUNT] = {
 #define X(name, word) DF_M_##name,
@@ -47,6 +48,7 @@ static void read_instance(const struct df_msg *m, struct df_store_instance *i)
 		.rows = get(m, DF_M_ROWS),
 		.columns = get(m, DF_M_COLUMNS),
 		.frames = get(m, DF_M_FRAMES),
+		.basis = get(m, DF_M_NAME_BASIS),
 	};
 	for (n = 0; n < DF_IDENT_COUNT; n++)
 		i->ident[n] = get(m, index_ident_field[n]);
@@ -73,6 +75,8 @@ void index_facts_put(struct index *x, struct df_link *from,
 		rc = df_store_put_instance(x->store, &i, &why);
 	if (rc == DF_OK)
 		order_performed(x, &i);
+	if (rc == DF_OK)
+		region_study_seen(x, &i);
 	df_msg_init(&reply, DF_MSG_FACTS_STORED, m->tag);
 	df_msg_put_result(&reply, rc, &why);
 	index_ack(x, from, &reply);
