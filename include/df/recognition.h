@@ -36,7 +36,8 @@ extern "C" {
 	X(INSTITUTIONS, "institutions.tsv")    \
 	X(MARKS, "marks.tsv")                  \
 	X(VALIDITY, "validity.tsv")            \
-	X(REASONS, "reasons.tsv")
+	X(REASONS, "reasons.tsv")              \
+	X(PRICES, "prices.tsv")
 enum df_rules_table {
 #define X(name, file) DF_RULES_##name,
 	DF_RULES_TABLE_MAP(X)
@@ -126,6 +127,11 @@ void df_exam_understand(const struct df_rules *r,
 /* An item's names, or false. */
 bool df_rules_item(const struct df_rules *r, const char *code, const char **zh,
 		   const char **en);
+
+/* What one exam of an item costs and exposes, for estimates: hundredths of a
+ * yuan, thousandths of a mSv. False: no row fits. */
+bool df_rules_price(const struct df_rules *r, const char *item,
+		    uint64_t *price_fen, uint64_t *dose_usv);
 
 /* --- the verdict -----------------------------------------------------------
  */

@@ -247,12 +247,26 @@ static enum df_err reason(const struct check *x)
 	return rc;
 }
 
+static enum df_err price(const struct check *x)
+{
+	const char *const *c = x->row->cell;
+	uint64_t n;
+
+	if (strchr(c[PRICE_ITEM], ',') != NULL)
+		return WRONG(x, "one item or pattern a row");
+	if (!df_rules_decimal(df_text_of(c[PRICE_YUAN]), 2, &n))
+		return WRONG(x, "'yuan' is an amount as 65 or 65.50");
+	if (!df_rules_decimal(df_text_of(c[PRICE_MSV]), 3, &n))
+		return WRONG(x, "'msv' is a dose as 6 or 0.05");
+	return item_patterns(x, PRICE_ITEM);
+}
+
 static enum df_err (*const CHECK[DF_RULES_COUNT])(const struct check *) = {
 	[DF_RULES_ITEMS] = item,     [DF_RULES_PARTS] = part,
 	[DF_RULES_WORDS] = word,     [DF_RULES_PROCEDURES] = procedure,
 	[DF_RULES_AREAS] = area,     [DF_RULES_INSTITUTIONS] = institution,
 	[DF_RULES_MARKS] = mark,     [DF_RULES_VALIDITY] = validity,
-	[DF_RULES_REASONS] = reason,
+	[DF_RULES_REASONS] = reason, [DF_RULES_PRICES] = price,
 };
 
 enum df_err df_rules_check(const struct df_rules *r, struct df_why *why)

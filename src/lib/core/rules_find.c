@@ -317,3 +317,52 @@ bool df_rules_reason(const struct df_rules *r, const char *institution,
 			return true;
 	return false;
 }
+
+/* --- prices ----------------------------------------------------------------
+ */
+
+#define DECIMAL_MAX 1000000000u /* of the whole part */
+
+bool df_rules_decimal(struct df_text t, unsigned decimals, uint64_t *value)
+{
+	const char *dot = t.len > 0 ? memchr(t.ptr, '.', t.len) : NULL;
+	struct df_text whole = {t.ptr, dot ? (size_t)(dot - t.ptr) : t.len};
+	struct df_text part = {dot ? dot + 1 : NULL,
+			       dot ? t.len - whole.len - 1 : 0};
+	uint64_t n = 0, scale = 1;
+
+	if (!df_text_u64(whole, value) || *value > DECIMAL_MAX ||
+	    (dot != NULL && (part.len == 0 || part.len > decimals ||
+			     !df_text_u64(part, &n))))
+		return false;
+	for (unsigned i = 0; i < decimals; i++) {
+		*value *= 10;
+		if (i >= part.len)
+			scale *= 10;
+	}
+	*value += n * scale;
+	return true;
+}
+
+bool df_rules_price(const struct df_rules *r, const char *item,
+		    uint64_t *price_fen, uint64_t *dose_usv)
+{
+	const struct rules_sheet *s = &r->sheet[DF_RULES_PRICES];
+	const struct rules_row *best = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const char *pattern = s->rows[i].cell[PRICE_ITEM];
+		const bool exact = strcmp(pattern, item) == 0;
+		const size_t fits = exact ? SIZE_MAX : strlen(pattern);
+
+		if (fits > most && df_rules_covers(pattern, item)) {
+			best = &s->rows[i];
+			most = fits;
+		}
+	}
+	return best != NULL &&
+	       df_rules_decimal(df_text_of(best->cell[PRICE_YUAN]), 2,
+				price_fen) &&
+	       df_rules_decimal(df_text_of(best->cell[PRICE_MSV]), 3, dose_usv);
+}

@@ -35,6 +35,7 @@ enum {
 enum { MARK_INSTITUTION, MARK_AREA, MARK_FROM, MARK_TO, MARK_ITEMS };
 enum { VALIDITY_AREA, VALIDITY_ITEM, VALIDITY_RECOGNISE, VALIDITY_DAYS };
 enum { REASON_KIND, REASON_AREA, REASON_CODE, REASON_ZH, REASON_EN };
+enum { PRICE_ITEM, PRICE_YUAN, PRICE_MSV };
 
 struct rules_row {
 	const char *cell[RULES_COLUMNS]; /* into the rules' texts */
@@ -102,6 +103,8 @@ const struct rules_row *df_rules_row(const struct df_rules *r,
 /* By code, name or node; NULL: unknown. */
 const struct rules_row *df_rules_institution(const struct df_rules *r,
 					     const char *name);
+/* "12.5" as 12500 with three decimals; false when it is no such number. */
+bool df_rules_decimal(struct df_text t, unsigned decimals, uint64_t *value);
 /* The areas that an institution is in, nearest first. */
 #define RULES_AREAS 64
 struct rules_areas {

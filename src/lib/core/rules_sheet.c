@@ -27,6 +27,7 @@ static const char *const COLUMNS[DF_RULES_COUNT][RULES_COLUMNS] = {
 	[DF_RULES_MARKS] = {"=institution", "=area", "=from", "=to", "=items"},
 	[DF_RULES_VALIDITY] = {"=area", "=item", "!recognise", "days"},
 	[DF_RULES_REASONS] = {"=kind", "~area", "=code", "!zh", "!en"},
+	[DF_RULES_PRICES] = {"=item", "!yuan", "!msv"},
 };
 
 static const char *const FILES[DF_RULES_COUNT] = {
