@@ -150,6 +150,13 @@ DF_MUST_CHECK enum df_err
 index_recognition_check(struct index *x, const struct cJSON *args,
 			struct cJSON *out, struct df_why *why);
 
+/* prior_local.c: {id|name, issuer, birth_date, sex, modality, body_part, days,
+ * not: a study's UID} > {persons, priors, more} */
+DF_MUST_CHECK enum df_err index_prior_local(struct index *x,
+					    const struct cJSON *args,
+					    struct cJSON *out,
+					    struct df_why *why);
+
 /* query.c */
 void index_query(struct index *x, struct df_link *from, const struct df_msg *m);
 /* What this verb answers, into `out`. DF_E_UNSUPPORTED: there is none. */

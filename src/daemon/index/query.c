@@ -295,6 +295,7 @@ static const struct {
 	{"order list", order_list},
 	{"order cancel", order_cancel},
 	{"recognition check", index_recognition_check},
+	{"prior local", index_prior_local},
 };
 
 enum df_err index_verb(struct index *x, struct df_text verb, const cJSON *args,
