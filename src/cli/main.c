@@ -42,6 +42,9 @@
 	X(quarantine_release) \
 	X(quarantine_discard) \
 	X(commitment_list)  \
+	X(order_add)        \
+	X(order_list)       \
+	X(order_cancel)     \
 	X(recognition_check) \
 	X(recognition_rules) \
 	X(report_submit)    \
