@@ -41,6 +41,11 @@
 	X(quarantine_show)  \
 	X(quarantine_release) \
 	X(quarantine_discard) \
+	X(identity_list)    \
+	X(identity_show)    \
+	X(identity_merge)   \
+	X(identity_split)   \
+	X(identity_undo)    \
 	X(commitment_list)  \
 	X(order_add)        \
 	X(order_list)       \

@@ -13,6 +13,7 @@
 
 #include "df/clock.h"
 #include "df/log.h"
+#include "identity_room.h"
 #include "index.h"
 #include "orders.h"
 
@@ -34,6 +35,7 @@ static const struct {
 } APPLIERS[] = {
 	{"order", order_apply},
 	{"audit", apply_nothing},
+	{"identity", index_identity_apply},
 };
 
 static enum df_err apply_json(struct index *x,

@@ -11,6 +11,7 @@
 #include "df/clock.h"
 #include "df/file.h"
 #include "df/statement.h"
+#include "identity_room.h"
 #include "index.h"
 #include "orders.h"
 
@@ -291,6 +292,11 @@ static const struct {
 	{"patients", patients},	      {"report list", report_list},
 	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
+	{"identity list", index_identity_list},
+	{"identity show", index_identity_show},
+	{"identity merge", index_identity_merge},
+	{"identity split", index_identity_split},
+	{"identity undo", index_identity_undo},
 	{"order add", order_add},
 	{"order list", order_list},
 	{"order cancel", order_cancel},

@@ -78,6 +78,7 @@ static void turn(struct df_room *room)
 	}
 	degraded_look(q);
 	pump(q);
+	ledger_look(q, false); /* also when there is nothing else to do */
 	/* answers that come at once (a lost link) may add more */
 	for (int i = 0; i < 100 && turn_has_work(q); i++) {
 		turn_end(q);

@@ -1,0 +1,219 @@
+/*
+ * identity_questions.c - which records may be one person, and why: what a
+ * person needs to decide it. Reads; writes nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "df/clock.h"
+#include "identity_room.h"
+
+#define LISTED 200
+#define LISTED_MOST 5000
+#define STUDIES_SHOWN 50
+
+cJSON *identity_patient_json(const struct df_store_patient *p)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(o, "ref", p->ref);
+	(void)cJSON_AddStringToObject(o, "node", p->peer);
+	for (int i = 0; i < DF_IDENT_PATIENT; i++)
+		(void)cJSON_AddStringToObject(o, index_ident_word[i],
+					      p->ident[i]);
+	(void)cJSON_AddBoolToObject(o, "held", p->held);
+	return o;
+}
+
+static void add_reasons(cJSON *o, unsigned reasons)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "reasons");
+
+	for (unsigned bit = 0; bit < DF_MATCH_REASON_COUNT; bit++) {
+		cJSON *r;
+
+		if (!(reasons & 1u << bit))
+			continue;
+		r = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(r, "code",
+					      df_match_reason_word(bit));
+		(void)cJSON_AddStringToObject(r, "zh", df_match_reason_zh(bit));
+		(void)cJSON_AddStringToObject(r, "en", df_match_reason_en(bit));
+		(void)cJSON_AddItemToArray(list, r);
+	}
+}
+
+static cJSON *pair_json(const struct df_store_pair *pair)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(o, "match", df_match_word(pair->match));
+	(void)cJSON_AddStringToObject(o, "match_zh", df_match_zh(pair->match));
+	(void)cJSON_AddStringToObject(o, "match_en", df_match_en(pair->match));
+	add_reasons(o, pair->reasons);
+	(void)cJSON_AddStringToObject(o, "decided",
+				      identity_said_word(pair->decided));
+	(void)cJSON_AddNumberToObject(o, "seq", (double)pair->seq);
+	(void)cJSON_AddBoolToObject(o, "one_person",
+				    pair->a.person == pair->b.person);
+	(void)cJSON_AddItemToObject(o, "a", identity_patient_json(&pair->a));
+	(void)cJSON_AddItemToObject(o, "b", identity_patient_json(&pair->b));
+	return o;
+}
+
+/* Perhaps one person, and by other records they are: nothing to ask. */
+static bool is_settled(const struct df_store_pair *p)
+{
+	return p->decided != DF_DECIDED_NOTHING ||
+	       (p->match == DF_MATCH_PROBABLE && p->a.person == p->b.person);
+}
+
+/* --- list
+ * ---------------------------------------------------------------------- */
+
+struct listing {
+	cJSON *list;
+	uint64_t limit, open;
+	bool all, more;
+};
+
+static enum df_err list_pair(void *ctx, const struct df_store_pair *pair)
+{
+	struct listing *l = ctx;
+
+	if (!l->all && is_settled(pair))
+		return DF_OK;
+	l->open += !is_settled(pair);
+	if ((uint64_t)cJSON_GetArraySize(l->list) < l->limit)
+		(void)cJSON_AddItemToArray(l->list, pair_json(pair));
+	else
+		l->more = true;
+	return DF_OK;
+}
+
+enum df_err index_identity_list(struct index *x, const cJSON *args, cJSON *out,
+				struct df_why *why)
+{
+	const cJSON *limit = cJSON_GetObjectItemCaseSensitive(args, "limit");
+	struct listing l = {
+		.list = cJSON_AddArrayToObject(out, "questions"),
+		.limit = LISTED,
+		.all = cJSON_IsTrue(
+			cJSON_GetObjectItemCaseSensitive(args, "all"))};
+	enum df_err rc;
+
+	if (cJSON_IsNumber(limit) && limit->valuedouble >= 1 &&
+	    limit->valuedouble <= LISTED_MOST)
+		l.limit = (uint64_t)limit->valuedouble;
+	rc = df_store_pairs(x->store, l.all, LISTED_MOST, list_pair, &l, why);
+	(void)cJSON_AddNumberToObject(out, "open", (double)l.open);
+	(void)cJSON_AddBoolToObject(out, "more", l.more);
+	return rc;
+}
+
+/* --- show
+ * ---------------------------------------------------------------------- */
+
+static enum df_err add_patient(void *ctx, const struct df_store_patient *p)
+{
+	(void)cJSON_AddItemToArray(ctx, identity_patient_json(p));
+	return DF_OK;
+}
+
+enum df_err identity_person_add(struct index *x,
+				const struct df_store_patient *p, cJSON *out,
+				struct df_why *why)
+{
+	return df_store_person(x->store, p->person, add_patient,
+			       cJSON_AddArrayToObject(out, "person"), why);
+}
+
+static enum df_err add_study(void *ctx, const struct df_store_study *st)
+{
+	cJSON *o = cJSON_CreateObject();
+	char at[DF_TIME_LEN + 1];
+
+	df_time_encode(at, st->last_ms);
+	(void)cJSON_AddStringToObject(o, "study_uid", st->study_uid);
+	(void)cJSON_AddStringToObject(o, "node", st->peer);
+	(void)cJSON_AddStringToObject(o, "modalities", st->modalities);
+	(void)cJSON_AddStringToObject(o, "study_date",
+				      st->ident[DF_IDENT_STUDY_DATE]);
+	(void)cJSON_AddStringToObject(o, "study_description",
+				      st->ident[DF_IDENT_STUDY_DESCRIPTION]);
+	(void)cJSON_AddStringToObject(o, "institution",
+				      st->ident[DF_IDENT_INSTITUTION]);
+	(void)cJSON_AddStringToObject(o, "received", at);
+	(void)cJSON_AddItemToArray(ctx, o);
+	return DF_OK;
+}
+
+static enum df_err add_pair(void *ctx, const struct df_store_pair *pair)
+{
+	(void)cJSON_AddItemToArray(ctx, pair_json(pair));
+	return DF_OK;
+}
+
+struct history {
+	cJSON *list;
+	const char *ref;
+};
+
+static enum df_err add_decision(void *ctx, const struct df_register_entry *e)
+{
+	struct history *h = ctx;
+	struct identity_entry d;
+	char at[DF_TIME_LEN + 1];
+	cJSON *json, *o;
+
+	if (!df_text_eq(e->kind, "identity"))
+		return DF_OK;
+	json = cJSON_ParseWithLength(e->json.ptr, e->json.len);
+	if (identity_entry_read(&d, json, e->seq, e->at_ms, NULL) == DF_OK &&
+	    (!strcmp(d.a, h->ref) || !strcmp(d.b, h->ref))) {
+		o = cJSON_CreateObject();
+		df_time_encode(at, d.at_ms);
+		(void)cJSON_AddNumberToObject(o, "seq", (double)d.seq);
+		(void)cJSON_AddStringToObject(o, "at", at);
+		(void)cJSON_AddStringToObject(o, "other",
+					      strcmp(d.a, h->ref) ? d.a : d.b);
+		(void)cJSON_AddStringToObject(o, "decided",
+					      identity_said_word(d.said));
+		(void)cJSON_AddNumberToObject(o, "undoes", (double)d.undoes);
+		(void)cJSON_AddStringToObject(o, "by", d.by);
+		(void)cJSON_AddStringToObject(o, "reason", d.reason);
+		(void)cJSON_AddItemToArray(h->list, o);
+	}
+	cJSON_Delete(json);
+	return DF_OK;
+}
+
+enum df_err index_identity_show(struct index *x, const cJSON *args, cJSON *out,
+				struct df_why *why)
+{
+	const char *ref = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(args, "patient"));
+	struct df_store_patient p;
+	struct history h = {.ref = p.ref};
+	enum df_err rc;
+
+	if (ref == NULL)
+		return df_fail(why, DF_E_USAGE, "which patient? no reference");
+	rc = df_store_patient(x->store, ref, &p, why);
+	if (rc != DF_OK)
+		return rc;
+	(void)cJSON_AddItemToObject(out, "patient", identity_patient_json(&p));
+	rc = identity_person_add(x, &p, out, why);
+	if (rc == DF_OK)
+		rc = df_store_person_studies(
+			x->store, p.person, STUDIES_SHOWN, add_study,
+			cJSON_AddArrayToObject(out, "studies"), why);
+	if (rc == DF_OK)
+		rc = df_store_patient_pairs(
+			x->store, p.row, add_pair,
+			cJSON_AddArrayToObject(out, "pairs"), why);
+	h.list = cJSON_AddArrayToObject(out, "decisions");
+	return rc == DF_OK ? df_register_read(x->reg, 1, add_decision, &h, NULL,
+					      why)
+			   : rc;
+}
