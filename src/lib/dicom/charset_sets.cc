@@ -136,14 +136,42 @@ static bool by_dcmtk(struct df_text t, const char *declared, bool is_pn,
 	return is_text(*out);
 }
 
-/* DCMTK on glibc has no JIS X 0208 and 0212; the escapes are those of
- * ISO-2022-JP. */
+/*
+ * DCMTK on glibc has no JIS X 0208 and 0212; the escapes are those of
+ * ISO-2022-JP-3. Only katakana of ISO IR 13 come in as bytes past ASCII: they
+ * get the escape that it knows, and then that of what was in force.
+ */
+static std::string japanese(struct df_text t)
+{
+	std::string in(t.ptr, t.len), out, in_force = "\x1b(B";
+	bool katakana = false;
+
+	for (size_t i = 0; i < in.size(); i++) {
+		bool high = (unsigned char)in[i] >= 0x80;
+
+		if (in.compare(i, 3, "\x1b)I") == 0) { /* says what we do */
+			i += 2;
+			continue;
+		}
+		if (high != katakana)
+			out += high ? "\x1b(I" : in_force;
+		katakana = high;
+		if (in[i] == 0x1b)
+			in_force = in.substr(
+				i, in.compare(i, 3, "\x1b$(") == 0 ? 4 : 3);
+		out += (char)(in[i] & 0x7f);
+	}
+	return out;
+}
+
 static bool by_japanese(struct df_text t, std::string *out)
 {
 	static thread_local const struct converter jp3("ISO-2022-JP-3"),
 		jp2("ISO-2022-JP-2");
+	std::string s = japanese(t);
 
-	return convert(jp3, t, out) || convert(jp2, t, out);
+	return convert(jp3, {s.data(), s.size()}, out) ||
+	       convert(jp2, {s.data(), s.size()}, out);
 }
 
 /* glibc reads the dot of "买买提·艾合买提" in GB 2312 as that of katakana, in
