@@ -52,6 +52,7 @@
 	X(order_cancel)     \
 	X(recognition_check) \
 	X(recognition_rules) \
+	X(prior_search)     \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \

@@ -375,6 +375,7 @@ static const struct route routes[] = {
 	{"order add", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"order list", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"order cancel", DF_ROLE_INDEX, QUICK_MS, NULL},
+	{"prior search", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report list", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report get", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"report check", DF_ROLE_INDEX, QUICK_MS, NULL},

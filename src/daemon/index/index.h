@@ -16,7 +16,7 @@ struct cJSON;
 struct df_rules;
 struct index_rules; /* index_rules.c */
 struct region_quiet;
-struct search;
+struct region_search;
 
 /* A reply that waits for the commit of this turn. */
 struct ack {
@@ -52,7 +52,7 @@ struct index {
 	struct parked *parked;
 	struct parked **parked_end;
 	size_t n_parked;
-	struct search *searches;    /* region_ask.c: under way */
+	struct region_search *searches; /* region_ask.c: under way */
 	struct region_quiet *quiet; /* region_quiet.c */
 };
 

@@ -16,25 +16,17 @@
 #include "identity_room.h"
 #include "index.h"
 #include "orders.h"
+#include "region.h"
 
 #define SEEN "register_seq"
 #define REPLAYED_AT_ONCE 5000 /* entries a transaction */
-
-/* It stands in the register, and index.db has nothing to remember of it. */
-static enum df_err apply_nothing(struct index *x,
-				 const struct df_register_entry *e,
-				 const cJSON *json, struct df_why *why)
-{
-	(void)x, (void)e, (void)json, (void)why; /* see above */
-	return DF_OK;
-}
 
 static const struct {
 	const char *kind;
 	index_apply_fn *apply;
 } APPLIERS[] = {
 	{"order", order_apply},
-	{"audit", apply_nothing},
+	{"audit", region_audit_apply},
 	{"identity", index_identity_apply},
 };
 

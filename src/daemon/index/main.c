@@ -18,6 +18,7 @@
 #include "df/file.h"
 #include "df/log.h"
 #include "index.h"
+#include "region.h"
 #include "orders.h"
 
 #define PARKED_MAX 4096
@@ -202,12 +203,38 @@ static void on_worklist(struct df_room *room, struct df_link *from,
 		order_worklist(x, from, m);
 }
 
+static void on_prior(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_prior);
+	else
+		region_asked(x, from, m);
+}
+
+static void on_fetch(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_fetch);
+	else
+		region_may_fetch(x, from, m);
+}
+
 static const struct df_handler HANDLERS[] = {
 	{DF_MSG_WORKLIST_RQ, DF_ROLE_RECEIVE, on_worklist},
 	{DF_MSG_FACTS_PUT, DF_ROLE_QUEUE, on_facts},
 	{DF_MSG_STUDY_FACTS_RQ, DF_ROLE_QUEUE, on_study},
 	{DF_MSG_REPORT_PUT, DF_ROLE_QUEUE, on_report},
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
+	{DF_MSG_PRIOR_RQ, DF_ROLE_GATEWAY, on_prior},
+	{DF_MSG_FETCH_MAY_RQ, DF_ROLE_GATEWAY, on_fetch},
 };
 
 /* --- the key and the database ----------------------------------------------
@@ -321,6 +348,7 @@ static void link_down(struct df_room *room, struct df_link *link)
 	for (p = self.parked; p != NULL; p = p->next)
 		if (p->from == link)
 			p->from = NULL;
+	region_link_down(&self, link);
 }
 
 static void gathered(void *ctx)

@@ -14,6 +14,7 @@
 #include "identity_room.h"
 #include "index.h"
 #include "orders.h"
+#include "region.h"
 
 #define REPORTS_LISTED 10000
 
@@ -358,7 +359,14 @@ void index_query(struct index *x, struct df_link *from, const struct df_msg *m)
 	index_flush(x);
 	(void)df_msg_get(m, DF_M_JSON, &json); /* absent: no arguments */
 	args = json.len ? cJSON_ParseWithLength(json.ptr, json.len) : NULL;
-	if (!df_msg_get(m, DF_M_VERB, &verb))
+	if (df_msg_get(m, DF_M_VERB, &verb) &&
+	    df_text_eq(verb, "prior search")) {
+		cJSON_Delete(out);
+		region_search(x, from, m->tag, args); /* answers later */
+		cJSON_Delete(args);
+		return;
+	}
+	if (verb.ptr == NULL)
 		rc = df_fail(&why, DF_E_FORMAT, "a question without a verb");
 	else
 		rc = index_verb(x, verb, args, out, &why);

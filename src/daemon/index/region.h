@@ -43,16 +43,19 @@ void region_merge(struct index *x, cJSON *list, cJSON *answer, const char *node,
 		  int64_t learned_ms);
 /* Newest exam first. */
 void region_sort(cJSON *list);
-/* Keeps the answer (text) about p, and finds it again: what was asked by name
- * only is compared anew. *learned_ms 0: nothing is known. */
+/* Keeps an answer about p; whole: to a question for all exams. */
 DF_MUST_CHECK enum df_err region_learn(struct index *x,
 				       const struct df_person *p,
-				       const char *node, struct df_text answer,
-				       struct df_why *why);
+				       const char *node, const cJSON *answer,
+				       bool whole, struct df_why *why);
+/* Finds it again, as far as the question wants it (NULL: all of it); what was
+ * asked for by name only is compared anew. *answer NULL, *learned_ms 0:
+ * nothing is known. */
 DF_MUST_CHECK enum df_err region_recall(struct index *x,
 					const struct df_person *p,
-					const char *node, int64_t *learned_ms,
-					cJSON **answer, struct df_why *why);
+					const char *node, const cJSON *question,
+					int64_t *learned_ms, cJSON **answer,
+					struct df_why *why);
 
 /* --- region_ask.c: we ask --------------------------------------------------
  */

@@ -50,8 +50,8 @@ static const struct {
 };
 
 /* One search: a person's, or a quiet one (to NULL). */
-struct search {
-	struct search *next;
+struct region_search {
+	struct region_search *next;
 	struct index *x;
 	struct df_link *to;
 	uint32_t tag;
@@ -66,16 +66,16 @@ struct search {
 
 /* One node that is asked. */
 struct asked {
-	struct search *s;
+	struct region_search *s;
 	const struct df_peer *peer;
 };
 
 /* --- the end ---------------------------------------------------------------
  */
 
-static void search_free(struct search *s)
+static void search_free(struct region_search *s)
 {
-	struct search **at = &s->x->searches;
+	struct region_search **at = &s->x->searches;
 
 	while (*at != NULL && *at != s)
 		at = &(*at)->next;
@@ -96,7 +96,7 @@ static const cJSON *wanted(const cJSON *question)
 		       : NULL;
 }
 
-static void one_less(struct search *s)
+static void one_less(struct region_search *s)
 {
 	struct index *x = s->x;
 	struct df_why why = {0};
@@ -142,7 +142,7 @@ static enum unasked unasked_of(enum df_err err)
 }
 
 /* What became of the question to this node, for the answer. */
-static void note_asked(struct search *s, const struct df_peer *peer,
+static void note_asked(struct region_search *s, const struct df_peer *peer,
 		       enum unasked why, const char *detail)
 {
 	cJSON *list = cJSON_GetObjectItemCaseSensitive(s->out, "asked");
@@ -162,15 +162,15 @@ static void note_asked(struct search *s, const struct df_peer *peer,
 }
 
 /* What this node told before, when it does not answer now. */
-static void add_recalled(struct search *s, const struct df_peer *peer)
+static void add_recalled(struct region_search *s, const struct df_peer *peer)
 {
 	cJSON *list = cJSON_GetObjectItemCaseSensitive(s->out, "priors");
 	struct df_why why = {0};
 	cJSON *answer;
 	int64_t learned_ms;
 
-	if (region_recall(s->x, &s->who, peer->fingerprint, &learned_ms,
-			  &answer, &why) != DF_OK)
+	if (region_recall(s->x, &s->who, peer->fingerprint, s->question,
+			  &learned_ms, &answer, &why) != DF_OK)
 		df_log(DF_LOG_WARN, "region.recall-failed", DF_F_ERR(&why));
 	else if (answer != NULL)
 		region_merge(s->x, list, answer, peer->fingerprint, learned_ms);
@@ -188,7 +188,8 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 		(void)cJSON_AddItemToObject(to, key, cJSON_Duplicate(v, true));
 }
 
-static enum df_err record_question(struct search *s, const struct df_peer *peer,
+static enum df_err record_question(struct region_search *s,
+				   const struct df_peer *peer,
 				   struct df_why *why)
 {
 	cJSON *e = cJSON_CreateObject();
@@ -202,7 +203,8 @@ static enum df_err record_question(struct search *s, const struct df_peer *peer,
 	return index_register_put(s->x, "audit", e, why);
 }
 
-static enum df_err record_answer(struct search *s, const struct df_peer *peer,
+static enum df_err record_answer(struct region_search *s,
+				 const struct df_peer *peer,
 				 const cJSON *answer, enum unasked unasked,
 				 struct df_why *why)
 {
@@ -226,8 +228,14 @@ static enum df_err record_answer(struct search *s, const struct df_peer *peer,
 /* --- asking ----------------------------------------------------------------
  */
 
-/* Keeps it for days without a line; text as it came. */
-static cJSON *take_answer(struct search *s, const struct df_peer *peer,
+static bool asks_for_all(const cJSON *question)
+{
+	return wanted(question) == NULL &&
+	       !cJSON_HasObjectItem(question, "days");
+}
+
+/* Reads it, and keeps it for days without a line. */
+static cJSON *take_answer(struct region_search *s, const struct df_peer *peer,
 			  const struct df_reply *reply, struct df_why *why)
 {
 	struct df_buf text;
@@ -244,17 +252,14 @@ static cJSON *take_answer(struct search *s, const struct df_peer *peer,
 	if (rc == DF_OK)
 		rc = df_pread_all(reply->fds[0], text.ptr, (size_t)size, 0,
 				  why);
-	if (rc == DF_OK) {
-		struct df_text t = {(char *)text.ptr, (size_t)size};
-
-		answer = cJSON_ParseWithLength(t.ptr, t.len);
-		if (answer == NULL)
-			rc = df_fail(why, DF_E_FORMAT, "not an answer");
-		else if (region_learn(s->x, &s->who, peer->fingerprint, t,
-				      why) != DF_OK) /* only not kept */
-			df_log(DF_LOG_WARN, "region.not-kept", DF_F_ERR(why));
-	}
-	explicit_bzero(text.ptr, text.len);
+	if (rc == DF_OK)
+		answer = cJSON_ParseWithLength((char *)text.ptr, (size_t)size);
+	if (rc == DF_OK && answer == NULL)
+		(void)df_fail(why, DF_E_FORMAT, "not an answer");
+	if (answer != NULL &&
+	    region_learn(s->x, &s->who, peer->fingerprint, answer,
+			 asks_for_all(s->question), why) != DF_OK)
+		df_log(DF_LOG_WARN, "region.not-kept", DF_F_ERR(why));
 	df_buf_wipe(&text);
 	return answer;
 }
@@ -262,7 +267,7 @@ static cJSON *take_answer(struct search *s, const struct df_peer *peer,
 static void node_answered(void *ctx, struct df_reply *reply)
 {
 	struct asked *a = ctx;
-	struct search *s = a->s;
+	struct region_search *s = a->s;
 	const struct df_peer *peer = a->peer;
 	enum unasked unasked = UNASKED_NONE;
 	struct df_why why = reply->why;
@@ -294,7 +299,7 @@ static void node_answered(void *ctx, struct df_reply *reply)
 	one_less(s);
 }
 
-static void ask_node(struct search *s, const struct df_peer *peer)
+static void ask_node(struct region_search *s, const struct df_peer *peer)
 {
 	struct df_room *room = s->x->room;
 	int64_t left_ms = s->until_ms - df_clock_mono_ms() - MARGIN_MS;
@@ -330,7 +335,7 @@ static void ask_node(struct search *s, const struct df_peer *peer)
 		node_answered, a);
 }
 
-static enum unasked may_ask(const struct search *s, const cJSON *args)
+static enum unasked may_ask(const struct region_search *s, const cJSON *args)
 {
 	const struct df_config *cfg = df_room_config(s->x->room);
 
@@ -344,7 +349,7 @@ static enum unasked may_ask(const struct search *s, const cJSON *args)
 }
 
 /* Runs until all nodes have answered; may end, and free s, at once. */
-static void ask_all(struct search *s, const cJSON *args)
+static void ask_all(struct region_search *s, const cJSON *args)
 {
 	const struct df_config *cfg = df_room_config(s->x->room);
 	enum unasked unasked = may_ask(s, args);
@@ -385,10 +390,10 @@ static cJSON *question_of(const struct df_person *p, const cJSON *args)
 	return q;
 }
 
-static struct search *search_new(struct index *x, const struct df_person *typed,
-				 const cJSON *args)
+static struct region_search *
+search_new(struct index *x, const struct df_person *typed, const cJSON *args)
 {
-	struct search *s = df_xcalloc(1, sizeof *s);
+	struct region_search *s = df_xcalloc(1, sizeof *s);
 	struct df_why why = {0};
 
 	s->x = x;
@@ -409,7 +414,7 @@ void region_search(struct index *x, struct df_link *from, uint32_t tag,
 {
 	struct df_person typed;
 	struct df_why why = {0};
-	struct search *s;
+	struct region_search *s;
 	enum df_err rc = region_person_typed(x, args, &typed, &why);
 
 	if (rc == DF_OK && typed.n_ids == 0 && typed.name[0] == '\0')
@@ -436,7 +441,7 @@ void region_search(struct index *x, struct df_link *from, uint32_t tag,
 
 void region_link_down(struct index *x, struct df_link *link)
 {
-	for (struct search *s = x->searches; s != NULL; s = s->next)
+	for (struct region_search *s = x->searches; s != NULL; s = s->next)
 		if (s->to == link)
 			s->to = NULL; /* it is learned all the same */
 }
@@ -445,7 +450,7 @@ void region_ask_quietly(struct index *x, const struct df_person *p,
 			const char *purpose, region_done_fn *done)
 {
 	cJSON *args = cJSON_CreateObject();
-	struct search *s;
+	struct region_search *s;
 
 	(void)cJSON_AddStringToObject(args, "purpose", purpose); /* memory */
 	s = search_new(x, p, args);

@@ -109,21 +109,55 @@ void region_sort(cJSON *list)
 /* --- what was learned ------------------------------------------------------
  */
 
-enum df_err region_learn(struct index *x, const struct df_person *p,
-			 const char *node, struct df_text answer,
-			 struct df_why *why)
+static enum df_err put_known(struct index *x, const struct df_person *p,
+			     const char *node, const cJSON *answer,
+			     struct df_why *why)
 {
+	char *text = cJSON_PrintUnformatted(answer);
 	int64_t now = df_clock_wall_ms();
 	char key[REGION_NAME_CAP];
 	enum df_err rc = index_begin(x, why);
 	bool certain;
 
+	if (text == NULL)
+		return df_fail(why, DF_E_NOMEM, "no memory for an answer");
 	if (rc == DF_OK)
 		rc = df_store_forget_known(x->store, now - KEPT_MS, why);
 	for (size_t i = 0;
 	     rc == DF_OK && region_person_key(p, i, key, &certain); i++)
-		rc = df_store_put_known(x->store, key, node, now, answer, why);
+		rc = df_store_put_known(x->store, key, node, now,
+					df_text_of(text), why);
 	explicit_bzero(key, sizeof key);
+	explicit_bzero(text, strlen(text));
+	cJSON_free(text);
+	return rc;
+}
+
+enum df_err region_learn(struct index *x, const struct df_person *p,
+			 const char *node, const cJSON *answer, bool whole,
+			 struct df_why *why)
+{
+	cJSON *all = cJSON_Duplicate(answer, true);
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(all, "priors");
+	cJSON *old = NULL, *o;
+	int64_t learned_ms;
+	enum df_err rc = DF_OK;
+
+	if (!whole) /* what was not asked for now is still known */
+		rc = region_recall(x, p, node, NULL, &learned_ms, &old, why);
+	while (old != NULL &&
+	       (o = cJSON_DetachItemFromArray(
+			cJSON_GetObjectItemCaseSensitive(old, "priors"), 0)) !=
+		       NULL)
+		if (same_exam(list, region_text(o, "study_uid"),
+			      region_text(o, "node")) != NULL)
+			cJSON_Delete(o);
+		else
+			(void)cJSON_AddItemToArray(list, o); /* memory */
+	if (rc == DF_OK)
+		rc = put_known(x, p, node, all, why);
+	cJSON_Delete(old);
+	cJSON_Delete(all);
 	return rc;
 }
 
@@ -158,8 +192,31 @@ static void compare_anew(const struct df_person *p, cJSON *answer)
 	}
 }
 
+/* Of what is kept, only what this question wants. */
+static void leave_unwanted(struct index *x, const cJSON *question,
+			   cJSON *answer)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "priors");
+	cJSON *o, *next;
+
+	for (o = list != NULL ? list->child : NULL; o != NULL; o = next) {
+		struct df_store_study st = {0};
+
+		next = o->next;
+		df_str_fmt(st.modalities, sizeof st.modalities, "%.63s",
+			   region_text(o, "modality"));
+		df_str_fmt(st.body_parts, sizeof st.body_parts, "%.127s",
+			   region_text(o, "body_part"));
+		df_str_fmt(st.ident[DF_IDENT_STUDY_DATE], DF_IDENT_CAP, "%.16s",
+			   region_text(o, "study_date"));
+		if (!index_prior_fits(x, &st, question))
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
+	}
+}
+
 enum df_err region_recall(struct index *x, const struct df_person *p,
-			  const char *node, int64_t *learned_ms, cJSON **answer,
+			  const char *node, const cJSON *question,
+			  int64_t *learned_ms, cJSON **answer,
 			  struct df_why *why)
 {
 	char key[REGION_NAME_CAP];
@@ -178,6 +235,8 @@ enum df_err region_recall(struct index *x, const struct df_person *p,
 		*answer = cJSON_ParseWithLength((char *)text.ptr, text.len);
 		if (*answer != NULL && !certain)
 			compare_anew(p, *answer);
+		if (*answer != NULL && question != NULL)
+			leave_unwanted(x, question, *answer);
 	}
 	explicit_bzero(key, sizeof key);
 	df_buf_wipe(&text);

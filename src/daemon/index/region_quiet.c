@@ -2,8 +2,9 @@
  * region_quiet.c - a new study of a patient: what others know of him is asked
  * for before anybody thinks of it, so that it is here when the line is not.
  *
- * One question at a time, one a patient and day. What fails is asked again a
- * minute later, and forgotten when the room ends: whoever needs it asks.
+ * One question at a time, one a patient and day. What fails is asked again
+ * some seconds later, then minutes, and forgotten when the room ends: whoever
+ * needs it asks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,11 @@
 
 #define WAITING_MAX 256
 #define FRESH_MS (INT64_C(24) * 3600 * 1000)
-#define NEW_MS (INT64_C(3600) * 1000) /* index.db may be told old ones again \
-				       */
-#define AGAIN_MS 60000
+#define NEW_MS                                                        \
+	(INT64_C(3600) * 1000) /* index.db may be told old ones again \
+				*/
+#define AGAIN_MS 5000	       /* doubled up to */
+#define AGAIN_MAX_MS 300000
 #define STUDIES 64 /* remembered: most instances are of one of these */
 #define FAILURES_MAX 60
 
@@ -35,6 +38,7 @@ struct region_quiet {
 	uint64_t timer;
 	char studies[STUDIES][65];
 	size_t at;
+	int64_t again_ms;
 };
 
 static void ask_next(void *ctx);
@@ -93,7 +97,12 @@ static void asked(struct index *x, bool answered)
 		quiet_free(w);
 	else
 		append(q, w);
-	ask_soon(x, answered ? 0 : AGAIN_MS);
+	q->again_ms = answered ? 0 : 2 * q->again_ms;
+	if (!answered && q->again_ms < AGAIN_MS)
+		q->again_ms = AGAIN_MS;
+	if (q->again_ms > AGAIN_MAX_MS)
+		q->again_ms = AGAIN_MAX_MS;
+	ask_soon(x, q->again_ms);
 }
 
 static void ask_next(void *ctx)
@@ -120,8 +129,8 @@ static bool is_fresh(struct index *x, const struct df_person *p)
 
 		if (cfg->peers[i].url[0] == '\0')
 			continue;
-		if (region_recall(x, p, cfg->peers[i].fingerprint, &learned_ms,
-				  &answer, &why) != DF_OK)
+		if (region_recall(x, p, cfg->peers[i].fingerprint, NULL,
+				  &learned_ms, &answer, &why) != DF_OK)
 			return false;
 		cJSON_Delete(answer);
 		if (learned_ms <= now - FRESH_MS)
@@ -176,5 +185,5 @@ void region_study_seen(struct index *x, const struct df_store_instance *i)
 	append(q, w);
 	explicit_bzero(&who, sizeof who);
 	if (!q->asking)
-		ask_soon(x, 0);
+		ask_soon(x, q->again_ms);
 }
