@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "cli.h"
+#include "df/charset.h"
 
 static void studies_print(const cJSON *all)
 {
+	bool guessed = false;
 	const cJSON *s;
 
 	if (cJSON_GetArraySize(df_json_at(all, "studies")) == 0) {
@@ -23,10 +25,18 @@ static void studies_print(const cJSON *all)
 		char size[16];
 		const cJSON *patient = df_json_at(s, "patient");
 		const char *name = df_json_text(patient, "patient_name");
+		bool guess =
+			name[0] != '\0' && df_text_basis_guessed(df_json_text(
+						    patient, "name_basis"));
 
 		df_bytes_text(size, df_json_num(s, "bytes"));
-		df_cell_cut(name[0] ? name : "-", 24);
-		df_cell(df_json_text(s, "state"), 12);
+		guessed = guessed || guess;
+		df_cell_cut(name[0] ? name : "-", 22);
+		(void)fputs(guess ? "? " : "  ", stdout); /* main */
+		df_cell(cJSON_IsTrue(df_json_at(s, "prior"))
+				? "prior"
+				: df_json_text(s, "state"),
+			12);
 		df_cell_cut(df_json_text(s, "source"), 12);
 		(void)printf("%6lld %6lld %6lld %8lld %9s  %s\n",
 			     (long long)df_json_num(s, "instances"),
@@ -35,6 +45,9 @@ static void studies_print(const cJSON *all)
 			     (long long)df_json_num(s, "confirmed"), size,
 			     df_json_text(s, "study_uid")); /* main checks */
 	}
+	if (guessed)
+		(void)puts("? 姓名的字符集是推测的，请核对 the name was read in "
+			   "a guessed character set: make sure"); /* main */
 }
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
