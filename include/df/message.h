@@ -354,7 +354,8 @@ enum df_source_kind {
  *              "report get" {id} | "study facts" {study} |
  *              "recognition check" {study|exam, [wanted], [today]} |
  *              "report check" {statement, statement_sha256, verification} |
- *              "identity list" {all, limit} | "identity show" {patient} |
+ *              "identity list" {all, limit} | "identity status" |
+ *              "identity show" {patient} |
  *              "identity merge" {a, b, by, reason} | "identity split" (same) |
  *              "identity undo" {seq, by, reason}
  *   queue      "status" | "study list" | "study show" {study} |

@@ -110,6 +110,10 @@ DF_MUST_CHECK enum df_err df_store_pairs(
 	struct df_store *s, bool all, unsigned limit,
 	enum df_err (*fn)(void *ctx, const struct df_store_pair *pair),
 	void *ctx, struct df_why *why);
+/* How many of them are open: not decided, and not settled by other records
+ * (perhaps one person, and by their other links they are). */
+DF_MUST_CHECK enum df_err df_store_questions(struct df_store *s, uint64_t *open,
+					     struct df_why *why);
 /* All of one patient (as `a`), exact ones too. */
 DF_MUST_CHECK enum df_err df_store_patient_pairs(
 	struct df_store *s, uint64_t row,

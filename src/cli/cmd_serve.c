@@ -197,6 +197,12 @@ static void status_print(const cJSON *all)
 		status_queue(queue);
 		status_destinations(queue);
 	}
+	if (df_json_num(df_json_at(all, "identity"), "open") > 0)
+		(void)printf("\nidentity 患者身份: %lld 个问题待人决定 / "
+			     "questions wait for a person: dcm-forward "
+			     "identity list\n",
+			     (long long)df_json_num(df_json_at(all, "identity"),
+						    "open")); /* the same */
 	if (cJSON_GetArraySize(df_json_at(all, "peers")) > 0)
 		(void)puts("\npeers 对端"); /* the same */
 	cJSON_ArrayForEach(v, df_json_at(all, "peers"))

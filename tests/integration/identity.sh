@@ -45,6 +45,9 @@ asked() { grep -qx "$1" "$T/outside-questions"; }
 check "one sound, other characters: asked" asked "probable 张三 章三"
 check "one number, another person: a contradiction" asked "contradiction 张三 王小五"
 check "one name and birth date, no number: asked" asked "probable 张三 张三"
+open=$(wc -l <"$T/outside-questions")
+check "status counts them" truth clinic "j['identity']['open'] == $open" status
+check "and says what to do" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' status | grep -q 'dcm-forward identity list'"
 nobody() { ! grep -q "$1" "$T/outside-questions"; }
 check "nothing is asked of a stranger" nobody 李四
 says() { node clinic identity list | grep -q "$1"; }
@@ -106,6 +109,11 @@ check "it is not undone twice" fails_with 5 identity undo "$rejoined" --by 李�
 check "no decision, no undoing" fails_with 4 identity undo 9999 --by 李莉 --reason x
 shown() { node clinic identity show "$sound" | grep -q "$1"; }
 check "who decided and why is shown" shown "李莉.*误操作"
+
+check "even who is exact can be parted" decide apart split "$first" "$typed"
+check "then he is two" is_with "$typed" "$typed"
+check "and one again" node clinic identity undo "$apart" --by 李莉 --reason "误操作"
+check "with all that was his" is_with "$first" "$first" "$typed" "$nameless"
 
 node clinic identity list --all --json >"$T/outside-before"
 stop_node clinic

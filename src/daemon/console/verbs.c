@@ -8,6 +8,7 @@
 #include "df/file.h"
 
 #define QUICK_MS 4500 /* the person gets an answer within five seconds */
+#define ASIDE_MS 1500 /* what the answer can do without */
 #define SLOW_MS 60000 /* verbs that do work before they answer */
 #define PATIENTS_BATCH 400
 
@@ -189,6 +190,14 @@ static void status_peers(struct answer *a)
 	status_add(a, "peers", "peers");
 }
 
+/* Of what a person must decide. An index that is not there is no reason not
+ * to say the rest, and supervise says it. */
+static void status_identity(struct answer *a)
+{
+	a->err = DF_OK;
+	status_add(a, "identity", NULL);
+}
+
 static void run_status(struct client *c)
 {
 	c->result = cJSON_CreateObject();
@@ -199,6 +208,8 @@ static void run_status(struct client *c)
 		 status_rooms);
 	question(c, DF_ROLE_QUEUE, "status", NULL, false, QUICK_MS,
 		 status_queue);
+	question(c, DF_ROLE_INDEX, "identity status", NULL, false, ASIDE_MS,
+		 status_identity);
 	c->pending--;
 	question(c, DF_ROLE_KEYS, "peer list", NULL, false, QUICK_MS,
 		 status_peers);

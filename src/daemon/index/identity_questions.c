@@ -2,6 +2,7 @@
  * identity_questions.c - which records may be one person, and why: what a
  * person needs to decide it. Reads; writes nothing.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ static bool is_settled(const struct df_store_pair *p)
 
 struct listing {
 	cJSON *list;
-	uint64_t limit, open;
+	uint64_t limit;
 	bool all, more;
 };
 
@@ -83,12 +84,22 @@ static enum df_err list_pair(void *ctx, const struct df_store_pair *pair)
 
 	if (!l->all && is_settled(pair))
 		return DF_OK;
-	l->open += !is_settled(pair);
-	if ((uint64_t)cJSON_GetArraySize(l->list) < l->limit)
-		(void)cJSON_AddItemToArray(l->list, pair_json(pair));
-	else
-		l->more = true;
+	l->more = (uint64_t)cJSON_GetArraySize(l->list) == l->limit;
+	if (l->more)
+		return DF_E_CANCELLED; /* that is enough */
+	(void)cJSON_AddItemToArray(l->list, pair_json(pair));
 	return DF_OK;
+}
+
+enum df_err index_identity_status(struct index *x, const cJSON *args,
+				  cJSON *out, struct df_why *why)
+{
+	uint64_t open = 0;
+	enum df_err rc = df_store_questions(x->store, &open, why);
+
+	(void)args; /* none */
+	(void)cJSON_AddNumberToObject(out, "open", (double)open);
+	return rc;
 }
 
 enum df_err index_identity_list(struct index *x, const cJSON *args, cJSON *out,
@@ -105,10 +116,11 @@ enum df_err index_identity_list(struct index *x, const cJSON *args, cJSON *out,
 	if (cJSON_IsNumber(limit) && limit->valuedouble >= 1 &&
 	    limit->valuedouble <= LISTED_MOST)
 		l.limit = (uint64_t)limit->valuedouble;
-	rc = df_store_pairs(x->store, l.all, LISTED_MOST, list_pair, &l, why);
-	(void)cJSON_AddNumberToObject(out, "open", (double)l.open);
+	rc = df_store_pairs(x->store, l.all, UINT_MAX, list_pair, &l, why);
 	(void)cJSON_AddBoolToObject(out, "more", l.more);
-	return rc;
+	return rc == DF_OK || rc == DF_E_CANCELLED
+		       ? index_identity_status(x, NULL, out, why)
+		       : rc;
 }
 
 /* --- show

@@ -33,6 +33,10 @@ const char *identity_said_word(enum df_decided said);
 DF_MUST_CHECK enum df_err index_identity_list(struct index *x,
 					      const cJSON *args, cJSON *out,
 					      struct df_why *why);
+/* {} > {open}: how many wait */
+DF_MUST_CHECK enum df_err index_identity_status(struct index *x,
+						const cJSON *args, cJSON *out,
+						struct df_why *why);
 /* {patient} > {patient, person:[patient], studies:[...], pairs:[pair],
  * decisions:[...]} */
 DF_MUST_CHECK enum df_err index_identity_show(struct index *x,

@@ -294,6 +294,7 @@ static const struct {
 	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
 	{"identity list", index_identity_list},
+	{"identity status", index_identity_status},
 	{"identity show", index_identity_show},
 	{"identity merge", index_identity_merge},
 	{"identity split", index_identity_split},

@@ -268,6 +268,15 @@ enum df_err df_store_pairs(
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
+enum df_err df_store_questions(struct df_store *s, uint64_t *open,
+			       struct df_why *why)
+{
+	sqlite3_stmt *q = df_sql(s, DF_SQL_PAIR_OPEN_, why);
+
+	df_sql_u64(q, 1, DF_MATCH_PROBABLE);
+	return df_sql_number(s, q, open, why);
+}
+
 enum df_err df_store_patient_pairs(
 	struct df_store *s, uint64_t row,
 	enum df_err (*fn)(void *ctx, const struct df_store_pair *pair),
