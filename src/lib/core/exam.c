@@ -49,9 +49,9 @@ static void modality_add(struct modalities *m, const char *code)
 	m->n++;
 }
 
-static struct modalities modalities_of(struct df_text text, bool images)
+static void modalities_add(struct modalities *m, struct df_text text,
+			   bool images)
 {
-	struct modalities m = {.n = 0};
 	char code[17];
 	size_t n = 0;
 
@@ -67,10 +67,9 @@ static struct modalities modalities_of(struct df_text text, bool images)
 		}
 		memset(code + n, 0, sizeof code - n);
 		if (n > 0 && (!images || is_image(code)))
-			modality_add(&m, code);
+			modality_add(m, code);
 		n = 0;
 	}
-	return m;
 }
 
 /* Is it one of the alternatives, "CR,DX,PT+CT"? */
@@ -79,9 +78,10 @@ static bool modality_fits(const char *alternatives, const struct modalities *m)
 	struct df_text one;
 
 	while (df_rules_list_next(&alternatives, &one)) {
-		const struct modalities want = modalities_of(one, false);
+		struct modalities want = {.n = 0};
 		size_t i = 0;
 
+		modalities_add(&want, one, false);
 		while (i < want.n && i < m->n &&
 		       strcmp(want.code[i], m->code[i]) == 0)
 			i++;
@@ -98,6 +98,7 @@ struct found {
 	const struct rules_row *parts[DF_EXAM_PARTS];
 	size_t n;
 	bool left, right, plain, enhanced;
+	struct modalities modalities; /* "胸部CT": as orders say it */
 };
 
 static void part_add(struct found *f, const struct rules_row *part)
@@ -123,6 +124,10 @@ static void mean(const struct df_rules *r, const char *means, struct found *f)
 			    df_text_eq(e, "side:both");
 		f->plain |= df_text_eq(e, "contrast:plain");
 		f->enhanced |= df_text_eq(e, "contrast:enhanced");
+		if (e.len > 9 && !memcmp(e.ptr, "modality:", 9))
+			modalities_add(&f->modalities,
+				       (struct df_text){e.ptr + 9, e.len - 9},
+				       false);
 		part = df_rules_row(r, DF_RULES_PARTS, e);
 		if (part != NULL)
 			part_add(f, part);
@@ -174,10 +179,15 @@ static bool contradicts(const struct df_rules *r, const struct found *a,
 	return a->n > 0 && b->n > 0;
 }
 
+static bool is_vague(const struct rules_row *part)
+{
+	return df_rules_list_has(part->cell[PART_KIND], df_text_of("vague"));
+}
+
 static bool is_vague_beside(const struct df_rules *r, const struct found *f,
 			    const struct rules_row *part)
 {
-	if (!df_rules_list_has(part->cell[PART_KIND], df_text_of("vague")))
+	if (!is_vague(part))
 		return false;
 	for (size_t i = 0; i < f->n; i++)
 		if (f->parts[i] != part && is_within(r, f->parts[i], part))
@@ -253,21 +263,22 @@ static void items_by_part(const struct df_rules *r, const struct modalities *m,
 }
 
 static enum df_exam_known known(const struct modalities *m,
-				const struct df_exam_meaning *x,
-				bool contradiction)
+				const struct found *f, bool contradiction)
 {
 	if (m->n == 0)
 		return DF_EXAM_NO_MODALITY;
 	if (contradiction)
 		return DF_EXAM_CONTRADICTION;
-	return x->n_parts == 0 ? DF_EXAM_NO_PART : DF_EXAM_KNOWN;
+	for (size_t i = 0; i < f->n; i++)
+		if (!is_vague(f->parts[i]))
+			return DF_EXAM_KNOWN;
+	return DF_EXAM_NO_PART; /* none, or only such as "the spine" */
 }
 
 void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 			struct df_exam_meaning *out)
 {
-	const struct modalities m =
-		modalities_of(df_text_of(w->modality), true);
+	struct modalities m = {.n = 0};
 	struct found part = {.n = 0}, text = {.n = 0};
 	bool contradiction;
 
@@ -275,6 +286,9 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	scan(r, w->body_part, &part);
 	for (size_t i = 0; i < DF_EXAM_TEXTS; i++)
 		scan(r, w->texts[i], &text);
+	modalities_add(&m, df_text_of(w->modality), true);
+	if (w->modality == NULL || w->modality[0] == '\0')
+		m = text.modalities;
 	contradiction = contradicts(r, &part, &text);
 	for (size_t i = 0; i < part.n; i++)
 		part_add(&text, part.parts[i]);
@@ -292,7 +306,7 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	items_by_code(r, w, out);
 	if (out->n_items > 0)
 		return; /* a code says it better than words */
-	out->known = known(&m, out, contradiction);
+	out->known = known(&m, &text, contradiction);
 	if (out->known == DF_EXAM_KNOWN)
 		items_by_part(r, &m, out);
 	if (out->known == DF_EXAM_KNOWN && out->n_items == 0)

@@ -138,7 +138,7 @@ static enum df_err part(const struct check *x)
 	return rc == DF_OK ? one_of(x, PART_KIND, "paired,vague") : rc;
 }
 
-/* "-", sides and contrast, or parts. */
+/* "-", sides, contrast and modality, or parts. */
 static enum df_err word(const struct check *x)
 {
 	static const char MARKS[] = "-,side:left,side:right,side:both,"
@@ -148,12 +148,13 @@ static enum df_err word(const struct check *x)
 
 	while (df_rules_list_next(&list, &e))
 		if (!df_rules_list_has(MARKS, e) &&
+		    (e.len < 10 || memcmp(e.ptr, "modality:", 9) != 0) &&
 		    df_rules_row(x->r, DF_RULES_PARTS, e) == NULL)
-			return WRONG(x,
-				     "'%.*s' is not in parts.tsv and none "
-				     "of %s",
-				     (int)(e.len < 30 ? e.len : 30), e.ptr,
-				     MARKS);
+			return WRONG(
+				x,
+				"'%.*s' is not in parts.tsv, no modality:M "
+				"and none of %s",
+				(int)(e.len < 30 ? e.len : 30), e.ptr, MARKS);
 	return DF_OK;
 }
 

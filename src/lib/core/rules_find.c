@@ -230,9 +230,9 @@ enum df_err df_rules_load(struct df_rules **r, df_rules_read_fn *read,
 	for (int t = 0; t < DF_RULES_COUNT && rc == DF_OK; t++)
 		rc = table_load(x, (enum df_rules_table)t, read, ctx, why);
 	if (rc == DF_OK)
-		rc = df_rules_check(x, why);
-	if (rc == DF_OK)
 		rc = names_index(x, why);
+	if (rc == DF_OK)
+		rc = df_rules_check(x, why);
 	if (rc != DF_OK) {
 		df_rules_free(x);
 		return rc;

@@ -130,6 +130,8 @@ static enum df_err header(struct reader *x, char *line)
 	while ((name = cell_next(&line)) != NULL) {
 		int c = 0;
 
+		if (*name == '\0' && line == NULL)
+			break; /* a spreadsheet's empty column at the end */
 		while (c < RULES_COLUMNS && !is_column(spec[c], name))
 			c++;
 		if (c == RULES_COLUMNS || x->n_columns == RULES_COLUMNS)
