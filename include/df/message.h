@@ -353,6 +353,14 @@ enum df_source_kind {
  *   index      "patients" {studies:[uid]} | "report list" [{study}] |
  *              "report get" {id} | "study facts" {study} |
  *              "recognition check" {study|exam, [wanted], [today]} |
+ *              "recognition view" {study, [node], doctor, [organisation],
+ *              [order], [trigger], [text], [emergency]} |
+ *              "recognition accept" (same) | "recognition decline" (same and
+ *              reason) | "recognition undo" {undo: entry, doctor, text} |
+ *              "recognition list" {[study], [act], [before], [limit]} |
+ *              "recognition reasons" | "recognition figures" {month | from,
+ *              to} | "audit read" {[from], [newest], [limit], [kind],
+ *              [export]} | "audit status" | "audit verify" {[from]} |
  *              "report check" {statement, statement_sha256, verification} |
  *              "identity list" {all, limit} | "identity status" |
  *              "identity show" {patient} |

@@ -50,15 +50,28 @@
 	X(order_add)        \
 	X(order_list)       \
 	X(order_cancel)     \
+	X(prior_search)     \
 	X(recognition_check) \
 	X(recognition_rules) \
-	X(prior_search)     \
 	X(report_submit)    \
 	X(report_trust_add) \
 	X(report_list)      \
 	X(report_show)      \
 	X(report_verify)    \
 	X(report_export)    \
+	X(prior_fetch)      \
+	X(prior_list)       \
+	X(prior_cancel)     \
+	X(recognition_view) \
+	X(recognition_accept) \
+	X(recognition_decline) \
+	X(recognition_undo) \
+	X(recognition_list) \
+	X(recognition_reasons) \
+	X(recognition_figures) \
+	X(audit_list) \
+	X(audit_verify) \
+	X(audit_export) \
 	X(spool_check)      \
 	X(spool_rebuild)    \
 	X(spool_scrub)      \

@@ -43,7 +43,7 @@ static struct df_register *open_it(int dir)
 /* Made once; the last file of it stays behind. */
 static int home(void)
 {
-	static char path[] = "/tmp/df-register-fuzz-XXXXXX";
+	static char path[] = "/dev/shm/df-register-fuzz-XXXXXX";
 	static int dir = -1;
 
 	if (dir < 0 && (mkdtemp(path) == NULL ||

@@ -15,6 +15,7 @@
 #include "df/log.h"
 #include "identity_room.h"
 #include "index.h"
+#include "ledger_room.h"
 #include "orders.h"
 #include "region.h"
 
@@ -25,6 +26,7 @@ static const struct {
 	const char *kind;
 	index_apply_fn *apply;
 } APPLIERS[] = {
+	{"recognition", ledger_apply},
 	{"order", order_apply},
 	{"audit", region_audit_apply},
 	{"identity", index_identity_apply},

@@ -13,6 +13,7 @@
 #include "df/statement.h"
 #include "identity_room.h"
 #include "index.h"
+#include "ledger_room.h"
 #include "orders.h"
 #include "region.h"
 
@@ -40,7 +41,10 @@ static cJSON *study_json(const struct df_store_study *st)
 	(void)cJSON_AddNumberToObject(o, "series", (double)st->series);
 	(void)cJSON_AddNumberToObject(o, "instances", (double)st->instances);
 	(void)cJSON_AddNumberToObject(o, "bytes", (double)st->bytes);
+	(void)cJSON_AddStringToObject(o, "name_basis", st->basis);
 	(void)cJSON_AddBoolToObject(o, "mixed_patients", st->mixed);
+	(void)cJSON_AddStringToObject(o, "patient_ref", st->patient);
+	(void)cJSON_AddBoolToObject(o, "identity_held", st->held || st->mixed);
 	add_time(o, "first_received", st->first_ms);
 	add_time(o, "last_received", st->last_ms);
 	return o;
@@ -293,17 +297,27 @@ static const struct {
 	{"patients", patients},	      {"report list", report_list},
 	{"report get", report_get},   {"report check", report_check},
 	{"study facts", study_facts},
+	{"order add", order_add},
+	{"order list", order_list},
+	{"order cancel", order_cancel},
+	{"recognition check", index_recognition_check},
+	{"recognition view", ledger_view},
+	{"recognition accept", ledger_accept},
+	{"recognition decline", ledger_decline},
+	{"recognition undo", ledger_undo},
+	{"recognition list", ledger_list},
+	{"recognition reasons", ledger_reasons},
+	{"recognition figures", ledger_figures},
+	{"audit read", audit_read},
+	{"audit status", audit_status},
+	{"audit verify", audit_verify},
+	{"prior local", index_prior_local},
 	{"identity list", index_identity_list},
 	{"identity status", index_identity_status},
 	{"identity show", index_identity_show},
 	{"identity merge", index_identity_merge},
 	{"identity split", index_identity_split},
 	{"identity undo", index_identity_undo},
-	{"order add", order_add},
-	{"order list", order_list},
-	{"order cancel", order_cancel},
-	{"recognition check", index_recognition_check},
-	{"prior local", index_prior_local},
 };
 
 enum df_err index_verb(struct index *x, struct df_text verb, const cJSON *args,
