@@ -9,7 +9,7 @@
 
 static void studies_print(const cJSON *all)
 {
-	bool guessed = false;
+	bool guessed = false, held = false;
 	const cJSON *s;
 
 	if (cJSON_GetArraySize(df_json_at(all, "studies")) == 0) {
@@ -25,14 +25,17 @@ static void studies_print(const cJSON *all)
 		char size[16];
 		const cJSON *patient = df_json_at(s, "patient");
 		const char *name = df_json_text(patient, "patient_name");
+		bool open = cJSON_IsTrue(df_json_at(patient, "identity_held"));
 		bool guess =
 			name[0] != '\0' && df_text_basis_guessed(df_json_text(
 						    patient, "name_basis"));
 
 		df_bytes_text(size, df_json_num(s, "bytes"));
 		guessed = guessed || guess;
+		held = held || open;
 		df_cell_cut(name[0] ? name : "-", 22);
-		(void)fputs(guess ? "? " : "  ", stdout); /* main */
+		(void)fputs(guess ? "?" : " ", stdout); /* main */
+		(void)fputs(open ? "!" : " ", stdout);	/* main */
 		df_cell(cJSON_IsTrue(df_json_at(s, "prior"))
 				? "prior"
 				: df_json_text(s, "state"),
@@ -48,6 +51,9 @@ static void studies_print(const cJSON *all)
 	if (guessed)
 		(void)puts("? 姓名的字符集是推测的，请核对 the name was read in "
 			   "a guessed character set: make sure"); /* main */
+	if (held)
+		(void)puts("! 患者身份有矛盾，由人确认 whose exam it is, a "
+			   "person must say: dcm-forward identity list"); /* */
 }
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)

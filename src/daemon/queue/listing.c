@@ -4,6 +4,7 @@
 
 #include "df/file.h"
 #include "answers.h"
+#include "df/fetches.h"
 
 #define LIST_MAX 2000
 
@@ -55,6 +56,8 @@ cJSON *study_json(struct queue *q, const struct df_row_study *s)
 	put_num(o, "packed_bytes", v.c.coded_bytes);
 	put_str(o, "source", s->source);
 	put_str(o, "peer", s->peer);
+	(void)cJSON_AddBoolToObject(o, "prior",
+				    df_journal_study_is_copy(q->j, s->n));
 	(void)cJSON_AddBoolToObject(o, "closed", s->state == DF_STUDY_CLOSED);
 	put_str(o, "close_reason", s->close_reason);
 	put_num(o, "version", s->version);

@@ -78,6 +78,8 @@ static void put_files(const struct giving *g, struct df_msg *out)
 		const struct df_row_outgoing *o = &g->files[i].row;
 		struct df_msg item;
 
+		if (o->hex[0] == '\0')
+			continue;
 		df_msg_init(&item, DF_MSG_NONE, 0);
 		df_msg_put_str(&item, DF_M_PARCEL, o->hex);
 		df_msg_put_u64(&item, DF_M_LENGTH, o->size);
@@ -116,6 +118,18 @@ static void part_ready(struct giving *g, enum df_err rc,
 
 /* --- headers ---------------------------------------------------------------- */
 
+static void file_ready(struct give_file *f, enum df_err rc,
+		       const struct df_why *why)
+{
+	/* without a report that cannot be read here there is still the study */
+	if (rc != DF_OK && df_err_fate(rc) != DF_FATE_RETRY && f->row.report) {
+		df_log(DF_LOG_WARN, "prior.report.left", DF_F_ERR(why));
+		f->row.hex[0] = '\0';
+		rc = DF_OK;
+	}
+	part_ready(f->g, rc, why);
+}
+
 static void rewrapped(void *ctx, struct df_reply *r)
 {
 	struct give_file *f = ctx;
@@ -129,7 +143,7 @@ static void rewrapped(void *ctx, struct df_reply *r)
 		df_journal_outgoing_put(f->g->q->j, &f->row, header,
 					f->g->q->now);
 	}
-	part_ready(f->g, r->err, &r->why);
+	file_ready(f, r->err, &r->why);
 }
 
 static void ask_header(struct give_file *f)
@@ -145,12 +159,12 @@ static void ask_header(struct give_file *f)
 	if (df_journal_outgoing(g->q->j, g->peer, f->row.hex, &made, NULL) &&
 	    strcmp(made.object.s, f->row.object.s) == 0) {
 		f->row = made;
-		part_ready(g, DF_OK, &why);
+		file_ready(f, DF_OK, &why);
 		return;
 	}
 	rc = object_header(g->q, &f->row.object, &f->head, &f->dfenv_len, &why);
 	if (rc != DF_OK) {
-		part_ready(g, rc, &why);
+		file_ready(f, rc, &why);
 		return;
 	}
 	df_msg_init(&m, DF_MSG_REWRAP_RQ, 0);

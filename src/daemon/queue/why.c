@@ -9,6 +9,7 @@
 
 #include "answers.h"
 #include "df/clock.h"
+#include "df/fetches.h"
 #include "df/purge.h"
 
 static void say(struct df_buf *b, const char *fmt, ...) DF_PRINTF(2, 3);
@@ -267,6 +268,10 @@ char *why_text(struct queue *q, const struct df_row_study *s)
 	say(&b, "检查 study:      %s\n", s->uid);
 	say(&b, "来源 from:       %s%s%s\n", s->source,
 	    s->peer[0] != '\0' ? ", 节点 node " : "", s->peer);
+	if (df_journal_study_is_copy(q->j, s->n))
+		say(&b, "既往检查 prior:  从中心调阅的副本，不再上传 / a copy "
+			"fetched from the centre,\n"
+			"                 it is not sent on to it\n");
 	say_state(&b, s, &v);
 	say_open(&b, q, s);
 	for (size_t i = 0; i < n; i++)

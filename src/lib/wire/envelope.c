@@ -106,8 +106,7 @@ static bool field_valid(const struct field *f, const void *p)
 	switch (f->type) {
 	case T_KIND:
 	case T_DIRECTION:
-		return *(const unsigned *)p >= 1 && *(const unsigned *)p < 4 &&
-		       (f->type == T_KIND || *(const unsigned *)p < 3);
+		return *(const unsigned *)p >= 1 && *(const unsigned *)p < 4;
 	case T_ID:
 		return df_id_decode(&id, df_text_of(p));
 	case T_MS:
