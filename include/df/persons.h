@@ -24,9 +24,8 @@ extern "C" {
 
 /* A name as it is typed: lower-case letters and digits. */
 struct df_name_reading {
-	char words[304];   /* "wang xiao dong" */
-	char full[304];	   /* "wangxiaodong" */
-	char initials[64]; /* "wxd" */
+	char full[128];	   /* "wangxiaodong" */
+	char initials[32]; /* "wxd" */
 };
 #define DF_NAME_READINGS 2
 
@@ -48,6 +47,7 @@ struct df_store_patient {
 	uint64_t person; /* of this index.db, until the next put */
 	bool held;	 /* see df_store_study */
 	char ident[DF_IDENT_PATIENT][DF_IDENT_CAP];
+	char readings[DF_IDENT_CAP]; /* of the name: "FULL INITIALS\n"... */
 };
 typedef enum df_err df_store_patient_fn(void *ctx,
 					const struct df_store_patient *p);
@@ -114,6 +114,10 @@ DF_MUST_CHECK enum df_err df_store_pairs(
  * (perhaps one person, and by their other links they are). */
 DF_MUST_CHECK enum df_err df_store_questions(struct df_store *s, uint64_t *open,
 					     struct df_why *why);
+/* How many others contradict this patient (whole ref), undecided. */
+DF_MUST_CHECK enum df_err df_store_contradicted(struct df_store *s,
+						const char *ref, uint64_t *by,
+						struct df_why *why);
 /* All of one patient (as `a`), exact ones too. */
 DF_MUST_CHECK enum df_err df_store_patient_pairs(
 	struct df_store *s, uint64_t row,

@@ -183,7 +183,7 @@ static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 
 const struct df_cmd df_cmd_identity_show = {
 	.path = "identity show",
-	.args = "REF",
+	.args = "REF|STUDY_UID",
 	.help = "one record: who it is one person with, his exams, records "
 		"like it, what people\n      decided. REF: as in identity "
 		"list, or its first characters. 一条患者记录的归属",

@@ -33,9 +33,9 @@ static void studies_print(const cJSON *all)
 		df_bytes_text(size, df_json_num(s, "bytes"));
 		guessed = guessed || guess;
 		held = held || open;
-		df_cell_cut(name[0] ? name : "-", 22);
+		df_cell_cut(name[0] ? name : "-", 21);
 		(void)fputs(guess ? "?" : " ", stdout); /* main */
-		(void)fputs(open ? "!" : " ", stdout);	/* main */
+		(void)fputs(open ? "! " : "  ", stdout); /* main */
 		df_cell(cJSON_IsTrue(df_json_at(s, "prior"))
 				? "prior"
 				: df_json_text(s, "state"),

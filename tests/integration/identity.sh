@@ -48,6 +48,10 @@ check "one name and birth date, no number: asked" asked "probable 张三 张三"
 open=$(wc -l <"$T/outside-questions")
 check "status counts them" truth clinic "j['identity']['open'] == $open" status
 check "and says what to do" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' status | grep -q 'dcm-forward identity list'"
+held() { truth clinic "[s['patient']['identity_held'] for s in j['studies'] if s['patient']['patient_name'] == '$1'] == [$2]" study list; }
+check "the exam of a contradiction is marked" held 王小五 True
+check "that of a stranger is not" held 李四 False
+check "staff see it where they look" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' study list | grep -q '^王小五 *! '"
 nobody() { ! grep -q "$1" "$T/outside-questions"; }
 check "nothing is asked of a stranger" nobody 李四
 says() { node clinic identity list | grep -q "$1"; }
@@ -72,6 +76,8 @@ is_with() {
 }
 check "a number in full width is the same person" is_with "$first" "$first" "$typed"
 check "his two exams are his" truth clinic "len(j['studies']) == 2" identity show "$first"
+uid=$(node clinic study list --json | json "[s['study_uid'] for s in j['studies'] if s['patient']['patient_name'] == '王小五'][0]")
+check "an exam leads to whose it is" truth clinic "j['patient']['ref'] == '$other'" identity show "$uid"
 check "who contradicts is alone" is_with "$other" "$other"
 check "who is probable is alone" is_with "$nameless" "$nameless"
 

@@ -200,6 +200,23 @@ static enum df_err add_decision(void *ctx, const struct df_register_entry *e)
 	return DF_OK;
 }
 
+/* By reference, or by the study of his that somebody looks at. */
+static enum df_err patient_of(struct index *x, const char *what,
+			      struct df_store_patient *p, struct df_why *why)
+{
+	struct df_store_study st;
+	enum df_err rc;
+
+	if (strchr(what, '.') == NULL)
+		return df_store_patient(x->store, what, p, why);
+	rc = df_store_study(x->store, what, NULL, &st, why);
+	if (rc == DF_E_NOTFOUND)
+		return df_fail(why, rc, "study '%.64s' is not known here",
+			       what);
+	return rc == DF_OK ? df_store_patient(x->store, st.patient, p, why)
+			   : rc;
+}
+
 enum df_err index_identity_show(struct index *x, const cJSON *args, cJSON *out,
 				struct df_why *why)
 {
@@ -211,7 +228,7 @@ enum df_err index_identity_show(struct index *x, const cJSON *args, cJSON *out,
 
 	if (ref == NULL)
 		return df_fail(why, DF_E_USAGE, "which patient? no reference");
-	rc = df_store_patient(x->store, ref, &p, why);
+	rc = patient_of(x, ref, &p, why);
 	if (rc != DF_OK)
 		return rc;
 	(void)cJSON_AddItemToObject(out, "patient", identity_patient_json(&p));

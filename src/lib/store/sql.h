@@ -62,6 +62,8 @@ X(PAIR_NEXT, "SELECT a, b, match, reasons, decided, seq FROM pairs"            \
 X(PAIR_OPEN, "SELECT count(*) FROM pairs JOIN patients p ON p.id = a"          \
 	" JOIN patients q ON q.id = b"                                         \
 	" WHERE question AND (match <> ?1 OR p.person <> q.person)")           \
+X(PAIR_AGAINST, "SELECT count(*) FROM pairs JOIN patients p ON p.id = a"       \
+	" WHERE p.key = ?1 AND match = ?2 AND decided = 0")                    \
 X(PAIR_OF, "SELECT a, b, match, reasons, decided, seq FROM pairs"              \
 	" WHERE a = ?1 AND b < ?2 ORDER BY b DESC LIMIT 1")                    \
 X(DECISION_PUT, "INSERT OR REPLACE INTO decisions(a, b, decided, seq)"         \
