@@ -124,6 +124,12 @@ struct df_exam_meaning {
 void df_exam_understand(const struct df_rules *r,
 			const struct df_exam_words *words,
 			struct df_exam_meaning *out);
+/* Could both be of the same: kinds of images of one item, parts of the body of
+ * one family? What either does not say, or we do not understand, is no reason
+ * against it. */
+bool df_exam_words_meet(const struct df_rules *r,
+			const struct df_exam_words *a,
+			const struct df_exam_words *b);
 /* An item's names, or false. */
 bool df_rules_item(const struct df_rules *r, const char *code, const char **zh,
 		   const char **en);

@@ -157,20 +157,6 @@ DF_MUST_CHECK enum df_err index_prior_local(struct index *x,
 					    struct cJSON *out,
 					    struct df_why *why);
 
-/* index_rules.c: may an earlier exam stand for a new one? df/recognition.h */
-/* Read anew when their files changed; borrowed until the next call. *bad (may
- * be NULL): why the node's tables are not in use, or DF_OK. */
-const struct df_rules *index_rules(struct index *x, struct df_why *bad);
-void index_rules_release(struct index *x);
-/* Adds "item" and "verdict" to each of a list of exams (index_prior_json).
- * wanted: {modality, body_part, description, item, ...} that is ordered; NULL:
- * nothing is. */
-void index_priors_judge(struct index *x, struct cJSON *priors,
-			const struct cJSON *wanted);
-DF_MUST_CHECK enum df_err
-index_recognition_check(struct index *x, const struct cJSON *args,
-			struct cJSON *out, struct df_why *why);
-
 /* ledger.c */
 /*
  * Somebody is shown these exams (index_prior_json, judged), at `trigger`

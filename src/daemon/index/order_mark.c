@@ -43,12 +43,14 @@ static enum weight weigh(const cJSON *prior, const cJSON *order)
 	struct df_text modality = order_value(order, DF_WORKLIST_MODALITY);
 	bool is_no = strcmp(recognise, "no") == 0;
 
+	if (strcmp(recognise, "yes") == 0)
+		return WEIGHT_COUNTS; /* for this order, by its item */
 	if (is_no || modality.len == 0 ||
 	    !has_modality(region_text(prior, "modality"), modality))
 		return WEIGHT_NONE;
-	if (strcmp(region_text(prior, "match"), "exact") != 0)
-		return WEIGHT_PROBABLE;
-	return strcmp(recognise, "yes") == 0 ? WEIGHT_COUNTS : WEIGHT_KNOWN;
+	return strcmp(region_text(prior, "match"), "exact") == 0
+		       ? WEIGHT_KNOWN
+		       : WEIGHT_PROBABLE;
 }
 
 /* The first characters of a place's name. */
@@ -148,7 +150,7 @@ static cJSON *question_of(const cJSON *order)
 		{"sex", DF_WORKLIST_SEX},
 		{"modality", DF_WORKLIST_MODALITY},
 		{"body_part", DF_WORKLIST_BODY_PART},
-		{"procedure", DF_WORKLIST_PROCEDURE},
+		{"description", DF_WORKLIST_PROCEDURE},
 	};
 	const char *id = region_text(order, "resident_id");
 	cJSON *q = cJSON_CreateObject();
@@ -168,22 +170,22 @@ static cJSON *question_of(const cJSON *order)
 
 void order_judge(struct index *x, cJSON *order, cJSON *out)
 {
-	cJSON *q, *answer = NULL, *priors;
+	cJSON *q = question_of(order), *answer = NULL, *priors;
 	struct df_why why = {0};
 	enum df_err rc = DF_OK;
 
 	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(order,
 							   "emergency"))) {
-		q = question_of(order);
 		answer = cJSON_CreateObject();
 		rc = index_verb(x, df_text_of("prior local"), q, answer, &why);
-		cJSON_Delete(q);
 	}
 	if (rc != DF_OK)
 		df_log(DF_LOG_WARN, "order.priors-unknown", DF_F_ERR(&why));
 	priors = cJSON_DetachItemFromObjectCaseSensitive(answer, "priors");
 	if (priors == NULL)
 		priors = cJSON_CreateArray();
+	index_priors_judge(x, priors, q); /* against what is ordered */
+	cJSON_Delete(q);
 	order_mark(order, priors);
 	(void)cJSON_AddItemToObject(out, "priors", priors);
 	cJSON_Delete(answer);

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "df/clock.h"
+#include "df/recognition.h"
 #include "df/statement.h"
 #include "index.h"
 
@@ -69,16 +70,21 @@ bool index_prior_fits(struct index *x, const struct df_store_study *st,
 {
 	const char *modality = word(question, "modality");
 	const char *part = word(question, "body_part");
+	const struct df_exam_words typed = {.modality = modality,
+					    .body_part = part};
+	const struct df_exam_words has = {
+		.modality = st->modalities,
+		.body_part = st->body_parts,
+		.texts = {st->ident[DF_IDENT_STUDY_DESCRIPTION]},
+	};
 	double days = cJSON_GetNumberValue(
 		cJSON_GetObjectItemCaseSensitive(question, "days"));
 	double age;
 
-	(void)x; /* who asks is no matter */
-	if (modality[0] != '\0' && !among(st->modalities, modality))
-		return false;
-	/* one that does not say its part may be the one that is looked for */
-	if (part[0] != '\0' && st->body_parts[0] != '\0' &&
-	    !among(st->body_parts, part))
+	/* one that does not say its part may be the one that is looked for; by
+	 * meaning: 胸部 is CHEST, and what is a DX may be sent as CR */
+	if (!df_exam_words_meet(index_rules(x, NULL), &typed, &has) &&
+	    !(among(st->modalities, modality) && among(st->body_parts, part)))
 		return false;
 	return !(days > 0) ||
 	       !age_days(st->ident[DF_IDENT_STUDY_DATE], &age) || age <= days;

@@ -90,7 +90,7 @@ static void search_free(struct region_search *s)
 /* The exam that is thought of, when the question says which. */
 static const cJSON *wanted(const cJSON *question)
 {
-	return cJSON_HasObjectItem(question, "modality") ||
+	return cJSON_HasObjectItem(question, "modality") &&
 			       cJSON_HasObjectItem(question, "body_part")
 		       ? question
 		       : NULL;

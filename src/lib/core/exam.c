@@ -312,3 +312,56 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	if (out->known == DF_EXAM_KNOWN && out->n_items == 0)
 		out->known = DF_EXAM_NO_ITEM;
 }
+
+/* --- two exams ------------------------------------------------------------- */
+
+/* "CR" and "DX" are: some item takes either. */
+static bool same_kind(const struct df_rules *r, const char *a, const char *b)
+{
+	const struct rules_sheet *s = &r->sheet[DF_RULES_ITEMS];
+
+	if (strcmp(a, b) == 0)
+		return true;
+	for (size_t i = 0; i < s->n; i++) {
+		const char *list = s->rows[i].cell[ITEM_MODALITIES];
+
+		if (df_rules_list_has(list, df_text_of(a)) &&
+		    df_rules_list_has(list, df_text_of(b)))
+			return true;
+	}
+	return false;
+}
+
+static bool kinds_meet(const struct df_rules *r, const struct modalities *a,
+		       const struct modalities *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < b->n; k++)
+			if (same_kind(r, a->code[i], b->code[k]))
+				return true;
+	return a->n == 0 || b->n == 0;
+}
+
+static void read_all(const struct df_rules *r, const struct df_exam_words *w,
+		     struct found *f)
+{
+	*f = (struct found){.n = 0};
+	scan(r, w->body_part, f);
+	for (size_t i = 0; i < DF_EXAM_TEXTS; i++)
+		scan(r, w->texts[i], f);
+	if (w->modality != NULL && w->modality[0] != '\0')
+		f->modalities.n = 0;
+	modalities_add(&f->modalities, df_text_of(w->modality), true);
+}
+
+bool df_exam_words_meet(const struct df_rules *r,
+			const struct df_exam_words *a,
+			const struct df_exam_words *b)
+{
+	struct found x, y;
+
+	read_all(r, a, &x);
+	read_all(r, b, &y);
+	return kinds_meet(r, &x.modalities, &y.modalities) &&
+	       !contradicts(r, &x, &y);
+}

@@ -252,11 +252,44 @@ static void test_procedure(void **state)
 	assert_int_equal(m.contrast, DF_CONTRAST_ENHANCED);
 }
 
+static void test_meet(void **state)
+{
+	static const struct {
+		struct df_exam_words a, b;
+		bool want;
+	} PAIRS[] = {
+		{{.modality = "DX"}, {.modality = "CR/SR"}, true},
+		{{.modality = "CT"}, {.modality = "CT/PT"}, true},
+		{{.modality = "CT"}, {.modality = "MR"}, false},
+		{{.modality = "CT"}, {.modality = ""}, true},
+		{{.body_part = "CHEST"}, {.texts = {"胸部平扫"}}, true},
+		{{.body_part = "CHEST"}, {.body_part = "LUNG"}, true},
+		{{.body_part = "CHEST"}, {.body_part = "HEAD"}, false},
+		{{.body_part = "CHEST"}, {.texts = {"胸腹部CT"}}, true},
+		{{.body_part = "CHEST"}, {.body_part = "XYZ"}, true},
+		{{.body_part = "SPINE"}, {.body_part = "LSPINE"}, true},
+		{{.texts = {"胸部DR"}}, {.modality = "CR"}, true},
+		{{.texts = {"胸部DR"}}, {.modality = "CT"}, false},
+		{{.texts = {"胸部DR"}, .modality = "CT"},
+		 {.modality = "CT"},
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof PAIRS / sizeof *PAIRS; i++)
+		if (df_exam_words_meet(rules, &PAIRS[i].a, &PAIRS[i].b) !=
+			    PAIRS[i].want ||
+		    df_exam_words_meet(rules, &PAIRS[i].b, &PAIRS[i].a) !=
+			    PAIRS[i].want)
+			fail_msg("pair %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_procedure),
+		cmocka_unit_test(test_meet),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
