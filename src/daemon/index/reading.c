@@ -9,17 +9,6 @@
 #include "df/log.h"
 #include "index.h"
 
-static void copy(struct df_name_reading *to, const struct df_pinyin_reading *r)
-{
-	_Static_assert(sizeof to->words == sizeof r->words &&
-			       sizeof to->full == sizeof r->full &&
-			       sizeof to->initials == sizeof r->initials,
-		       "readings of one size");
-	memcpy(to->words, r->words, sizeof to->words);
-	memcpy(to->full, r->full, sizeof to->full);
-	memcpy(to->initials, r->initials, sizeof to->initials);
-}
-
 static size_t read_name(void *ctx, struct df_text group,
 			struct df_name_reading *out)
 {
@@ -38,8 +27,14 @@ static size_t read_name(void *ctx, struct df_text group,
 		said = true;
 		return 0;
 	}
-	for (i = 0; i < p.n && i < DF_NAME_READINGS; i++)
-		copy(&out[i], &p.reading[i]);
+	for (i = 0; i < p.n && i < DF_NAME_READINGS; i++) {
+		/* what is longer is found by its beginning */
+		df_str_fmt(out[i].full, sizeof out[i].full, "%.*s",
+			   (int)sizeof out[i].full - 1, p.reading[i].full);
+		df_str_fmt(out[i].initials, sizeof out[i].initials, "%.*s",
+			   (int)sizeof out[i].initials - 1,
+			   p.reading[i].initials);
+	}
 	return i;
 }
 

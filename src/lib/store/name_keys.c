@@ -134,6 +134,7 @@ static bool is_ascii(struct df_text t)
 	return true;
 }
 
+/* Of a group as the room reads it; without it, of ASCII only. */
 static size_t read_group(const struct df_store *s, struct df_text group,
 			 struct df_name_reading out[DF_NAME_READINGS])
 {
@@ -145,8 +146,77 @@ static size_t read_group(const struct df_store *s, struct df_text group,
 		return 0;
 	take_letters(&l, group);
 	out[0] = (struct df_name_reading){0};
-	memcpy(out[0].full, l.s, sizeof out[0].full);
+	memcpy(out[0].full, l.s, strnlen(l.s, sizeof out[0].full - 1));
 	return l.n > 0;
+}
+
+/* Appends a line "wangxiaodong wxd\n", once, as long as there is room. */
+static void add_reading(char to[DF_IDENT_CAP], const struct df_name_reading *r)
+{
+	char line[sizeof r->full + sizeof r->initials + 2];
+	size_t used = strlen(to);
+
+	df_str_fmt(line, sizeof line, "%s %s\n", r->full, r->initials);
+	if (strstr(to, line) == NULL && used + strlen(line) < DF_IDENT_CAP)
+		memcpy(to + used, line, strlen(line) + 1);
+}
+
+static void add_readings(const struct df_store *s, struct df_text group,
+			 char to[DF_IDENT_CAP])
+{
+	struct df_name_reading r[DF_NAME_READINGS];
+	size_t i, n = group.len > 0 ? read_group(s, group, r) : 0;
+
+	for (i = 0; i < n; i++)
+		add_reading(to, &r[i]);
+}
+
+void df_name_readings(const struct df_store *s, struct df_text name,
+		      char to[DF_IDENT_CAP])
+{
+	struct df_person_name pn;
+	struct df_text best;
+	size_t i;
+
+	to[0] = '\0';
+	df_person_name_split(&pn, name);
+	best = df_person_name_best(&pn);
+	add_readings(s, best, to);
+	for (i = 0; i < DF_PN_GROUPS; i++)
+		if (pn.group[i].ptr != best.ptr)
+			add_readings(s, pn.group[i], to);
+}
+
+/* Takes a line off; false at the end. */
+static bool next_reading(struct df_text *lines, struct df_name_reading *r)
+{
+	struct df_text line;
+	const char *gap;
+
+	if (!df_text_line(lines, &line) || line.len == 0)
+		return false;
+	gap = memchr(line.ptr, ' ', line.len);
+	*r = (struct df_name_reading){0};
+	if (gap == NULL ||
+	    df_str_copy(r->full, sizeof r->full,
+			(struct df_text){line.ptr,
+					 (size_t)(gap - line.ptr)}) ||
+	    df_str_copy(r->initials, sizeof r->initials,
+			(struct df_text){gap + 1, line.len - 1 -
+							  (size_t)(gap -
+								   line.ptr)}))
+		return false;
+	return true;
+}
+
+void df_name_first_reading(const char *readings, char to[DF_PERSON_NAME_CAP])
+{
+	struct df_text lines = df_text_of(readings);
+	struct df_name_reading r;
+
+	to[0] = '\0';
+	if (next_reading(&lines, &r))
+		memcpy(to, r.full, sizeof r.full);
 }
 
 /* Keys of all beginnings of the given lengths; of a typed text, only of the
@@ -174,40 +244,56 @@ static void add_beginnings(struct df_store *s, const char *column,
 #define BEGINNINGS(s, column, text, lengths, typed, k) \
 	add_beginnings(s, column, text, lengths, sizeof lengths, typed, k)
 
-static void add_group(struct df_store *s, struct df_text group, bool typed,
-		      struct df_keys *k)
+static void add_wide(struct df_store *s, struct df_text group, bool typed,
+		     struct df_keys *k)
 {
-	struct df_name_reading r[DF_NAME_READINGS];
 	char text[LETTERS_MAX];
-	size_t i, n;
 
-	if (group.len == 0 || df_str_copy(text, sizeof text, group) != DF_OK)
-		return;
-	if (!is_ascii(group))
+	if (!is_ascii(group) && df_str_copy(text, sizeof text, group) == DF_OK)
 		BEGINNINGS(s, "name", text, LENGTHS_WIDE, typed, k);
-	if (typed && !is_ascii(group))
-		return; /* who types characters means them */
-	n = read_group(s, group, r);
-	for (i = 0; i < n; i++) {
-		BEGINNINGS(s, "reading", r[i].full, LENGTHS_FULL, typed, k);
-		BEGINNINGS(s, "initials", typed ? r[i].full : r[i].initials,
-			   LENGTHS_INITIALS, typed, k);
-	}
 }
 
-void df_keys_of_name(struct df_store *s, const char *name, struct df_keys *k)
+void df_keys_of_name(struct df_store *s, const char *name, const char *readings,
+		     struct df_keys *k)
 {
+	struct df_text lines = df_text_of(readings);
 	struct df_person_name pn;
+	struct df_name_reading r;
 	size_t i;
 
 	df_person_name_split(&pn, df_text_of(name));
 	for (i = 0; i < DF_PN_GROUPS; i++)
-		add_group(s, pn.group[i], false, k);
+		add_wide(s, pn.group[i], false, k);
+	while (next_reading(&lines, &r)) {
+		BEGINNINGS(s, "reading", r.full, LENGTHS_FULL, false, k);
+		BEGINNINGS(s, "initials", r.initials, LENGTHS_INITIALS, false,
+			   k);
+	}
 }
 
-void df_keys_of_typed(struct df_store *s, const char *typed, struct df_keys *k)
+/* --- what was typed ------------------------------------------------------------ */
+
+void df_typed_read(const struct df_store *s, const char *typed,
+		   struct df_typed *out)
 {
-	add_group(s, df_text_of(typed), true, k);
+	struct df_name_reading r[DF_NAME_READINGS];
+	struct df_text t = df_text_of(typed);
+	struct letters l;
+
+	*out = (struct df_typed){0};
+	take_letters(&l, t);
+	memcpy(out->wide, l.s, sizeof out->wide);
+	/* who types characters means them */
+	if (l.n > 0 && is_ascii(t) && read_group(s, t, r) > 0)
+		memcpy(out->letters, r[0].full, sizeof out->letters);
+}
+
+void df_keys_of_typed(struct df_store *s, const struct df_typed *t,
+		      struct df_keys *k)
+{
+	add_wide(s, df_text_of(t->wide), true, k);
+	BEGINNINGS(s, "reading", t->letters, LENGTHS_FULL, true, k);
+	BEGINNINGS(s, "initials", t->letters, LENGTHS_INITIALS, true, k);
 }
 
 static bool begins(const char *text, const char *with)
@@ -215,54 +301,24 @@ static bool begins(const char *text, const char *with)
 	return with[0] != '\0' && strncmp(text, with, strlen(with)) == 0;
 }
 
-static bool group_begins(const struct df_store *s, struct df_text group,
-			 const struct letters *wide, const char *letters)
+bool df_typed_begins(const struct df_typed *t, const char *name,
+		     const char *readings)
 {
-	struct df_name_reading r[DF_NAME_READINGS];
-	struct letters l;
-	size_t i, n;
-
-	if (group.len == 0)
-		return false;
-	take_letters(&l, group);
-	if (begins(l.s, wide->s))
-		return true;
-	n = letters[0] != '\0' ? read_group(s, group, r) : 0;
-	for (i = 0; i < n; i++)
-		if (begins(r[i].full, letters) ||
-		    begins(r[i].initials, letters))
-			return true;
-	return false;
-}
-
-bool df_name_begins(const struct df_store *s, const char *name,
-		    const char *typed)
-{
-	struct df_name_reading r[DF_NAME_READINGS] = {0};
-	struct df_text t = df_text_of(typed);
+	struct df_text lines = df_text_of(readings);
+	struct df_name_reading r;
 	struct df_person_name pn;
-	struct letters wide;
+	struct letters l;
 	size_t i;
 
-	take_letters(&wide, t);
-	if (!is_ascii(t) || read_group(s, t, r) == 0)
-		r[0].full[0] = '\0';
-	df_person_name_split(&pn, df_text_of(name));
-	for (i = 0; i < DF_PN_GROUPS; i++)
-		if (group_begins(s, pn.group[i], &wide, r[0].full))
+	while (next_reading(&lines, &r))
+		if (begins(r.full, t->letters) ||
+		    begins(r.initials, t->letters))
 			return true;
-	return false;
-}
-
-void df_name_words(const struct df_store *s, const char *name, char to[304])
-{
-	struct df_name_reading r[DF_NAME_READINGS];
-	struct df_person_name pn;
-	struct df_text best;
-
 	df_person_name_split(&pn, df_text_of(name));
-	best = df_person_name_best(&pn);
-	to[0] = '\0';
-	if (best.len > 0 && read_group(s, best, r) > 0)
-		memcpy(to, r[0].words, sizeof r[0].words);
+	for (i = 0; i < DF_PN_GROUPS; i++) {
+		take_letters(&l, pn.group[i]);
+		if (begins(l.s, t->wide))
+			return true;
+	}
+	return false;
 }

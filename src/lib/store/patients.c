@@ -72,16 +72,21 @@ static enum df_err add_patient(struct df_store *s,
 			       const struct df_patient_key *key, uint64_t peer,
 			       struct df_why *why)
 {
-	char ref[DF_PATIENT_REF_LEN + 1], place[64];
+	char ref[DF_PATIENT_REF_LEN + 1], place[64], readings[DF_IDENT_CAP];
+	struct df_text values[DF_IDENT_PATIENT + 1];
 	struct df_buf sealed;
 	sqlite3_stmt *q;
 	enum df_err rc;
 
 	df_hex_encode(ref, key, sizeof *key);
 	place_of(place, ref);
+	df_name_readings(s, i->ident[DF_IDENT_PATIENT_NAME], readings);
+	memcpy(values, i->ident, DF_IDENT_PATIENT * sizeof values[0]);
+	values[DF_IDENT_PATIENT] = df_text_of(readings);
 	df_buf_init(&sealed, 64 * 1024);
-	rc = df_column_seal(s, df_text_of(place), i->ident, 0,
-			    DF_IDENT_PATIENT, &sealed, why);
+	rc = df_column_seal(s, df_text_of(place), values, 0,
+			    DF_IDENT_PATIENT + 1, &sealed, why);
+	explicit_bzero(readings, sizeof readings);
 	if (rc == DF_OK) {
 		q = df_sql(s, DF_SQL_PATIENT_PUT_, why);
 		df_sql_blob(q, 1, key, sizeof *key);
@@ -116,7 +121,7 @@ enum df_err df_patient_row(struct df_store *s,
 
 enum df_err df_patient_open(struct df_store *s, struct df_text key,
 			    struct df_text sealed, char (*ident)[DF_IDENT_CAP],
-			    char ref[DF_PATIENT_REF_LEN + 1],
+			    unsigned n, char ref[DF_PATIENT_REF_LEN + 1],
 			    struct df_why *why)
 {
 	char place[64];
@@ -125,14 +130,14 @@ enum df_err df_patient_open(struct df_store *s, struct df_text key,
 		return df_fail(why, DF_E_CORRUPT, "index.db: row of a patient");
 	df_hex_encode(ref, key.ptr, key.len);
 	place_of(place, ref);
-	return df_column_open(s, df_text_of(place), sealed, ident, 0,
-			      DF_IDENT_PATIENT, why);
+	return df_column_open(s, df_text_of(place), sealed, ident, 0, n, why);
 }
 
 enum df_err df_patient_read(struct df_store *s, uint64_t row,
 			    struct df_store_patient *out, struct df_why *why)
 {
 	sqlite3_stmt *q = df_sql(s, DF_SQL_PATIENT_ROW_, why);
+	char all[DF_IDENT_PATIENT + 1][DF_IDENT_CAP];
 	enum df_err rc;
 
 	*out = (struct df_store_patient){.row = row};
@@ -144,10 +149,15 @@ enum df_err df_patient_read(struct df_store *s, uint64_t row,
 	if (rc == DF_OK) {
 		out->person = df_sql_col_u64(q, 3);
 		out->held = df_sql_col_u64(q, 4) != 0;
-		rc = df_patient_open(s, df_sql_col(q, 1), df_sql_col(q, 5),
-				     out->ident, out->ref, why);
+		rc = df_patient_open(s, df_sql_col(q, 1), df_sql_col(q, 5), all,
+				     DF_IDENT_PATIENT + 1, out->ref, why);
 	}
 	df_sql_done(q);
+	if (rc == DF_OK) {
+		memcpy(out->ident, all, sizeof out->ident);
+		memcpy(out->readings, all[DF_IDENT_PATIENT],
+		       sizeof out->readings);
+	}
 	return rc;
 }
 
@@ -161,7 +171,7 @@ void df_store_person_of(const struct df_store *s,
 		     df_text_of(p->ident[DF_IDENT_BIRTH_DATE]),
 		     df_text_of(p->ident[DF_IDENT_SEX]),
 		     p->peer[0] ? p->peer : s->lent.self);
-	df_name_words(s, p->ident[DF_IDENT_PATIENT_NAME], out->reading);
+	df_name_first_reading(p->readings, out->reading);
 }
 
 void df_store_lend(struct df_store *s, const struct df_store_lent *lent)

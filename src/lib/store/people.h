@@ -41,11 +41,13 @@ DF_MUST_CHECK enum df_err df_patient_row(struct df_store *s,
 DF_MUST_CHECK enum df_err df_patient_read(struct df_store *s, uint64_t row,
 					  struct df_store_patient *out,
 					  struct df_why *why);
-/* The sealed part of a patient's row, into the first of `ident`. */
+/* The sealed part of a patient's row: the first n of its texts; after those of
+ * df_ident stands one more, the readings of the name. */
 DF_MUST_CHECK enum df_err df_patient_open(struct df_store *s,
 					  struct df_text key,
 					  struct df_text sealed,
 					  char (*ident)[DF_IDENT_CAP],
+					  unsigned n,
 					  char ref[DF_PATIENT_REF_LEN + 1],
 					  struct df_why *why);
 
@@ -65,16 +67,29 @@ uint64_t df_key_of_bare_number(struct df_store *s,
 /* Keys of all forms of the name with the date of birth; none without one. */
 void df_keys_of_who(struct df_store *s, const struct df_person *p,
 		    struct df_keys *k);
+/* Readings of a name's groups, the best group's first: a line "FULL INITIALS"
+ * each. Kept with the patient: to read is slow. */
+void df_name_readings(const struct df_store *s, struct df_text name,
+		      char to[DF_IDENT_CAP]);
+/* The full one of the first; "" = none. */
+void df_name_first_reading(const char *readings, char to[DF_PERSON_NAME_CAP]);
 /* Keys of the beginnings of a name. */
-void df_keys_of_name(struct df_store *s, const char *name, struct df_keys *k);
-/* The keys of what was typed: characters, or letters as reading and as
- * initials. None: it is too short. */
-void df_keys_of_typed(struct df_store *s, const char *typed, struct df_keys *k);
-/* Does the name begin as typed, in one of its groups, readings or initials? */
-bool df_name_begins(const struct df_store *s, const char *name,
-		    const char *typed);
-/* The first reading of a name's best group, in words; "" = none. */
-void df_name_words(const struct df_store *s, const char *name, char to[304]);
+void df_keys_of_name(struct df_store *s, const char *name, const char *readings,
+		     struct df_keys *k);
+/* What somebody typed of a name: as it is without what stands between its
+ * characters, and the letters of ASCII as names are read. */
+struct df_typed {
+	char wide[DF_PERSON_NAME_CAP];
+	char letters[128];
+};
+void df_typed_read(const struct df_store *s, const char *typed,
+		   struct df_typed *out);
+/* None: it is too short. */
+void df_keys_of_typed(struct df_store *s, const struct df_typed *t,
+		      struct df_keys *k);
+/* Does the name begin so, in one of its groups, readings or initials? */
+bool df_typed_begins(const struct df_typed *t, const char *name,
+		     const char *readings);
 
 /* --- persons.c ------------------------------------------------------------ */
 /* A new patient: compared with those who share a number or a name with birth

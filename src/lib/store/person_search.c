@@ -13,7 +13,7 @@
 
 struct asked {
 	const struct df_identifier *number; /* by number, or */
-	const char *typed;		    /* by the beginning of a name, or */
+	const struct df_typed *typed;	    /* by the beginning of a name, or */
 	const struct df_person *who;	    /* by name and date of birth */
 };
 
@@ -51,8 +51,8 @@ static bool is_asked(const struct df_store *s, const struct asked *a,
 	char want[9], have[9];
 
 	if (a->typed != NULL)
-		return df_name_begins(s, p->ident[DF_IDENT_PATIENT_NAME],
-				      a->typed);
+		return df_typed_begins(
+			a->typed, p->ident[DF_IDENT_PATIENT_NAME], p->readings);
 	df_store_person_of(s, p, &person);
 	if (a->number != NULL)
 		return has_id(&person, a->number);
@@ -123,10 +123,12 @@ enum df_err df_store_find_name(struct df_store *s, const char *typed,
 			       unsigned limit, df_store_patient_fn *fn,
 			       void *ctx, struct df_why *why)
 {
-	struct asked asked = {.typed = typed};
+	struct df_typed t;
+	struct asked asked = {.typed = &t};
 	struct df_keys keys = {0};
 
-	df_keys_of_typed(s, typed, &keys);
+	df_typed_read(s, typed, &t);
+	df_keys_of_typed(s, &t, &keys);
 	if (keys.n == 0)
 		return df_fail(why, DF_E_USAGE,
 			       "at least two characters of a name, three "
@@ -140,13 +142,15 @@ enum df_err df_store_find_who(struct df_store *s, const char *name,
 			      struct df_why *why)
 {
 	struct df_text none = {0};
+	char readings[DF_IDENT_CAP];
 	struct df_keys keys = {0};
 	struct df_person who;
 	struct asked asked = {.who = &who};
 
 	df_person_of(&who, df_text_of(name), none, none,
 		     df_text_of(birth_date), none, s->lent.self);
-	df_name_words(s, name, who.reading);
+	df_name_readings(s, df_text_of(name), readings);
+	df_name_first_reading(readings, who.reading);
 	df_keys_of_who(s, &who, &keys);
 	if (keys.n == 0)
 		return df_fail(why, DF_E_USAGE,

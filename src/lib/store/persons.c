@@ -239,7 +239,8 @@ static void keys_of(struct df_store *s, const struct df_store_patient *p,
 		df_keys_add(search, df_key_of_bare_number(s, &person->ids[i]));
 	}
 	df_keys_of_who(s, person, same);
-	df_keys_of_name(s, p->ident[DF_IDENT_PATIENT_NAME], search);
+	df_keys_of_name(s, p->ident[DF_IDENT_PATIENT_NAME], p->readings,
+			search);
 }
 
 static enum df_err compare_all(struct df_store *s,

@@ -254,7 +254,8 @@ enum df_err df_study_read(struct df_store *s, sqlite3_stmt *q,
 			    DF_IDENT_PATIENT, DF_IDENT_COUNT, why);
 	if (rc == DF_OK)
 		rc = df_patient_open(s, df_sql_col(q, 8), df_sql_col(q, 7),
-				     out->ident, out->patient, why);
+				     out->ident, DF_IDENT_PATIENT, out->patient,
+				     why);
 	return rc == DF_OK ? count(s, df_sql_col_u64(q, 0), out, why) : rc;
 }
 

@@ -22,11 +22,6 @@ static const struct {
 
 static void add_word(struct df_name_reading *r, const char *word, size_t len)
 {
-	char *to = r->words + strlen(r->words);
-
-	if (r->words[0] != '\0')
-		*to++ = ' ';
-	memcpy(to, word, len);
 	memcpy(r->full + strlen(r->full), word, len);
 	r->initials[strlen(r->initials)] = word[0];
 }
