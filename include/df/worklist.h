@@ -61,6 +61,7 @@ X(PREMEDICATION,        0x00400012, "LO", 64, "premedication")                 \
 X(STEP_STATUS,          0x00400020, "CS", 16, "step_status")                   \
 X(STEP_COMMENTS,        0x00400400, "LT", 1024, "step_comments")               \
 X(PROCEDURE_ID,         0x00401001, "SH", 16, "procedure_id")                  \
+X(REASON,               0x00401002, "LO", 64, "reason")                        \
 X(PRIORITY,             0x00401003, "SH", 16, "priority")                      \
 X(TRANSPORT,            0x00401004, "LO", 64, "transport")                     \
 X(COMMENTS,             0x00401400, "LT", 1024, "comments")                    \

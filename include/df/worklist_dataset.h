@@ -27,7 +27,7 @@ struct df_worklist_query {
 	struct df_worklist_item keys;
 	char text[DF_WORKLIST_COUNT][DF_WORKLIST_KEY_CAP];
 	char charset[128]; /* as declared, "" = none */
-	bool others; /* it asks for attributes that we do not know */
+	bool others; /* it asks by attributes that we do not know */
 };
 
 /* Untrusted bytes, implicit or explicit VR little endian. DF_E_FORMAT. */

@@ -140,6 +140,7 @@ static const char *const OPTIONS[][2] = {
 	{"referring", "referring_physician"},
 	{"performing", "performing_physician"},
 	{"priority", "priority"},
+	{"reason", "reason"},
 	{"comments", "comments"},
 	{"weight", "weight"},
 	{"alerts", "alerts"},
@@ -203,13 +204,13 @@ const struct df_cmd df_cmd_order_add = {
 		"finds it. --emergency: nothing is needed but the modality,\n"
 		"      and nothing is looked up. More: --issuer --accession "
 		"--step --room --physician --department\n      --referring "
-		"--performing --priority --comments --weight --alerts "
+		"--performing --priority --reason --comments --weight --alerts "
 		"--allergies --pregnancy --needs --contrast --by",
 	.options = "id= issuer= resident-id= name= birth= sex= modality= "
 		   "body-part= procedure= step= station-ae= room= accession= "
 		   "physician= department= referring= performing= priority= "
-		   "comments= weight= alerts= allergies= pregnancy= needs= "
-		   "contrast= scheduled= emergency by=",
+		   "reason= comments= weight= alerts= allergies= pregnancy= "
+		   "needs= contrast= scheduled= emergency by=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = add_run,
 };

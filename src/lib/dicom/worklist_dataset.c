@@ -62,6 +62,15 @@ static void take_value(struct element_reader *r, const struct element *p,
 				q->charset, vr_is(field, "PN"));
 }
 
+/* Is it to match, and not only to be returned? What a sequence asks for is not
+ * looked into. */
+static bool is_key(const struct element_reader *r, const struct element *p)
+{
+	return p->length != 0 && p->length != ELEMENT_UNDEFINED &&
+	       !(p->length >= 4 &&
+		 element_number(r->ptr + p->value, 4) == 0xe000fffe);
+}
+
 static void take_element(struct element_reader *r, const struct element *p,
 			 bool step, struct df_worklist_query *q)
 {
@@ -79,7 +88,7 @@ static void take_element(struct element_reader *r, const struct element *p,
 		return;
 	}
 	if ((p->tag & 0xffff) != 0 && p->tag != CHARSET && p->tag != TIME_ZONE)
-		q->others = true;
+		q->others = q->others || is_key(r, p);
 	element_skip(r, p);
 }
 
@@ -148,9 +157,33 @@ static const struct charset GBK = {"GBK", "GBK"};
 struct answer {
 	const struct df_worklist_query *query;
 	const struct df_worklist_item *item;
+	const struct charset *set;
 	iconv_t cd; /* (iconv_t)-1: none */
+	bool is_ascii; /* what every console can read needs no word about it */
 	bool explicit_vr;
 };
+
+static bool is_ascii(const struct df_worklist_query *q,
+		     const struct df_worklist_item *item)
+{
+	unsigned i;
+	size_t k;
+
+	for (i = 0; i < DF_WORKLIST_COUNT; i++)
+		for (k = 0; q->keys.has[i] && k < item->v[i].len; k++)
+			if ((item->v[i].ptr[k] & 0x80) != 0)
+				return false;
+	return true;
+}
+
+static bool asks_for_step(const struct df_worklist_query *q)
+{
+	for (unsigned i = DF_WORKLIST_STEP_FIRST; i <= DF_WORKLIST_STEP_LAST;
+	     i++)
+		if (q->keys.has[i])
+			return true;
+	return false;
+}
 
 /* DF_E_UNSUPPORTED when the character set cannot say it. */
 static enum df_err convert(const struct answer *a, struct df_text t,
@@ -204,6 +237,14 @@ static void put_field(struct element_writer *w, const struct answer *a,
 	df_buf_wipe(&bytes);
 }
 
+static void put_charset(struct element_writer *w, const struct answer *a)
+{
+	if (!a->is_ascii)
+		element_value(w, CHARSET, "CS", df_text_of(a->set->name));
+}
+
+/* It says its character set itself, as PS3.5 7.5.3 allows: there are readers
+ * that forget it at the head of an item. */
 static void put_step(struct element_writer *w, const struct answer *a)
 {
 	struct df_buf inside;
@@ -212,51 +253,37 @@ static void put_step(struct element_writer *w, const struct answer *a)
 	unsigned i;
 
 	df_buf_init(&inside, DF_WORKLIST_DATASET_MAX);
+	put_charset(&in, a);
 	for (i = DF_WORKLIST_STEP_FIRST; i <= DF_WORKLIST_STEP_LAST; i++)
 		if (a->query->keys.has[i])
 			put_field(&in, a, i);
 	w->rc = in.rc;
 	len = (uint32_t)inside.len;
-	if (len > 0) {
-		element_head(w, DF_WORKLIST_STEP_SEQUENCE, "SQ", len + 8);
-		element_head(w, ELEMENT_ITEM, "", len);
-		element_bytes(w, inside.ptr, len);
-	}
+	element_head(w, DF_WORKLIST_STEP_SEQUENCE, "SQ", len + 8);
+	element_head(w, ELEMENT_ITEM, "", len);
+	element_bytes(w, inside.ptr, len);
 	df_buf_wipe(&inside);
-}
-
-static bool is_ascii(const struct answer *a)
-{
-	unsigned i;
-	size_t k;
-
-	for (i = 0; i < DF_WORKLIST_COUNT; i++)
-		for (k = 0; a->query->keys.has[i] && k < a->item->v[i].len; k++)
-			if ((a->item->v[i].ptr[k] & 0x80) != 0)
-				return false;
-	return true;
 }
 
 /* On a failure `to` is as it was. */
 static enum df_err put_item(struct df_buf *to, struct answer *a,
-			    const struct charset *set, struct df_why *why)
+			    struct df_why *why)
 {
 	struct element_writer w = {to, a->explicit_vr, DF_OK, why};
 	size_t before = to->len;
 	unsigned i;
 
 	a->cd = (iconv_t)-1;
-	if (set->iconv != NULL) {
-		a->cd = iconv_open(set->iconv, "UTF-8");
+	if (a->set->iconv != NULL) {
+		a->cd = iconv_open(a->set->iconv, "UTF-8");
 		if (a->cd == (iconv_t)-1)
 			return df_fail(why, DF_E_UNSUPPORTED,
-				       "no conversion to %s here", set->name);
+				       "no conversion to %s here",
+				       a->set->name);
 	}
-	/* what every console can read needs no word about it */
-	if (!is_ascii(a))
-		element_value(&w, CHARSET, "CS", df_text_of(set->name));
+	put_charset(&w, a);
 	for (i = 0; i < DF_WORKLIST_COUNT; i++) {
-		if (i == DF_WORKLIST_STEP_FIRST)
+		if (i == DF_WORKLIST_STEP_FIRST && asks_for_step(a->query))
 			put_step(&w, a);
 		if (!in_step(i) && a->query->keys.has[i])
 			put_field(&w, a, i);
@@ -288,8 +315,9 @@ enum df_err df_worklist_item_encode(struct df_buf *to,
 				    enum df_worklist_charset charset,
 				    bool explicit_vr, struct df_why *why)
 {
-	struct answer a = {q, item, (iconv_t)-1, explicit_vr};
-	const struct charset *set = choose(q, charset);
+	struct answer a = {q,		  item,
+			   choose(q, charset), (iconv_t)-1,
+			   is_ascii(q, item),  explicit_vr};
 	enum df_err rc;
 	unsigned i;
 
@@ -298,8 +326,10 @@ enum df_err df_worklist_item_encode(struct df_buf *to,
 		    !df_utf8_valid(item->v[i]))
 			return df_fail(why, DF_E_FORMAT,
 				       "a value is not UTF-8 or too long");
-	rc = put_item(to, &a, set, why);
-	if (rc == DF_E_UNSUPPORTED && set == &GBK)
-		rc = put_item(to, &a, &GB18030, why);
+	rc = put_item(to, &a, why);
+	if (rc == DF_E_UNSUPPORTED && a.set == &GBK) {
+		a.set = &GB18030;
+		rc = put_item(to, &a, why);
+	}
 	return rc;
 }
