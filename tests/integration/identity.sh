@@ -122,9 +122,9 @@ check "and one again" node clinic identity undo "$apart" --by 李莉 --reason "�
 check "with all that was his" is_with "$first" "$first" "$typed" "$nameless"
 
 node clinic identity list --all --json >"$T/outside-before"
-stop_node clinic
+kill_node_hard clinic
 rm -f "$T"/clinic/index.db*
-check "index.db is lost, the node starts" start_node clinic
+check "killed, index.db lost, the node starts" start_node clinic
 same_as_before() {
 	node clinic identity list --all --json >"$T/outside-after"
 	python3 - "$T/outside-before" "$T/outside-after" <<'END'
