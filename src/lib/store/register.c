@@ -181,14 +181,14 @@ static enum df_err open_record(const struct df_register *r,
 static enum df_err look_at_head(struct df_register *r, struct df_why *why)
 {
 	uint8_t head[DF_REGISTER_HEAD_LEN] = {0};
-	enum df_err rc = DF_OK;
+	size_t len = r->account.bytes < sizeof head ? (size_t)r->account.bytes
+						    : sizeof head;
+	enum df_err rc = df_pread_all(r->fd, head, len, 0, why);
 
-	if (r->account.bytes >= sizeof head)
-		rc = df_pread_all(r->fd, head, sizeof head, 0, why);
 	if (rc != DF_OK)
 		return rc;
 	df_hash_bytes(&r->previous, head, sizeof head);
-	if (memcmp(head, MAGIC, 8) == 0) {
+	if (len == sizeof head && memcmp(head, MAGIC, 8) == 0) {
 		r->head = sizeof head;
 		return DF_OK;
 	}
