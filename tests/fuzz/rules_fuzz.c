@@ -66,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	exam.words.modality = "CT";
 	asking.wanted_item = NULL;
 	df_recognition_judge(r, &exam, &asking, &v);
+	if (v.recognise == DF_RECOGNISE_YES && v.item[0] == '\0')
+		abort();
 	df_rules_free(r);
 	return 0;
 }

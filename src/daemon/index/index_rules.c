@@ -73,6 +73,7 @@ static void reload(struct index_rules *x)
 	if (df_rules_load(&fresh, table_read, NULL, &x->why) == DF_OK) {
 		df_rules_free(x->rules);
 		x->rules = fresh;
+		x->why = (struct df_why){0}; /* a file that is not there */
 		df_log(DF_LOG_INFO, "rules.loaded",
 		       DF_F_NUM("institutions",
 				df_rules_count(fresh, DF_RULES_INSTITUTIONS)),

@@ -488,10 +488,9 @@ void df_recognition_judge(const struct df_rules *r, const struct df_exam *exam,
 	dates(&j, asking, &base);
 	person_and_images(exam, &base);
 	*out = base;
-	if (items.n_items == 0) {
-		report(exam, "sealed", out);
-		settle(out);
-	}
+	if (base.meaning.n_items == 0)
+		report(exam, "sealed", out); /* no item says what it wants */
+	settle(out);
 	for (size_t i = 0; i < items.n_items; i++) {
 		struct df_verdict one = base;
 
