@@ -2,7 +2,7 @@
 # recognition.sh - the ledger: earlier exams viewed, recognised, declined, taken
 # back; figures that reconcile with the register; what verify finds.
 . "$(dirname "$0")/../lib/node.sh"
-need dcmsend echoscu python3
+need dcmsend echoscu dcmodify dcmdump python3
 
 check "a clinic is made" new_clinic clinic
 # this clinic makes and asks; its own exams count
@@ -11,11 +11,19 @@ printf 'institution\tnames\tnode\tareas\nBRIDGE\t镇卫生院 clinic\t\tCN-43\n'
 	>"$T/clinic/recognition/institutions.tsv"
 printf 'item\tyuan\tmsv\nCT-*\t100.50\t2\nDX-*\t10\t0.25\nMR-*\t300\t0\n' \
 	>"$T/clinic/recognition/prices.tsv"
+printf 'item\tzh\ten\tmodalities\tparts\tdays\treport\nMR-HEAD\t颅脑MR\thead MR\tMR\tHEAD,BRAIN\t30\tno\n' \
+	>"$T/clinic/recognition/items.tsv"
+# one that the rules take: made here, today
+cp "$TESTDATA/mr/epi01.dcm" "$T/own.dcm"
+dcmodify -nb -gst -gse -gin -i "(0008,0005)=ISO_IR 192" -i "(0008,0080)=镇卫生院 clinic" \
+	-i "(0008,0020)=$(date +%Y%m%d)" -i "(0010,0010)=赵钱孙" -i "(0010,0020)=P7755331" "$T/own.dcm" || exit 1
+own=$(dcmdump +P 0020,000d "$T/own.dcm" | sed 's/.*\[\(.*\)\].*/\1/')
 check "it starts" start_node clinic
-check "exams come" send "$DICOM_clinic" "$TESTDATA"
+check "exams come" send "$DICOM_clinic" "$TESTDATA" "$T/own.dcm"
 is_indexed() { truth clinic "j['queue']['inspected_all'] and j['queue']['index_left'] == 0" status; }
 check "and are indexed" wait_for 60 is_indexed
-node clinic study list --json | json '"\n".join(sorted(s["study_uid"] for s in j["studies"] if s.get("patient")))' >"$T/uids"
+node clinic study list --json | json '"\n".join(sorted(s["study_uid"] for s in j["studies"] if s.get("patient")))' |
+	grep -vxF "$own" >"$T/uids"
 uid() { sed -n "$1p" "$T/uids"; }
 check "there are five" [ "$(wc -l <"$T/uids")" -ge 5 ]
 
@@ -46,13 +54,17 @@ check "a decision is taken back" r undo "$two" --doctor 王医生 --text 选错�
 check "once" refused_with 5 r undo "$two" --doctor 王医生 --text 选错检查
 check "a view is not" refused_with 5 r undo 1 --doctor 王医生 --text 选错检查
 check "a mind is changed" r decline "$(uid 5)" --doctor 王医生 --reason 11
+check "one that the rules take is viewed" r view "$own" --doctor 王医生 --order A7
+check "and taken" truth clinic "j['entry']['verdict'] == 'yes' and j['entry']['exam']['item'] == 'MR-HEAD'" \
+	recognition accept "$own" --doctor 王医生 --order A7
 check "the ledger shows all of it" truth clinic \
-	"len(j['entries']) == 8 and j['entries'][0]['act'] == 'decline' and
-	[e['undone_by'] for e in j['entries'] if e['seq'] == $two] != []" recognition list
+	"[e['act'] for e in j['entries']] == 'accept view decline undo accept view decline decline accept view'.split()" recognition list
+check "and what was taken back" truth clinic \
+	"[e['seq'] for e in j['entries'] if 'undone_by' in e] == [$two]" recognition list
 check "of one exam" truth clinic "[e['act'] for e in j['entries']] == ['accept', 'view']" \
 	recognition list "$(uid 1)"
 check "whose patient it was" truth clinic \
-	"all(e['patient']['name'] and e['patient']['id'] for e in j['entries'])" recognition list
+	"all(e['patient']['name'] == '赵钱孙' and e['patient']['id'] == 'P7755331' for e in j['entries'])" recognition list "$own"
 
 # --- figures
 figures() {
@@ -62,14 +74,15 @@ figures() {
 }
 check "the figures are those of the register" figures
 total() { json "j['total']['$1']" <"$T/figures"; }
-check "5 cases: 1 recognised, 3 declined, 1 only viewed" \
-	[ "$(total cases) $(total recognised) $(total declined) $(total undecided) $(total viewed)" = "5 1 3 1 2" ]
+check "6 cases: 1 eligible, 2 recognised, 3 declined, 1 only viewed, 3 viewed" \
+	[ "$(total cases) $(total eligible) $(total recognised) $(total declined) $(total undecided) $(total viewed)" = "6 1 2 3 1 3" ]
+check "two heads are 600 yuan" [ "$(total saved_yuan)" = 600 ]
 check "reasons 1, 4 and 11" [ "$(total reasons)" = "{'1': 1, '4': 1, '11': 1}" ]
 check "a table for a spreadsheet" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' recognition figures --csv >'$T/csv' &&
 	python3 -c 'import csv, sys
 rows = list(csv.reader(open(sys.argv[1], encoding=\"utf-8-sig\")))
 assert len({len(r) for r in rows}) == 1, rows
-assert rows[-1][0].startswith(\"合计\") and rows[-1][3] == \"5\", rows[-1]' '$T/csv'"
+assert rows[-1][0].startswith(\"合计\") and rows[-1][3] == \"6\", rows[-1]' '$T/csv'"
 check "of another month there is nothing" truth clinic \
 	"j['total']['cases'] == 0 and j['rows'] == []" recognition figures --month 2020-02
 check "a month is a month" refused_with 2 r figures --month 2020-13
@@ -90,8 +103,8 @@ check "only a named person takes one" refused_with 2 node clinic audit export --
 
 # --- damage
 clear_of() { ! grep -raqF -e "$1" "$T"/clinic/register "$T"/clinic/index.db*; }
-name=$(json 'j["entries"][0]["patient"]["name"].split("^")[0]' <"$T/before")
-check "no name of a patient stands in it ($name)" clear_of "$name"
+check "no name of a patient stands in it" clear_of 赵钱孙
+check "and no number" clear_of P7755331
 check "nor of a doctor" clear_of 王医生
 stop_node clinic
 check "nothing is missing while it stands" node clinic audit verify
