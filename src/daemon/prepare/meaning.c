@@ -179,7 +179,7 @@ static void put_identity(struct df_msg *m, const struct df_facts *f)
 }
 
 void meaning_send(struct job *j, const struct instance *in,
-		  const struct df_facts *facts)
+		  const struct df_facts *facts, const struct df_digest *pixels)
 {
 	struct df_msg m;
 
@@ -195,6 +195,8 @@ void meaning_send(struct job *j, const struct instance *in,
 	df_msg_put_opt(&m, DF_M_CODING, in->r.coding);
 	df_msg_put_opt(&m, DF_M_CALLING, in->r.calling_ae);
 	df_msg_put_u64(&m, DF_M_RECEIVED_MS, (uint64_t)in->r.received_ms);
+	if (pixels != NULL)
+		df_msg_put_digest(&m, DF_M_PIXEL_DIGEST, pixels);
 	put_identity(&m, facts);
 	(void)df_room_send(j->queue, &m, NULL, 0); /* gone: wait says so */
 }

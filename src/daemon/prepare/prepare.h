@@ -164,6 +164,11 @@ DF_MUST_CHECK enum df_err instance_code(struct instance *in,
 					unsigned *mismatches,
 					struct df_why *why);
 
+/* --- what an image shows (pixels.c) --- */
+/* False: nothing to tell it by. All of the data must be there. */
+bool instance_pixels(const struct instance *in, uint64_t limit,
+		     struct df_digest *d);
+
 /* --- compressed transfer syntaxes (encapsulate.c) --- */
 /* The two that are made out of coded bodies. */
 bool encapsulate_knows(const char *transfer_syntax);
@@ -185,9 +190,9 @@ DF_MUST_CHECK enum df_err meaning_of(struct instance *in,
 DF_MUST_CHECK enum df_err meaning_agrees(const struct instance *in,
 					 const struct df_facts *facts,
 					 struct df_why *why);
-/* One FACTS message to the queue. */
+/* One FACTS message to the queue; pixels NULL = not known. */
 void meaning_send(struct job *j, const struct instance *in,
-		  const struct df_facts *facts);
+		  const struct df_facts *facts, const struct df_digest *pixels);
 /* In another transfer syntax, lossless; *out is ours. */
 DF_MUST_CHECK enum df_err meaning_transcode(const struct instance *in,
 					    const char *wanted,

@@ -88,14 +88,6 @@ void facts_put(struct queue *q, int64_t instance, const struct df_msg *facts,
 	ask(f);
 }
 
-bool facts_waiting(const struct queue *q, int64_t instance)
-{
-	for (const struct facts *f = q->unacked; f != NULL; f = f->next)
-		if (f->instance == instance)
-			return true;
-	return false;
-}
-
 void facts_index_up(struct queue *q)
 {
 	for (struct facts *f = q->unacked; f != NULL; f = f->next)

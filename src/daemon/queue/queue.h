@@ -361,8 +361,6 @@ void inspect_pump(struct queue *q);
 /* facts.c: what the index must know, until it knows it */
 void facts_put(struct queue *q, int64_t instance, const struct df_msg *facts,
 	       const struct df_row_instance *row);
-/* Are they on their way to the index? */
-bool facts_waiting(const struct queue *q, int64_t instance);
 void facts_index_up(struct queue *q);
 void facts_pump(struct queue *q); /* those lost with an earlier life */
 /* Is the index still being told what it, or we, had lost? */

@@ -125,6 +125,7 @@ static void take_home(struct verify *v, const struct seen *s)
 	struct queue *q = v->q;
 	struct df_row_instance row;
 	enum df_instance_state to;
+	struct df_text pixels;
 	const char *peer = v->p.direction != DF_ENV_MADE ? v->p.peer : "";
 
 	if (!df_journal_instance_find(q->j, peer, s->row.sop_instance,
@@ -139,8 +140,11 @@ static void take_home(struct verify *v, const struct seen *s)
 		queue_remove(q, &row.object);
 		row.object = v->p.object;
 	}
-	if (row.indexed)
+	if (row.indexed) { /* of what it shows nothing was known till now */
+		if (df_msg_get(&s->facts, DF_M_PIXEL_DIGEST, &pixels))
+			facts_put(q, row.n, &s->facts, &row);
 		return;
+	}
 	claim_check(q, &row); /* after a rebuild nothing was checked yet */
 	if (row.state == DF_INSTANCE_QUARANTINED)
 		df_journal_instance_settle(q->j, row.n, row.state, row.study,
@@ -150,8 +154,7 @@ static void take_home(struct verify *v, const struct seen *s)
 	if (row.state == DF_INSTANCE_QUARANTINED || row.indexed)
 		return;
 	instance_route(q, &row);
-	if (!facts_waiting(q, row.n))
-		facts_put(q, row.n, &s->facts, &row);
+	facts_put(q, row.n, &s->facts, &row); /* more than what may wait */
 }
 
 /* Has each instance come back as it went in? A file that cannot be read now
