@@ -11,6 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A character may grow from two bytes to four: then it is too long a key. */
+static bool stays_a_key(const struct df_worklist_query *q)
+{
+	for (unsigned i = 0; i < DF_WORKLIST_COUNT; i++)
+		if (q->keys.v[i].len >= DF_WORKLIST_KEY_CAP / 2)
+			return false;
+	return true;
+}
+
 /* The answer holds what was asked for, as a question of the same layout. */
 static void answer(const struct df_worklist_query *q, bool explicit_vr,
 		   enum df_worklist_charset charset)
@@ -24,10 +33,13 @@ static void answer(const struct df_worklist_query *q, bool explicit_vr,
 	if (df_worklist_item_encode(&out, q, &item, charset, explicit_vr,
 				    NULL) == DF_OK) {
 		if (df_worklist_query_decode(&back, out.ptr, out.len,
-					     explicit_vr, NULL) != DF_OK)
+					     explicit_vr, NULL) != DF_OK) {
+			if (stays_a_key(q))
+				abort();
+		} else if (memcmp(back.keys.has, q->keys.has,
+				  sizeof back.keys.has)) {
 			abort();
-		if (memcmp(back.keys.has, q->keys.has, sizeof back.keys.has))
-			abort();
+		}
 	}
 	df_buf_release(&out);
 }

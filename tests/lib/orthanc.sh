@@ -2,6 +2,7 @@
 
 # start_orthanc NAME [AET]: sets ORTHANC_NAME (HTTP port), ORTHANC_DICOM_NAME;
 # it knows the modalities in $ORTHANC_KNOWS ("name": ["AET", "host", port], ...)
+# and reads and writes texts in $ORTHANC_ENCODING
 start_orthanc() {
 	http=$(free_port)
 	dicom=$(free_port)
@@ -17,6 +18,7 @@ start_orthanc() {
   "DicomPort": $dicom, "DicomAet": "${2:-PACS}", "RemoteAccessAllowed": false,
   "AuthenticationEnabled": false, "DicomCheckCalledAet": false,
   "UnknownSopClassAccepted": true, "SaveJobs": false,
+  "DefaultEncoding": "${ORTHANC_ENCODING:-Latin1}",
   "OverwriteInstances": false, "StableAge": 1, "Plugins": $plugins,
   "DicomModalities": { ${ORTHANC_KNOWS:-} },
   "DicomWeb": { "Enable": true, "Root": "/dicom-web/" } }

@@ -33,11 +33,12 @@ static bool is_long(const uint8_t *vr)
 
 bool element_next(struct element_reader *r, size_t end, struct element *p)
 {
-	const uint8_t *b = r->ptr + r->at;
+	const uint8_t *b;
 	size_t size = 8;
 
 	if (r->rc != DF_OK || r->at == end)
 		return false;
+	b = r->ptr + r->at;
 	if (end - r->at < 8) {
 		element_wrong(r, "ends inside an element");
 		return false;
