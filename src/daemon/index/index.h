@@ -160,10 +160,10 @@ DF_MUST_CHECK enum df_err index_prior_local(struct index *x,
 /* ledger.c */
 /*
  * Somebody is shown these exams (index_prior_json, judged), at `trigger`
- * ("registration" "worklist" "console" "new study"), for the order (its
- * accession number; NULL or "": none): those that may be recognised, or that a
- * person must look at, are noted in the ledger, each once a case. Synced when
- * it returns; a failure is logged and stops nobody.
+ * ("registration" "search"), for the order (its accession number; NULL or "":
+ * none): those of this very patient that may be recognised, or that a person
+ * must look at, are noted in the ledger, each once a case. Synced when it
+ * returns; a failure is logged and stops nobody.
  */
 void index_recognition_offer(struct index *x, const struct cJSON *priors,
 			     const char *order, const char *trigger,

@@ -444,7 +444,8 @@ void index_recognition_offer(struct index *x, const cJSON *priors,
 	{
 		const char *v = word(member(exam, "verdict"), "recognise");
 
-		if (strcmp(v, "yes") != 0 && strcmp(v, "unknown") != 0)
+		if ((strcmp(v, "yes") != 0 && strcmp(v, "unknown") != 0) ||
+		    strcmp(word(exam, "match"), "exact") != 0)
 			continue;
 		if (offer(x, exam, order != NULL ? order : "", trigger,
 			  emergency, &why) != DF_OK)

@@ -226,10 +226,14 @@ enum df_err order_add(struct index *x, const cJSON *args, cJSON *out,
 		order_judge(x, order, out);
 		rc = put_add(x, order, why);
 	}
-	if (rc == DF_OK)
+	if (rc == DF_OK) {
+		index_recognition_offer(
+			x, cJSON_GetObjectItemCaseSensitive(out, "priors"),
+			same.accession.ptr, "registration", false);
 		(void)cJSON_AddItemToObject(out, "order", order);
-	else
+	} else {
 		cJSON_Delete(order);
+	}
 	return rc;
 }
 

@@ -111,6 +111,10 @@ static void one_less(struct region_search *s)
 
 		region_sort(list);
 		index_priors_judge(x, list, wanted(s->question));
+		if (region_text(s->question, "purpose")[0] != '\0')
+			index_recognition_offer(
+				x, list, region_text(s->question, "order"),
+				"search", false);
 		index_answer(s->to, DF_MSG_ANSWER, s->tag, DF_OK, s->out, &why);
 		s->out = NULL;
 	}
