@@ -231,16 +231,26 @@ static void status_of_all(void **state)
 	answer(SUPERVISE, "status", NULL, "{\"ready\":true,\"rooms\":[{}]}",
 	       NULL);
 	answer(QUEUE, "status", NULL, "{\"studies\":3}", NULL);
+	answer(INDEX, "identity status", NULL, "{\"open\":2}", NULL);
 	answer(KEYS, "peer list", NULL, "{\"peers\":[{\"name\":\"x\"}]}", NULL);
 	READS(p, "\"ready\":true", "\"rooms\":[{}]", "\"studies\":3",
-	      "\"name\":\"x\"", "\"silent\":[]");
+	      "\"open\":2", "\"name\":\"x\"", "\"silent\":[]");
 	/* one that fails: the rest is said, and it is not ready */
 	p = person("{\"verb\":\"status\"}\n");
 	answer(KEYS, "peer list", NULL, "{\"peers\":[]}", NULL);
 	refuse(QUEUE, DF_E_IO, "broken");
+	answer(INDEX, "identity status", NULL, "{\"open\":0}", NULL);
 	answer(SUPERVISE, "status", NULL, "{\"ready\":true,\"rooms\":[]}",
 	       NULL);
 	READS(p, "\"ready\":false", "\"silent\":[\"queue\"]", "\"queue\":null");
+	/* without the index the rest is said, and that is no trouble */
+	p = person("{\"verb\":\"status\"}\n");
+	answer(KEYS, "peer list", NULL, "{\"peers\":[]}", NULL);
+	refuse(INDEX, DF_E_IO, "broken");
+	answer(QUEUE, "status", NULL, "{\"studies\":3}", NULL);
+	answer(SUPERVISE, "status", NULL, "{\"ready\":true,\"rooms\":[]}",
+	       NULL);
+	READS(p, "\"ready\":true", "\"silent\":[]", "\"identity\":null");
 }
 
 static void studies_with_patients(void **state)
