@@ -284,6 +284,12 @@ extern "C" {
 	 * PEER(who sealed it; absent: we) RECIPIENT */                        \
 	X(REWRAP_RQ)                                                           \
 	X(REWRAPPED)    /* result HEADER */                                    \
+	/* queue > index: STUDY(ours) SOP_INSTANCE*: which of them show what   \
+	 * another study of the same person shows? */                          \
+	X(TWINS_RQ)                                                            \
+	/* result NUMBER(of them) [STUDY [PEER: whose, absent: ours]: the one  \
+	 * that shows the most of them] */                                     \
+	X(TWINS)                                                               \
 	/* queue > index: one entry for the register. JSON */                  \
 	X(AUDIT_PUT)                                                           \
 	X(AUDIT_STORED) /* result: durable */
@@ -362,6 +368,9 @@ enum df_source_kind {
  *              to} | "audit read" {[from], [newest], [limit], [kind],
  *              [export]} | "audit status" | "audit verify" {[from]} |
  *              "report check" {statement, statement_sha256, verification} |
+ *              "prior local" {id|name, [issuer, birth_date, sex, modality,
+ *              body_part, days, not (a study)]} > {persons, priors, more} |
+ *              "study twins" {study, [peer]} |
  *              "identity list" {all, limit} | "identity status" |
  *              "identity show" {patient} |
  *              "identity merge" {a, b, by, reason} | "identity split" (same) |

@@ -106,11 +106,17 @@ same_answers() {
 	diff "$T/studies.before" "$T/studies.after" &&
 		diff "$T/reports.before" "$T/reports.after"
 }
+index_dump() { DF_BIN="$DF_BIN" sh "$LIB/index_dump.sh" "$T/clinic" >"$T/index.$1"; }
+same_rows() { index_dump after && diff "$T/index.before" "$T/index.after"; }
+check "its rows are written down" index_dump before
+check "there are some of each" sh -c "for k in patient key study series instance \
+	object report; do grep -q \"^\$k|\" '$T/index.before' || { echo no \$k; exit 1; }; done"
 check "the index is to be made anew" node clinic index rebuild
 start_node clinic
 check "everything is told again" wait_for 30 settled clinic
 check "the same answers" wait_for 10 same_answers
 stop_node clinic
+check "and row by row the same" same_rows
 check "a bit of index.db is another" flip "$T/clinic/index.db" 9000
 start_node clinic
 node clinic study list >/dev/null

@@ -132,6 +132,13 @@ struct cJSON *index_prior_json(struct index *x, const struct df_store_study *st,
 /* "match" and "match_reasons". */
 void index_match_json(struct cJSON *o, const struct df_match_result *m);
 
+/* twins.c: the same images under other UIDs */
+void index_twins(struct index *x, struct df_link *from, const struct df_msg *m);
+DF_MUST_CHECK enum df_err index_study_twins(struct index *x,
+					    const struct cJSON *args,
+					    struct cJSON *out,
+					    struct df_why *why);
+
 /* audit_put.c */
 void index_audit_put(struct index *x, struct df_link *from,
 		     const struct df_msg *m);
@@ -168,6 +175,13 @@ DF_MUST_CHECK enum df_err index_prior_local(struct index *x,
 void index_recognition_offer(struct index *x, const struct cJSON *priors,
 			     const char *order, const char *trigger,
 			     bool emergency);
+
+/* twins.c: {study, [peer]} > {node, instances, linked, twins:[{study_uid, node,
+ * instances, same_person, same_modality}]} */
+DF_MUST_CHECK enum df_err index_study_twins(struct index *x,
+					    const struct cJSON *args,
+					    struct cJSON *out,
+					    struct df_why *why);
 
 /* query.c */
 void index_query(struct index *x, struct df_link *from, const struct df_msg *m);
