@@ -234,7 +234,8 @@ static enum df_err record_answer(struct region_search *s,
 
 static bool asks_for_all(const cJSON *question)
 {
-	return wanted(question) == NULL &&
+	return !cJSON_HasObjectItem(question, "modality") &&
+	       !cJSON_HasObjectItem(question, "body_part") &&
 	       !cJSON_HasObjectItem(question, "days");
 }
 

@@ -117,19 +117,23 @@ static void ask_next(void *ctx)
 	region_ask_quietly(x, &q->first->who, q->first->purpose, asked);
 }
 
-/* All that are asked have told it within a day. */
-static bool is_fresh(struct index *x, const struct df_person *p)
+/* All that are asked have told it within a day; of a namesake it says nothing.
+ */
+static bool is_fresh(struct index *x, const struct df_person *who)
 {
+	struct df_person p = *who;
 	const struct df_config *cfg = df_room_config(x->room);
 	int64_t now = df_clock_wall_ms(), learned_ms;
 	struct df_why why = {0};
 
+	if (p.n_ids > 0)
+		p.name[0] = p.reading[0] = '\0';
 	for (size_t i = 0; i < cfg->n_peers; i++) {
 		cJSON *answer;
 
 		if (cfg->peers[i].url[0] == '\0')
 			continue;
-		if (region_recall(x, p, cfg->peers[i].fingerprint, NULL,
+		if (region_recall(x, &p, cfg->peers[i].fingerprint, NULL,
 				  &learned_ms, &answer, &why) != DF_OK)
 			return false;
 		cJSON_Delete(answer);
