@@ -42,6 +42,8 @@ enum df_region_ask {
 	DF_REGION_ASK_PERSON,
 	DF_REGION_ASK_NEVER,
 };
+/* What becomes of a study that shows only what another one showed. */
+enum df_study_linked { DF_STUDY_LINKED_HOLD, DF_STUDY_LINKED_SEND };
 enum df_commit_ask { DF_COMMIT_ASK_AUTO, DF_COMMIT_ASK_YES, DF_COMMIT_ASK_NO };
 /* Where a worklist item says that there is an earlier exam. */
 enum df_worklist_verdict {
@@ -134,6 +136,7 @@ struct df_config {
 	} receive;
 	struct {
 		int64_t quiet_s;
+		int64_t linked; /* enum df_study_linked */
 	} study;
 	struct {
 		int64_t size_bytes;

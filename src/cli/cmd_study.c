@@ -180,6 +180,26 @@ static void retention_print(const cJSON *o)
 	(void)putchar('\n'); /* the same */
 }
 
+/* Other studies of this person with the same images. */
+static void same_print(const cJSON *o)
+{
+	const cJSON *t;
+
+	cJSON_ArrayForEach(t, df_json_at(o, "same_images"))
+	{
+		const char *node = df_json_text(t, "node");
+
+		(void)printf("same     %lld 幅影像相同 images as study %s%s%.16s\n",
+			     (long long)df_json_num(t, "instances"),
+			     df_json_text(t, "study_uid"),
+			     node[0] ? " of node " : "", node); /* main */
+	}
+	if (cJSON_IsObject(df_json_at(o, "linked")))
+		(void)printf("         未重复上传 not sent again; send it all the "
+			     "same: study send %s\n",
+			     df_json_text(o, "study_uid")); /* main checks */
+}
+
 static void study_print(const cJSON *o)
 {
 	const char *peer = df_json_text(o, "peer");
@@ -203,16 +223,40 @@ static void study_print(const cJSON *o)
 	(void)printf(" to "); /* the same */
 	df_print_time(df_json_text(o, "last"));
 	(void)putchar('\n'); /* the same */
+	same_print(o);
 	deliveries_print(o);
 	df_codings_print(df_json_at(o, "codings"));
 	retention_print(df_json_at(o, "retention"));
 	instances_print(o);
 }
 
+/* The queue's states, and from the index which studies show the same; without
+ * the index the rest is still true. */
 static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 {
-	return df_ask_print(cli, "study show", df_args1("study", cli->args[0]),
-			    study_print, why);
+	cJSON *study = NULL, *twins = NULL, *args;
+	enum df_err rc = df_ask(cli, "study show",
+				df_args1("study", cli->args[0]), NULL, 0,
+				DF_ASK_MS, &study, NULL, why);
+
+	if (rc != DF_OK)
+		return rc;
+	args = df_args1("study", df_json_text(study, "study_uid"));
+	(void)cJSON_AddStringToObject(args, "peer",
+				      df_json_text(study, "peer")); /* memory */
+	if (df_ask(cli, "study twins", args, NULL, 0, DF_ASK_MS, &twins, NULL,
+		   NULL) == DF_OK)
+		(void)cJSON_AddItemToObject(
+			study, "same_images",
+			cJSON_DetachItemFromObjectCaseSensitive(
+				twins, "same_images")); /* the same */
+	if (cli->json)
+		df_print_json(study);
+	else
+		study_print(study);
+	cJSON_Delete(twins);
+	cJSON_Delete(study);
+	return DF_OK;
 }
 
 const struct df_cmd df_cmd_study_show = {

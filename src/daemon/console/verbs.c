@@ -372,6 +372,7 @@ static const struct route routes[] = {
 	{"study why", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"study send", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"study facts", DF_ROLE_INDEX, QUICK_MS, NULL},
+	{"study twins", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"queue list", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"quarantine list", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"quarantine show", DF_ROLE_QUEUE, QUICK_MS, NULL},

@@ -18,8 +18,8 @@
 #include "df/file.h"
 #include "df/log.h"
 #include "index.h"
-#include "region.h"
 #include "orders.h"
+#include "region.h"
 
 #define PARKED_MAX 4096
 #define KEY_TIMEOUT_MS 10000
@@ -179,6 +179,30 @@ static void on_report(struct df_room *room, struct df_link *from,
 		index_report_put(x, from, m);
 }
 
+static void on_twins(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_twins);
+	else
+		index_twins(x, from, m);
+}
+
+static void on_audit(struct df_room *room, struct df_link *from,
+		     const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_audit);
+	else
+		index_audit_put(x, from, m);
+}
+
 static void on_query(struct df_room *room, struct df_link *from,
 		     const struct df_msg *m, int *fds, size_t n_fds)
 {
@@ -189,18 +213,6 @@ static void on_query(struct df_room *room, struct df_link *from,
 		park(x, from, m, on_query);
 	else
 		index_query(x, from, m);
-}
-
-static void on_worklist(struct df_room *room, struct df_link *from,
-			const struct df_msg *m, int *fds, size_t n_fds)
-{
-	struct index *x = df_room_ctx(room);
-
-	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
-		park(x, from, m, on_worklist);
-	else
-		order_worklist(x, from, m);
 }
 
 static void on_prior(struct df_room *room, struct df_link *from,
@@ -227,11 +239,25 @@ static void on_fetch(struct df_room *room, struct df_link *from,
 		region_may_fetch(x, from, m);
 }
 
+static void on_worklist(struct df_room *room, struct df_link *from,
+			const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_worklist);
+	else
+		order_worklist(x, from, m);
+}
+
 static const struct df_handler HANDLERS[] = {
 	{DF_MSG_WORKLIST_RQ, DF_ROLE_RECEIVE, on_worklist},
 	{DF_MSG_FACTS_PUT, DF_ROLE_QUEUE, on_facts},
 	{DF_MSG_STUDY_FACTS_RQ, DF_ROLE_QUEUE, on_study},
 	{DF_MSG_REPORT_PUT, DF_ROLE_QUEUE, on_report},
+	{DF_MSG_TWINS_RQ, DF_ROLE_QUEUE, on_twins},
+	{DF_MSG_AUDIT_PUT, DF_ROLE_QUEUE, on_audit},
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
 	{DF_MSG_PRIOR_RQ, DF_ROLE_GATEWAY, on_prior},
 	{DF_MSG_FETCH_MAY_RQ, DF_ROLE_GATEWAY, on_fetch},

@@ -324,7 +324,6 @@ static const struct {
 	{"audit verify", audit_verify},
 	{"prior local", index_prior_local},
 	{"study twins", index_study_twins},
-	{"study twins", index_study_twins},
 	{"identity list", index_identity_list},
 	{"identity status", index_identity_status},
 	{"identity show", index_identity_show},

@@ -278,6 +278,8 @@ static void study_send(struct ask *a)
 	}
 	if (stat)
 		study_urge(q, s.n);
+	if (s.peer[0] == '\0')
+		linked_let_go(q, s.n); /* a person wants it sent */
 	if (s.peer[0] == '\0' && s.state == DF_STUDY_OPEN) {
 		df_journal_study_close(q->j, s.n, "hand", df_clock_wall_ms());
 		df_log(DF_LOG_INFO, "study.closed", DF_F_UID("study", s.uid),

@@ -61,6 +61,9 @@ void degraded_put(const struct queue *q, cJSON *status);
 void codings_put(const struct queue *q, cJSON *status);
 void codings_put_study(struct queue *q, cJSON *study, int64_t n);
 
+/* linked.c: "linked", when it is held for it */
+void linked_put(struct queue *q, cJSON *study, int64_t n);
+
 /* purging.c */
 void purge_put(struct queue *q, cJSON *status);
 void purge_put_study(struct queue *q, cJSON *study, int64_t n);

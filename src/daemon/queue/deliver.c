@@ -125,6 +125,7 @@ void study_urge(struct queue *q, int64_t study)
 	struct df_msg m;
 
 	df_journal_study_priority(q->j, study, 1);
+	linked_let_go(q, study);
 	df_sched_urge(&q->sched, (uint64_t)study, JOB_URGENT);
 	q->pack_look = q->urgent_look = q->manifest_look = true;
 	if (!df_journal_study(q->j, study, &s))

@@ -12,6 +12,7 @@ void study_view(struct queue *q, const struct df_row_study *s,
 		struct study_view *v)
 {
 	struct df_study_counts *c = &v->c;
+	char twin[65];
 
 	df_journal_study_counts(q->j, s->n, c);
 	v->by_peer = q->cfg->n_peers > 0 && s->peer[0] == '\0';
@@ -19,6 +20,8 @@ void study_view(struct queue *q, const struct df_row_study *s,
 	v->confirmed = v->by_peer ? c->receipted : c->in_pacs;
 	if (c->refused > 0)
 		v->state = "refused";
+	else if (linked_is_held(q, s->n, twin))
+		v->state = "linked";
 	else if (c->held > 0)
 		v->state = "held";
 	else if (c->instances == 0 && c->quarantined > 0)
@@ -60,6 +63,7 @@ cJSON *study_json(struct queue *q, const struct df_row_study *s)
 				    df_journal_study_is_copy(q->j, s->n));
 	(void)cJSON_AddBoolToObject(o, "closed", s->state == DF_STUDY_CLOSED);
 	put_str(o, "close_reason", s->close_reason);
+	linked_put(q, o, s->n);
 	put_num(o, "version", s->version);
 	put_num(o, "priority", s->priority);
 	put_time(o, "opened", s->opened_ms);

@@ -51,6 +51,7 @@ static void pump(struct queue *q)
 	facts_pump(q);
 	verify_pump(q);
 	pack_pump(q);
+	linked_pump(q);
 	assemble_pump(q);
 	deliver_pump(q);
 	pacs_pump(q);
@@ -205,6 +206,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	scrub_start(q);
 	tick(q);
 	facts_start(q);
+	linked_start(q);
 	promising_start(q);
 	asking_start(q);
 	return DF_OK;

@@ -248,6 +248,7 @@ struct queue {
 	struct parked_manifest *manifests;
 	struct parked_mailbox *mailboxes;
 	struct giving *givings; /* prior_give.c */
+	uint32_t twins_asked;	/* questions that linked.c waits for */
 	struct wanted {
 		int64_t study; /* 0 = none */
 		int64_t until_ms;
@@ -456,6 +457,16 @@ struct report_file {
 };
 enum df_err report_take(struct queue *q, const struct report_file *f,
 			const struct opened *o, struct df_why *why);
+
+/* linked.c: the same images under other UIDs are sent once */
+/* Routes a parcel that was compared, when it is to go. */
+void linked_route(struct queue *q, const struct df_row_parcel *p,
+		  const struct seen_list *seen);
+/* The study goes its way from now on, whatever it shows. */
+void linked_let_go(struct queue *q, int64_t study);
+void linked_start(struct queue *q);
+void linked_pump(struct queue *q);
+bool linked_is_held(struct queue *q, int64_t study, char twin[65]);
 
 /* prior_give.c (centre): the files of an earlier exam for another node */
 QUEUE_HANDLER(prior_files);

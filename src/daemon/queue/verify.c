@@ -194,7 +194,7 @@ static void good(struct verify *v)
 	if (v->again)
 		return;
 	df_journal_parcel_state(v->q->j, v->p.n, DF_PARCEL_READY);
-	parcel_route(v->q, v->p.n, v->p.study);
+	linked_route(v->q, &v->p, &v->seen);
 	v->q->study_look = true;
 }
 

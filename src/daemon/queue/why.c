@@ -37,6 +37,8 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 		{"confirmed", "已确认送达 / confirmed by the other side"},
 		{"deferred", "等待重试 / waiting for the next try"},
 		{"held", "已暂停 / held by a person"},
+		{"linked", "与另一检查影像相同，未重复上传 / the same images as "
+			   "another study, not sent again"},
 		{"refused", "对方拒收 / refused by the other side"},
 		{"stored", "仅本地保存 / stored here, no destination"},
 		{"quarantined", "已隔离 / in quarantine, cannot be sent"},
@@ -59,6 +61,21 @@ static void say_state(struct df_buf *b, const struct df_row_study *s,
 	if (s->state == DF_STUDY_CLOSED)
 		say(b, "完成 closed:     %s, 版本 version %u\n",
 		    s->close_reason, (unsigned)s->version);
+}
+
+static void say_linked(struct df_buf *b, struct queue *q,
+		       const struct df_row_study *s)
+{
+	char twin[65];
+
+	if (linked_is_held(q, s->n, twin))
+		say(b,
+		    "相同 same as:    %s\n"
+		    "                 中心已有这些影像 / the centre holds these "
+		    "images\n"
+		    "                 仍要上传 / send it all the same: "
+		    "dcm-forward study send %s\n",
+		    twin, s->uid);
 }
 
 static void say_open(struct df_buf *b, struct queue *q,
@@ -273,6 +290,7 @@ char *why_text(struct queue *q, const struct df_row_study *s)
 			"fetched from the centre,\n"
 			"                 it is not sent on to it\n");
 	say_state(&b, s, &v);
+	say_linked(&b, q, s);
 	say_open(&b, q, s);
 	for (size_t i = 0; i < n; i++)
 		say_delivery(&b, q, s->n, &sums[i]);

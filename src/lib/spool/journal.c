@@ -17,6 +17,7 @@
 #include "df/pages.h"
 #include "fetches_schema.h"
 #include "ledger.h"
+#include "linked_schema.h"
 
 #define STATEMENTS 352
 #define LOG_BYTES (9 << 19) /* a thousand pages, and what comes over that */
@@ -399,6 +400,7 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	exec(j, turns_schema);
 	exec(j, df_coding_schema);
 	exec(j, df_fetches_schema);
+	exec(j, df_linked_schema);
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

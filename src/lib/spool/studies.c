@@ -118,6 +118,8 @@ size_t df_journal_studies(struct df_journal *j, enum df_studies_of which,
 		"  AND state = 1)"
 		" AND NOT EXISTS (SELECT 1 FROM parcels WHERE study = s.n"
 		"  AND state = 0)"
+		" AND NOT EXISTS (SELECT 1 FROM linked WHERE study = s.n"
+		"  AND state < 3)"
 		" ORDER BY n LIMIT ?",
 		[DF_OF_ALL] = SELECT_STUDY
 		"WHERE n < ? ORDER BY n DESC LIMIT ?",
