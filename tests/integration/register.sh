@@ -1,0 +1,59 @@
+#!/bin/sh
+# register.sh - 200 entries while the room, and the whole node, is killed with
+# SIGKILL again and again: every one that was acknowledged is there, once.
+# (DF_ENTRIES=2000 for the long form.)
+. "$(dirname "$0")/../lib/node.sh"
+need dcmsend echoscu python3
+ENTRIES=${DF_ENTRIES:-200}
+
+check "a clinic is made" new_clinic clinic
+check "it starts" start_node clinic
+check "an exam comes" send "$DICOM_clinic" "$TESTDATA/mr/epi01.dcm"
+is_indexed() { truth clinic "j['queue']['inspected_all'] and j['queue']['index_left'] == 0" status; }
+check "and is indexed" wait_for 60 is_indexed
+uid=$(node clinic study list --json | json 'j["studies"][0]["study_uid"]')
+
+# what fails is tried again as another one, as a doctor would
+: >"$T/acknowledged"
+python3 "$LIB/register_writer.py" "$T/clinic" "$uid" "$ENTRIES" "$T/acknowledged" &
+WRITER=$!
+PIDS="$PIDS $WRITER"
+has() { [ "$(wc -l <"$T/acknowledged")" -ge "$1" ]; }
+
+kills=0
+for part in 10 20 30 40 50 60 70 80 90; do
+	wait_for 120 has $((ENTRIES * part / 100))
+	if [ $((part % 40)) = 30 ]; then
+		kill_node_hard clinic
+		start_node clinic
+	else
+		wait_for 20 room_pids clinic index && kill -KILL $(room_pids clinic index)
+	fi && kills=$((kills + 1))
+done
+check "killed nine times" [ "$kills" = 9 ]
+check "all are acknowledged" wait_for 120 has "$ENTRIES"
+wait "$WRITER"
+check "the room is there" wait_for 20 truth clinic "'entries' in j" recognition list --limit 1
+
+compare() {
+	rm -f "$T/export"
+	node clinic audit export --to "$T/export" --who 审计员 >/dev/null &&
+		python3 - "$T/acknowledged" "$T/export" <<'END'
+import json
+import sys
+
+said = {int(s): o for s, o in (l.split() for l in open(sys.argv[1]))}
+there = [json.loads(l) for l in open(sys.argv[2], encoding="utf-8")]
+seqs = [e["seq"] for e in there]
+assert seqs == sorted(set(seqs)), "not in order, or twice"
+orders = {e["seq"]: e["entry"].get("order") for e in there}
+lost = [s for s, o in said.items() if orders.get(s) != o]
+print(len(said), "acknowledged,", len(there), "there")
+assert not lost, f"acknowledged and lost: {lost}"
+END
+}
+check "every acknowledged entry is there" compare
+check "and the chain is whole" node clinic audit verify
+check "the index has followed" truth clinic \
+	"len(j['entries']) == $(grep -c '"recognition"' "$T/export")" recognition list --limit 2000
+done_testing
