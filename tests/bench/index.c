@@ -299,6 +299,7 @@ struct found {
 	uint64_t persons[64];
 	size_t n_persons;
 	uint64_t studies;
+	bool more;
 };
 
 static enum df_err see_study(void *ctx, const struct df_store_study *st)
@@ -372,7 +373,8 @@ static enum df_err search(struct bench *b, enum kind kind,
 	case KINDS:
 		break;
 	}
-	return df_store_find_name(b->store, typed, 32, see_patient, f, why);
+	return df_store_find_name(b->store, typed, 32, see_patient, f, &f->more,
+				  why);
 }
 
 static double clock_ms(clockid_t which)

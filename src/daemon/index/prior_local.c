@@ -140,6 +140,7 @@ static enum df_err find_numbers(struct search *s)
 static enum df_err find_persons(struct search *s)
 {
 	char birth[9];
+	bool more = false;
 	enum df_err rc = find_numbers(s);
 
 	if (rc != DF_OK || s->who.name[0] == '\0')
@@ -150,7 +151,8 @@ static enum df_err find_persons(struct search *s)
 	/* who typed a number means its owner, not his namesakes */
 	if (rc == DF_OK && s->n_found == 0)
 		rc = df_store_find_name(s->x->store, s->who.name, FOUND_MAX,
-					by_name, s, s->why);
+					by_name, s, &more, s->why);
+	s->more = s->more || more;
 	return rc;
 }
 

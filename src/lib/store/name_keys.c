@@ -3,7 +3,7 @@
  * birth, and the beginnings of names, each behind a keyed digest.
  *
  * Of a name only beginnings of a few lengths have a key: two to four
- * characters, 3, 5, 8 and 12 letters of its reading, two to four initials.
+ * characters, 3 to 8, 10 and 12 letters of its reading, two to four initials.
  * What was typed is looked up by the longest of these that it has, and what is
  * found is opened and compared. Single characters (surnames) have none, so
  * that the file does not say how many bear a common one
@@ -17,7 +17,7 @@
 #define LETTERS_MAX 304
 
 static const uint8_t LENGTHS_WIDE[] = {2, 3, 4};
-static const uint8_t LENGTHS_FULL[] = {3, 5, 8, 12};
+static const uint8_t LENGTHS_FULL[] = {3, 4, 5, 6, 7, 8, 10, 12};
 static const uint8_t LENGTHS_INITIALS[] = {2, 3, 4};
 
 /* Characters of a group without what stands between them. */

@@ -52,7 +52,7 @@ DF_MUST_CHECK enum df_err df_patient_open(struct df_store *s,
 					  struct df_why *why);
 
 /* --- name_keys.c ---------------------------------------------------------- */
-#define DF_KEYS_MAX 64
+#define DF_KEYS_MAX 96
 /* What a patient is found by, blind. A set: adding twice is fine, what is
  * beyond its room is left out. */
 struct df_keys {

@@ -84,9 +84,11 @@ static enum df_err next_row(struct df_store *s, const struct df_keys *keys,
 	return best > 0 ? DF_OK : DF_E_NOTFOUND;
 }
 
+/* *more: it ended before all were looked at. */
 static enum df_err find(struct df_store *s, const struct df_keys *keys,
 			const struct asked *asked, unsigned limit,
-			df_store_patient_fn *fn, void *ctx, struct df_why *why)
+			df_store_patient_fn *fn, void *ctx, bool *more,
+			struct df_why *why)
 {
 	struct df_store_patient p;
 	uint64_t at = INT64_MAX;
@@ -102,6 +104,7 @@ static enum df_err find(struct df_store *s, const struct df_keys *keys,
 		limit--;
 		rc = fn(ctx, &p);
 	}
+	*more = rc == DF_OK;
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
@@ -112,16 +115,17 @@ enum df_err df_store_find_number(struct df_store *s,
 {
 	struct asked asked = {.number = number};
 	struct df_keys keys = {0};
+	bool more;
 
 	df_keys_add(&keys, number->issuer[0]
 				   ? df_key_of_number(s, number)
 				   : df_key_of_bare_number(s, number));
-	return find(s, &keys, &asked, limit, fn, ctx, why);
+	return find(s, &keys, &asked, limit, fn, ctx, &more, why);
 }
 
 enum df_err df_store_find_name(struct df_store *s, const char *typed,
 			       unsigned limit, df_store_patient_fn *fn,
-			       void *ctx, struct df_why *why)
+			       void *ctx, bool *more, struct df_why *why)
 {
 	struct df_typed t;
 	struct asked asked = {.typed = &t};
@@ -133,7 +137,7 @@ enum df_err df_store_find_name(struct df_store *s, const char *typed,
 		return df_fail(why, DF_E_USAGE,
 			       "at least two characters of a name, three "
 			       "letters of its pinyin, or two initials");
-	return find(s, &keys, &asked, limit, fn, ctx, why);
+	return find(s, &keys, &asked, limit, fn, ctx, more, why);
 }
 
 enum df_err df_store_find_who(struct df_store *s, const char *name,
@@ -146,6 +150,7 @@ enum df_err df_store_find_who(struct df_store *s, const char *name,
 	struct df_keys keys = {0};
 	struct df_person who;
 	struct asked asked = {.who = &who};
+	bool more;
 
 	df_person_of(&who, df_text_of(name), none, none,
 		     df_text_of(birth_date), none, s->lent.self);
@@ -155,7 +160,7 @@ enum df_err df_store_find_who(struct df_store *s, const char *name,
 	if (keys.n == 0)
 		return df_fail(why, DF_E_USAGE,
 			       "a name and a date of birth are needed");
-	return find(s, &keys, &asked, limit, fn, ctx, why);
+	return find(s, &keys, &asked, limit, fn, ctx, &more, why);
 }
 
 /* The first and the last key that begin with these digits. */

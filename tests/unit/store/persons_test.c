@@ -380,10 +380,12 @@ static enum df_err see(void *ctx, const struct df_store_patient *p)
 static int by_name(struct home *h, const char *typed)
 {
 	struct hits s = {0};
+	bool more;
 
-	if (df_store_find_name(h->store, typed, 10, see, &s, NULL) ==
+	if (df_store_find_name(h->store, typed, 10, see, &s, &more, NULL) ==
 	    DF_E_USAGE)
 		return -1;
+	assert_false(more);
 	return s.n;
 }
 
