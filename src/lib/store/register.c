@@ -5,7 +5,7 @@
  *  1. A byte that stands in the file is never changed or cut; what a crash
  *     left unfinished is passed over by whoever reads.
  *  2. What open found, and thus what index.db is told, is on stable storage:
- *     synced, dropped from the cache, and then read.
+ *     its name and its bytes synced, dropped from the cache, and then read.
  *  3. A sync that failed is not repeated: everything after it fails until the
  *     file is opened anew.
  *  4. A number is used once, also when its record is lost.
@@ -239,6 +239,18 @@ static enum df_err make(int dir, struct df_why *why)
 				     sizeof head, why);
 }
 
+/* An earlier process may have made the file, and failed to keep its name. */
+static enum df_err keep_name(int dir, struct df_why *why)
+{
+	int fd = -1;
+	enum df_err rc = df_dir_open(&fd, dir, ".", why);
+
+	if (rc == DF_OK)
+		rc = df_dir_sync(fd, "the node's directory", why);
+	df_fd_close(&fd);
+	return rc;
+}
+
 static enum df_err open_file(struct df_register *r, int dir, struct df_why *why)
 {
 	int flags = r->sealed ? O_RDWR : O_RDONLY;
@@ -251,6 +263,8 @@ static enum df_err open_file(struct df_register *r, int dir, struct df_why *why)
 			rc = df_file_open(&r->fd, dir, DF_REGISTER_FILE, flags,
 					  0, why);
 	}
+	if (rc == DF_OK && r->sealed)
+		rc = keep_name(dir, why);
 	if (rc == DF_OK && r->sealed)
 		rc = df_fd_from_disk(r->fd, DF_REGISTER_FILE, why);
 	if (rc == DF_OK)
