@@ -15,7 +15,7 @@ DF_MUST_CHECK enum df_err df_study_read(struct df_store *s, sqlite3_stmt *q,
 					struct df_store_study *out,
 					struct df_why *why);
 
-/* --- instances.c ---------------------------------------------------------- */
+/* --- instance_rows.c ---------------------------------------------------------- */
 DF_MUST_CHECK enum df_err df_instance_put(struct df_store *s,
 					  const struct df_store_instance *i,
 					  uint64_t series, struct df_why *why);
@@ -71,8 +71,8 @@ void df_keys_of_who(struct df_store *s, const struct df_person *p,
  * each. Kept with the patient: to read is slow. */
 void df_name_readings(const struct df_store *s, struct df_text name,
 		      char to[DF_IDENT_CAP]);
-/* The full one of the first; "" = none. */
-void df_name_first_reading(const char *readings, char to[DF_PERSON_NAME_CAP]);
+/* The full ones, a line each (df_person.reading); "" = none. */
+void df_name_full_readings(const char *readings, char to[DF_PERSON_NAME_CAP]);
 /* Keys of the beginnings of a name. */
 void df_keys_of_name(struct df_store *s, const char *name, const char *readings,
 		     struct df_keys *k);

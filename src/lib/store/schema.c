@@ -63,7 +63,7 @@ static const char SCHEMA[] =
 	" columns, frames, calling_ae));"
 	"CREATE TABLE objects(id INTEGER PRIMARY KEY,"
 	" name TEXT NOT NULL UNIQUE, instances INTEGER NOT NULL);"
-	/* uid: see instances.c; digest, pixels: their first 16 bytes */
+	/* uid: see instance_rows.c; digest, pixels: their first 16 bytes */
 	"CREATE TABLE instances(series INTEGER NOT NULL REFERENCES series,"
 	" uid BLOB NOT NULL, digest BLOB NOT NULL, form INTEGER NOT NULL,"
 	" size INTEGER NOT NULL, object INTEGER NOT NULL,"
@@ -92,12 +92,12 @@ static const char SCHEMA[] =
 	" PRIMARY KEY(peer, study_uid, origin)) WITHOUT ROWID;"
 	/* df/orders.h: accession and number are blind */
 	"CREATE TABLE orders(id TEXT PRIMARY KEY, state INTEGER NOT NULL,"
-	" day INTEGER NOT NULL, study_uid TEXT NOT NULL,"
+	" moment INTEGER NOT NULL, study_uid TEXT NOT NULL,"
 	" modality TEXT NOT NULL, performed TEXT NOT NULL,"
 	" changed_ms INTEGER NOT NULL, accession BLOB, number BLOB,"
 	" sealed BLOB NOT NULL) WITHOUT ROWID;"
-	"CREATE INDEX orders_day ON orders(day);"
-	"CREATE INDEX orders_open ON orders(day) WHERE state = 0;"
+	"CREATE INDEX orders_moment ON orders(moment);"
+	"CREATE INDEX orders_open ON orders(moment) WHERE state = 0;"
 	"CREATE INDEX orders_study ON orders(study_uid) WHERE state = 0;"
 	"CREATE INDEX orders_accession ON orders(accession) WHERE state = 0;"
 	"CREATE INDEX orders_number ON orders(number) WHERE state = 0;"

@@ -1,5 +1,5 @@
 /*
- * instances_test.c - rows of instances: any UID comes back as it was, objects
+ * instance_rows_test.c - rows of instances: any UID comes back as it was, objects
  * that nobody lives in are dropped, the same pixels are found.
  */
 #include <sqlite3.h>

@@ -1,5 +1,5 @@
 /*
- * instances.c - the rows of instances, kept short: there are millions.
+ * instance_rows.c - the rows of instances, kept short: there are millions.
  *
  * An instance's UID is written as what it does not share with its series':
  * {u8 length of the common beginning, the rest in half bytes, 0-9 and 10 for
