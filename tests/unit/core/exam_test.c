@@ -180,6 +180,7 @@ static const struct {
 	 0,
 	 DF_CONTRAST_PLAIN},
 	{"CT", "CHEST", {"腰椎"}, "contradiction", "", 0, 0},
+	{"CT", "WHOLEBODY", {""}, "no-item", "", 0, 0},
 	{"PT/CT", "", {"胸部"}, "no-item", "", 0, 0},
 	{"", "CHEST", {""}, "no-modality", "", 0, 0},
 	{"SR", "CHEST", {""}, "no-modality", "", 0, 0},
