@@ -149,8 +149,8 @@ static int cost_of_other(uint32_t c)
 	if (c < 0x80)
 		return strchr("-'.,()/+:%", (int)c) != NULL ? 25 : 80;
 	if (c < 0xa0 || c == 0xfffd || (c >= 0xe000 && c <= 0xf8ff) ||
-	    (c >= 0x300 && c < 0x370))
-		return 250;
+	    (c >= 0x300 && c < 0x370) || c >= 0x32400)
+		return 250; /* no letter and no mark of a text */
 	if (is_common_mark(c))
 		return 70;
 	return c >= 0x3000 ? 100 : 120;

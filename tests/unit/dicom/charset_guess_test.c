@@ -225,6 +225,9 @@ static void short_texts(void **state)
 		{"\xcd\xb7", "ISO_IR 100", "头", DF_TEXT_GB18030},
 		/* 姚伟: valid UTF-8, a Cyrillic and a Greek letter */
 		{"\xd2\xa6\xce\xb0", "", "姚伟", DF_TEXT_GB18030},
+		/* 何燚, 袁原志: the surname decides */
+		{"\xba\xce\xa0\x44", "ISO_IR 100", "何燚", DF_TEXT_GB18030},
+		{"\xd4\xac\xd4\xad\xd6\xbe", "", "袁原志", DF_TEXT_GB18030},
 		{"45\xb0 \xb1 2%", "ISO_IR 100", "45° ± 2%", DF_TEXT_DECLARED},
 		{"Sch\xe4"
 		 "del 45\xb0",
