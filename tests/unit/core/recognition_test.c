@@ -245,6 +245,25 @@ static void test_oracle(void **state)
 	df_rules_free(r);
 }
 
+/* Of two marks that reach as far the first of the table is named. */
+static void test_detail(void **state)
+{
+	struct df_rules *r = rules_of(NULL);
+	const struct one c = base();
+	struct df_verdict v;
+	size_t i = 0;
+
+	(void)state;
+	df_recognition_judge(r, &c.exam, &c.asking, &v);
+	while (v.reasons[i].code != DF_RECOGNITION_MARK)
+		assert_true(++i < v.n_reasons);
+	assert_string_equal(v.reasons[i].detail, "LJ 20260101-20261231");
+	assert_string_equal(v.institution, "xian");
+	assert_int_equal(v.age_days, 14);
+	assert_int_equal(v.valid_days, 45);
+	df_rules_free(r);
+}
+
 /* --- data decides ----------------------------------------------------------
  */
 
@@ -452,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_detail),
 		cmocka_unit_test(test_data_decides),
 		cmocka_unit_test(test_wrong_tables),
 		cmocka_unit_test(test_spreadsheet),
