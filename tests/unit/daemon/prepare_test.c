@@ -102,7 +102,8 @@ static void check_sum(const struct df_msg *m, int fd, uint64_t length)
 	assert_true(df_checksum_same(&said, &is));
 }
 
-static struct packed pack(const struct object *o, size_t n)
+static struct packed pack_as(const struct object *o, size_t n,
+			     const char *coding_wanted)
 {
 	struct packed p = {0};
 	struct df_buf header;
@@ -115,7 +116,7 @@ static struct packed pack(const struct object *o, size_t n)
 	df_msg_init(&m, DF_MSG_PACK, 7);
 	df_msg_put(&m, DF_M_HEADER, header.ptr, header.len);
 	df_msg_put(&m, DF_M_CEK, PARCEL_KEY.b, DF_CEK_LEN);
-	df_msg_put_str(&m, DF_M_CODING, "jpeg-ls");
+	df_msg_put_str(&m, DF_M_CODING, coding_wanted);
 	assert_int_equal(df_memfd_new(&out, "parcel", NULL), DF_OK);
 	assert_int_equal(df_fd_dup(&fds[0], out, NULL), DF_OK);
 	for (size_t i = 0; i < n; i++) {
@@ -141,12 +142,17 @@ static struct packed pack(const struct object *o, size_t n)
 		assert_true(df_msg_get_u64(&item, DF_M_RECORD, &p.record[i]));
 		assert_true(df_msg_get_str(&item, DF_M_CODING, coding,
 					   sizeof coding));
-		if (i == 0)
-			assert_string_equal(coding, "jpeg-ls");
+		if (i == 0 && n == N_FILES)
+			assert_string_equal(coding, coding_wanted);
 	}
 	p.fd = out;
 	df_buf_release(&header);
 	return p;
+}
+
+static struct packed pack(const struct object *o, size_t n)
+{
+	return pack_as(o, n, "jpeg-ls");
 }
 
 static unsigned verify(const struct packed *p, const struct df_cek *cek,
@@ -560,6 +566,109 @@ static void test_report(void **state)
 	centre_free(&c);
 }
 
+/* --- what an image shows ---------------------------------------------------
+ */
+
+/* Of one object, by way of a parcel; false: nothing. */
+static bool shows(const struct object *o, struct df_digest *d)
+{
+	struct packed p = pack_as(o, 1, "zstd");
+	struct df_why why;
+
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), 1);
+	assert_int_equal(why.err, DF_OK);
+	df_fd_close(&p.fd);
+	*d = shown.d[0];
+	return shown.has[0];
+}
+
+/* The same object in another transfer syntax. */
+static bool in_syntax(const struct object *o, const char *ts,
+		      struct object *other)
+{
+	struct packed p = pack_as(o, 1, "zstd");
+	struct df_why why;
+
+	*other = *o;
+	other->data = restore(&p, 0, ts, "dataset", &other->len, &why);
+	strcpy(other->ts, ts);
+	df_fd_close(&p.fd);
+	return other->data != NULL;
+}
+
+static void test_shows_the_same(void **state)
+{
+	static const char *const syntaxes[] = {
+		LE, IMPLICIT, BE, DEFLATED, "1.2.840.10008.1.2.4.80",
+		"1.2.840.10008.1.2.4.90"};
+	static const struct {
+		const char *file;
+		unsigned syntaxes; /* that it can be had in, itself too */
+	} images[] = {
+		{DF_TESTDATA "/dicom/ct/IM0001.dcm", 6},
+		{DF_TESTDATA "/dicom/mr/epi01.dcm", 6},
+		{DF_TESTDATA "/dicom/us/rgb.dcm", 5},
+		{DF_TESTDATA "/dicom/syntaxes/jpeg_ls.dcm", 5},
+		{DF_TESTDATA "/dicom/syntaxes/rle.dcm", 5},
+		{DF_TESTDATA "/dicom/syntaxes/jpeg_lossless.dcm", 5},
+	};
+	struct df_digest was, is;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+		struct object o = load(images[i].file), other;
+		unsigned n = 0;
+
+		assert_true(shows(&o, &was));
+		for (size_t k = 0; k < sizeof syntaxes / sizeof *syntaxes;
+		     k++) {
+			if (!in_syntax(&o, syntaxes[k], &other))
+				continue;
+			n++;
+			assert_true(shows(&other, &is));
+			if (!df_digest_same(&was, &is))
+				fail_msg("%s differs in %s", images[i].file,
+					 syntaxes[k]);
+			free(other.data);
+		}
+		if (n < images[i].syntaxes)
+			fail_msg("%s: %u syntaxes", images[i].file, n);
+		free(o.data);
+	}
+}
+
+/* One sample, the time, or nothing but black: and of a report nothing. */
+static void test_shows_another(void **state)
+{
+	struct object o = load(FILES[0]), black = o, sr = load(FILES[5]);
+	struct df_digest was, is;
+	struct df_walk w;
+	uint8_t *time;
+
+	(void)state;
+	assert_int_equal(df_walk(&w, o.data, o.len, DF_WALK_EXPLICIT_LE, NULL,
+				 NULL),
+			 DF_OK);
+	assert_true(shows(&o, &was));
+	o.data[w.pixel_value + 1000] ^= 1;
+	assert_true(shows(&o, &is));
+	assert_false(df_digest_same(&was, &is));
+	o.data[w.pixel_value + 1000] ^= 1;
+	time = memmem(o.data, o.len, "\x08\0\x32\0TM", 6); /* acquired */
+	assert_non_null(time);
+	time[8] ^= 1;
+	assert_true(shows(&o, &is));
+	assert_false(df_digest_same(&was, &is));
+	time[8] ^= 1;
+	assert_true(shows(&o, &is));
+	assert_true(df_digest_same(&was, &is));
+	memset(black.data + w.pixel_value, 0, w.pixel_length);
+	assert_false(shows(&black, &is));
+	assert_false(shows(&sr, &is));
+	free(o.data);
+	free(sr.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +679,8 @@ int main(void)
 		cmocka_unit_test(test_encapsulated),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_shows_the_same),
+		cmocka_unit_test(test_shows_another),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
