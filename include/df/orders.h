@@ -2,7 +2,7 @@
  * orders.h - orders of exams in index.db: what the worklist is made of.
  *
  * An order is a JSON text of the room's, sealed; beside it stands what it is
- * found by: state, day, study UID and modality in clear, accession number and
+ * found by: state, moment, study UID and modality in clear, accession number and
  * patient's number behind blind indexes. It follows from the register and can
  * be made again.
  */
@@ -24,7 +24,7 @@ enum df_order_state {
 struct df_store_order {
 	char id[DF_ID_LEN + 1]; /* key; a name of ours */
 	enum df_order_state state;
-	uint64_t day;	    /* YYYYMMDD, of the step */
+	uint64_t moment;    /* YYYYMMDDHHMM, of the step */
 	char study_uid[65]; /* that its worklist item names */
 	char modality[17];
 	char performed[65]; /* the study that closed it, or "" */
@@ -42,7 +42,7 @@ DF_MUST_CHECK enum df_err df_store_order(struct df_store *s, const char *id,
 					 struct df_store_order *out,
 					 struct df_buf *text,
 					 struct df_why *why);
-/* Those of the days from..to, the earliest day first; all: also what is
+/* Those of the moments from..to, the earliest first; all: also what is
  * performed or cancelled. fn's error ends it; fn may not put. */
 DF_MUST_CHECK enum df_err df_store_orders(
 	struct df_store *s, uint64_t from, uint64_t to, bool all,

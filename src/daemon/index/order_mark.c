@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "df/log.h"
 #include "orders.h"
 #include "region.h"
 
@@ -69,17 +68,20 @@ static void place(char to[PLACE * 4 + 1], const char *name)
 		to[0] = '\0';
 }
 
-/* "CT 2026-11-15 县医院" */
+/* "CT 2026-11-15 县医院"; what is written oddly is left out: a mark that no
+ * console can show would keep the whole worklist back. */
 static void name_exam(char *to, size_t cap, const cJSON *prior)
 {
+	static const char codes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/ ";
 	const char *date = region_text(prior, "study_date");
-	char where[PLACE * 4 + 1], modality[17], day[12] = "";
+	const char *modalities = region_text(prior, "modality");
+	char where[PLACE * 4 + 1], modality[17] = "", day[12] = "";
 
 	place(where, region_text(prior, "institution"));
-	if (df_str_copy(modality, sizeof modality,
-			df_text_of(region_text(prior, "modality"))) != DF_OK)
-		modality[0] = '\0';
-	if (strlen(date) == 8)
+	if (strlen(modalities) < sizeof modality &&
+	    strspn(modalities, codes) == strlen(modalities))
+		df_str_fmt(modality, sizeof modality, "%s", modalities);
+	if (strlen(date) == 8 && strspn(date, codes + 26) == 8)
 		df_str_fmt(day, sizeof day, "%.4s-%.2s-%.2s", date, date + 4,
 			   date + 6);
 	df_str_fmt(to, cap, "%s %s%s%s", modality, day, where[0] ? " " : "",
@@ -136,57 +138,4 @@ void order_mark(cJSON *order, const cJSON *priors)
 	}
 	set(order, "mark", mark);
 	set(order, "mark_text", text);
-}
-
-/* The question for "prior local", as of this order. */
-static cJSON *question_of(const cJSON *order)
-{
-	static const struct {
-		const char *key;
-		enum df_worklist_field field;
-	} PARTS[] = {
-		{"name", DF_WORKLIST_PATIENT_NAME},
-		{"birth_date", DF_WORKLIST_BIRTH_DATE},
-		{"sex", DF_WORKLIST_SEX},
-		{"modality", DF_WORKLIST_MODALITY},
-		{"body_part", DF_WORKLIST_BODY_PART},
-		{"description", DF_WORKLIST_PROCEDURE},
-	};
-	const char *id = region_text(order, "resident_id");
-	cJSON *q = cJSON_CreateObject();
-	size_t i;
-
-	if (id[0] == '\0')
-		id = region_text(order, "patient_id");
-	(void)cJSON_AddStringToObject(q, "id", id);
-	for (i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
-		struct df_text t = order_value(order, PARTS[i].field);
-
-		if (t.len > 0)
-			(void)cJSON_AddStringToObject(q, PARTS[i].key, t.ptr);
-	}
-	return q;
-}
-
-void order_judge(struct index *x, cJSON *order, cJSON *out)
-{
-	cJSON *q = question_of(order), *answer = NULL, *priors;
-	struct df_why why = {0};
-	enum df_err rc = DF_OK;
-
-	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(order,
-							   "emergency"))) {
-		answer = cJSON_CreateObject();
-		rc = index_verb(x, df_text_of("prior local"), q, answer, &why);
-	}
-	if (rc != DF_OK)
-		df_log(DF_LOG_WARN, "order.priors-unknown", DF_F_ERR(&why));
-	priors = cJSON_DetachItemFromObjectCaseSensitive(answer, "priors");
-	if (priors == NULL)
-		priors = cJSON_CreateArray();
-	index_priors_judge(x, priors, q); /* against what is ordered */
-	cJSON_Delete(q);
-	order_mark(order, priors);
-	(void)cJSON_AddItemToObject(out, "priors", priors);
-	cJSON_Delete(answer);
 }

@@ -17,7 +17,7 @@
 
 #define ITEMS_MAX 2000
 #define BYTES_MAX ((size_t)8 * 1024 * 1024)
-#define LAST_DAY 99999999
+#define LAST_MOMENT 999999999999
 
 struct answer {
 	struct index *x;
@@ -175,7 +175,7 @@ static enum df_err collect(struct answer *a, const struct df_msg *m,
 	a->keys = &keys;
 	a->calling = calling;
 	a->verdict = df_room_config(a->x->room)->worklist.verdict;
-	rc = df_store_orders(a->x->store, order_first_day(a->x), LAST_DAY,
+	rc = df_store_orders(a->x->store, order_first_moment(a->x), LAST_MOMENT,
 			     false, look, a, why);
 	if (rc != DF_OK && a->why.err == rc)
 		*why = a->why;

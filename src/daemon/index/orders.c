@@ -9,7 +9,7 @@
 #include "df/clock.h"
 #include "region.h"
 
-#define ALL_DAYS 99999999
+#define LAST_MOMENT 999999999999
 #define DAY_MS ((int64_t)86400000)
 #define TEXT_MAX ((size_t)64 * 1024)
 
@@ -17,6 +17,12 @@ static const char *const STATES[] = {"open", "performed", "cancelled"};
 
 /* --- what an entry does ----------------------------------------------------
  */
+
+/* 20261122 and 93000 are 202611220930. */
+static uint64_t moment_of(uint64_t day, uint64_t time)
+{
+	return day * 10000 + time / 100;
+}
 
 static enum df_err store_order(struct index *x, enum df_order_state state,
 			       int64_t at_ms, const cJSON *order,
@@ -26,6 +32,7 @@ static enum df_err store_order(struct index *x, enum df_order_state state,
 	const cJSON *done = cJSON_GetObjectItemCaseSensitive(order, "performed");
 	struct df_text uid = order_value(order, DF_WORKLIST_STUDY_UID);
 	struct df_text modality = order_value(order, DF_WORKLIST_MODALITY);
+	uint64_t day = 0, time = 0;
 	struct df_id id;
 	char *text;
 	enum df_err rc;
@@ -36,8 +43,10 @@ static enum df_err store_order(struct index *x, enum df_order_state state,
 	    df_str_copy(o.modality, sizeof o.modality, modality) != DF_OK ||
 	    df_str_copy(o.performed, sizeof o.performed,
 			df_text_of(region_text(done, "study_uid"))) != DF_OK ||
-	    !df_text_u64(order_value(order, DF_WORKLIST_STEP_DATE), &o.day))
+	    !df_text_u64(order_value(order, DF_WORKLIST_STEP_DATE), &day) ||
+	    !df_text_u64(order_value(order, DF_WORKLIST_STEP_TIME), &time))
 		return df_fail(why, DF_E_FORMAT, "this is no order");
+	o.moment = moment_of(day, time);
 	df_str_fmt(o.id, sizeof o.id, "%s", id.s);
 	o.accession = order_value(order, DF_WORKLIST_ACCESSION);
 	o.patient_id = order_value(order, DF_WORKLIST_PATIENT_ID);
@@ -51,10 +60,9 @@ static enum df_err store_order(struct index *x, enum df_order_state state,
 	return rc;
 }
 
-/* *order is the caller's. */
-static enum df_err load(struct index *x, const char *id,
-			struct df_store_order *row, cJSON **order,
-			struct df_why *why)
+enum df_err order_load(struct index *x, const char *id,
+		       struct df_store_order *row, cJSON **order,
+		       struct df_why *why)
 {
 	struct df_buf text;
 	enum df_err rc;
@@ -116,7 +124,8 @@ static enum df_err change(struct index *x, const struct df_register_entry *e,
 	struct df_store_order row;
 	enum df_order_state state;
 	cJSON *order = NULL;
-	enum df_err rc = load(x, region_text(json, "id"), &row, &order, why);
+	enum df_err rc = order_load(x, region_text(json, "id"), &row, &order,
+				    why);
 
 	if (rc != DF_OK)
 		return rc;
@@ -230,6 +239,7 @@ enum df_err order_add(struct index *x, const cJSON *args, cJSON *out,
 		index_recognition_offer(
 			x, cJSON_GetObjectItemCaseSensitive(out, "priors"),
 			same.accession.ptr, "registration", false);
+		order_ask(x, order);
 		(void)cJSON_AddItemToObject(out, "order", order);
 	} else {
 		cJSON_Delete(order);
@@ -240,23 +250,24 @@ enum df_err order_add(struct index *x, const cJSON *args, cJSON *out,
 /* --- list, cancel ----------------------------------------------------------
  */
 
-uint64_t order_first_day(const struct index *x)
+uint64_t order_first_moment(const struct index *x)
 {
 	int64_t days = df_room_config(x->room)->worklist.days;
 
-	return df_time_local_day(df_clock_wall_ms() - days * DAY_MS);
+	return moment_of(df_time_local_day(df_clock_wall_ms() - days * DAY_MS),
+			 0);
 }
 
 struct listing {
 	cJSON *list;
-	uint64_t first_day;
+	uint64_t first_moment;
 };
 
 static enum df_err list_one(void *ctx, const struct df_store_order *o)
 {
 	cJSON *order = cJSON_ParseWithLength(o->text.ptr, o->text.len);
 	struct listing *l = ctx;
-	bool late = o->state == DF_ORDER_OPEN && o->day < l->first_day;
+	bool late = o->state == DF_ORDER_OPEN && o->moment < l->first_moment;
 	char time[DF_TIME_LEN + 1];
 
 	if (order == NULL)
@@ -275,9 +286,9 @@ enum df_err order_list(struct index *x, const cJSON *args, cJSON *out,
 {
 	bool all = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "all"));
 	struct listing l = {cJSON_AddArrayToObject(out, "orders"),
-			    order_first_day(x)};
+			    order_first_moment(x)};
 
-	return df_store_orders(x->store, all ? 0 : l.first_day, ALL_DAYS, all,
+	return df_store_orders(x->store, all ? 0 : l.first_moment, LAST_MOMENT, all,
 			       list_one, &l, why);
 }
 
@@ -292,8 +303,9 @@ enum df_err order_cancel(struct index *x, const cJSON *args, cJSON *out,
 	enum df_err rc = find_accession(x, &same, why);
 
 	if (rc == DF_OK)
-		rc = load(x, same.id[0] ? same.id : region_text(args, "id"),
-			  &row, &order, why);
+		rc = order_load(x,
+				same.id[0] ? same.id : region_text(args, "id"),
+				&row, &order, why);
 	if (rc != DF_OK)
 		return rc;
 	rc = closed(&row, why);

@@ -30,8 +30,12 @@ DF_MUST_CHECK enum df_err order_list(struct index *x, const cJSON *args,
 DF_MUST_CHECK enum df_err order_cancel(struct index *x, const cJSON *args,
 				       cJSON *out, struct df_why *why);
 index_apply_fn order_apply;
-/* Open orders of days before this are on no worklist any more. */
-uint64_t order_first_day(const struct index *x);
+/* The order of that id, the caller's. DF_E_NOTFOUND. */
+DF_MUST_CHECK enum df_err order_load(struct index *x, const char *id,
+				     struct df_store_order *row, cJSON **order,
+				     struct df_why *why);
+/* Open orders before this are on no worklist any more: YYYYMMDDHHMM. */
+uint64_t order_first_moment(const struct index *x);
 
 /* order_values.c: what was typed becomes an order, with what it lacks; what
  * the person should know goes into out.warning. DF_E_USAGE. */
@@ -41,12 +45,16 @@ DF_MUST_CHECK enum df_err order_take(struct index *x, const cJSON *args,
 /* The value of a worklist attribute in it; {"", 0} when there is none. */
 struct df_text order_value(const cJSON *order, enum df_worklist_field f);
 
-/* order_mark.c: earlier exams of this patient into out.priors, and what they
- * mean into the order (mark, mark_text). Never fails: an exam is not stopped
- * by what we could not find. */
-void order_judge(struct index *x, cJSON *order, cJSON *out);
-/* The same from a list of earlier exams, newest first. */
+/* order_mark.c: what a list of earlier exams, newest first and judged, means
+ * for who takes the image: into the order (mark, mark_text). */
 void order_mark(cJSON *order, const cJSON *priors);
+
+/* order_priors.c: earlier exams of this patient, as this node knows them and
+ * as others last told it, into out.priors, and what they mean into the order.
+ * Never fails: an exam is not stopped by what we could not find. */
+void order_judge(struct index *x, cJSON *order, cJSON *out);
+/* The other nodes are asked, too; when they answer, the order says it. */
+void order_ask(struct index *x, const cJSON *order);
 
 /* order_performed.c: an instance came; the order that it belongs to is done.
  * In the open transaction. */

@@ -48,7 +48,7 @@ enum df_err df_store_put_order(struct df_store *s,
 		q = df_sql(s, DF_SQL_ORDER_PUT_, why);
 		df_sql_str(q, 1, o->id);
 		df_sql_u64(q, 2, (uint64_t)o->state);
-		df_sql_u64(q, 3, o->day);
+		df_sql_u64(q, 3, o->moment);
 		df_sql_str(q, 4, o->study_uid);
 		df_sql_str(q, 5, o->modality);
 		df_sql_str(q, 6, o->performed);
@@ -77,7 +77,7 @@ static enum df_err read_order(struct df_store *s, sqlite3_stmt *q,
 	    df_str_copy(o->performed, sizeof o->performed, df_sql_col(q, 5)))
 		return df_fail(why, DF_E_CORRUPT, "index.db: row of an order");
 	o->state = (enum df_order_state)sqlite3_column_int(q, 1);
-	o->day = (uint64_t)sqlite3_column_int64(q, 2);
+	o->moment = (uint64_t)sqlite3_column_int64(q, 2);
 	o->changed_ms = sqlite3_column_int64(q, 6);
 	p = place_of(o->id);
 	df_buf_clear(text);

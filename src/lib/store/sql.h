@@ -142,14 +142,14 @@ X(TOLD_PUT, "INSERT OR REPLACE INTO told(peer, study_uid, origin, at_ms)"      \
 X(TOLD_GET, "SELECT origin, at_ms FROM told WHERE peer = ?1"                   \
 	" AND study_uid = ?2 LIMIT 2")                                         \
 /* --- orders ----------------------------------------------------------- */   \
-X(ORDER_PUT, "INSERT OR REPLACE INTO orders(id, state, day, study_uid,"        \
+X(ORDER_PUT, "INSERT OR REPLACE INTO orders(id, state, moment, study_uid,"     \
 	" modality, performed, changed_ms, accession, number, sealed)"         \
 	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                    \
 X(ORDER_GET, DF_SQL_ORDER " WHERE id = ?1")                                    \
-X(ORDER_OPEN, DF_SQL_ORDER " WHERE state = 0 AND day BETWEEN ?1 AND ?2"        \
-	" ORDER BY day")                                                       \
-X(ORDER_ALL, DF_SQL_ORDER " WHERE day BETWEEN ?1 AND ?2"                       \
-	" ORDER BY day, changed_ms")                                           \
+X(ORDER_OPEN, DF_SQL_ORDER " WHERE state = 0 AND moment BETWEEN ?1 AND ?2"     \
+	" ORDER BY moment")                                                    \
+X(ORDER_ALL, DF_SQL_ORDER " WHERE moment BETWEEN ?1 AND ?2"                    \
+	" ORDER BY moment, changed_ms")                                        \
 X(ORDER_LIKE, DF_SQL_ORDER " WHERE state = 0 AND (study_uid = ?1"              \
 	" OR accession = ?2 OR (number = ?3 AND modality = ?4))")              \
 X(ORDER_ANY, "SELECT 1 FROM orders WHERE state = 0 LIMIT 1")                   \
@@ -181,8 +181,8 @@ X(REPORT_OF_STUDY, DF_SQL_REPORT " WHERE study_uid = ?3"                       \
 	" s.mixed, s.sealed, p.sealed, p.key, p.person, p.held, s.basis"       \
 	" FROM studies s JOIN patients p ON p.id = s.patient"                  \
 	" JOIN peers n ON n.id = s.peer"
-#define DF_SQL_ORDER "SELECT id, state, day, study_uid, modality, performed,"  \
-	" changed_ms, sealed FROM orders"
+#define DF_SQL_ORDER "SELECT id, state, moment, study_uid, modality,"          \
+	" performed, changed_ms, sealed FROM orders"
 #define DF_SQL_ACT "SELECT seq, at_ms, day, act, study, node, undone, sealed" \
 	" FROM acts"
 #define DF_SQL_REPORT "SELECT object, sender, received_ms, statement,"         \
