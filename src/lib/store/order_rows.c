@@ -1,4 +1,4 @@
-/* orders.c - see df/orders.h. */
+/* order_rows.c - see df/orders.h. */
 #include "df/orders.h"
 
 #include <string.h>
