@@ -90,7 +90,17 @@ check "its own clinic asks with it" search a \
 	--id A-4711 --purpose CT
 check "what is not wanted is left out" search b "$none" \
 	--id "$NUMBER" --modality MR --purpose CT
-check "the purpose stands in the answer's place in no URL" sh -c \
+acts() { # NODE ACT: are there such entries, with purpose and person?
+	truth "$1" 'any(e["entry"]["act"] == "'"$2"'" and e["entry"].get("question",
+e["entry"]).get("purpose", "").startswith("admission") for e in j["entries"])' audit list
+}
+check "the question is in the clinic's register" acts b prior-asked
+check "the answer, too" acts b prior-answer
+check "both are in the centre's" acts centre prior-told
+check "with what was told, and to whom" truth centre 'any(len(e["entry"].get("studies",
+[])) == 1 and len(e["entry"]["peer"]) == 64 for e in j["entries"])' audit list
+check "whole, to the last entry" node centre audit verify
+check "the purpose stands in no URL and no log" sh -c \
 	"! grep -qE 'admission|1990|Wang' '$T/centre.log' '$T/b.log'"
 
 # by hand: what our own program would never ask

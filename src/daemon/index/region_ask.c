@@ -192,6 +192,30 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 		(void)cJSON_AddItemToObject(to, key, cJSON_Duplicate(v, true));
 }
 
+static const char *trigger_of(const struct region_search *s)
+{
+	if (s->done == NULL)
+		return "person";
+	return strncmp(region_text(s->question, "purpose"), "order ", 6) == 0
+		       ? "registration"
+		       : "new study";
+}
+
+/* Somebody looked, and nobody else was asked. What is here is shown all the
+ * same when that cannot be written: a disk in trouble stops no exam. */
+static void record_search(struct region_search *s)
+{
+	cJSON *e = cJSON_CreateObject();
+	struct df_why why = {0};
+
+	(void)cJSON_AddStringToObject(e, "act", "prior-search"); /* memory */
+	(void)cJSON_AddItemToObject(e, "question",
+				    cJSON_Duplicate(s->question, true));
+	if (index_register_put(s->x, "audit", e, &why) != DF_OK)
+		df_log(DF_LOG_ERROR, "region.not-recorded", DF_F_ERR(&why));
+	index_flush(s->x);
+}
+
 static enum df_err record_question(struct region_search *s,
 				   const struct df_peer *peer,
 				   struct df_why *why)
@@ -200,8 +224,7 @@ static enum df_err record_question(struct region_search *s,
 
 	(void)cJSON_AddStringToObject(e, "act", "prior-asked"); /* memory */
 	(void)cJSON_AddStringToObject(e, "peer", peer->fingerprint);
-	(void)cJSON_AddStringToObject(e, "trigger",
-				      s->done != NULL ? "new study" : "person");
+	(void)cJSON_AddStringToObject(e, "trigger", trigger_of(s));
 	(void)cJSON_AddItemToObject(e, "question",
 				    cJSON_Duplicate(s->question, true));
 	return index_register_put(s->x, "audit", e, why);
@@ -358,6 +381,7 @@ static void ask_all(struct region_search *s, const cJSON *args)
 {
 	const struct df_config *cfg = df_room_config(s->x->room);
 	enum unasked unasked = may_ask(s, args);
+	bool asked = false;
 
 	for (size_t i = 0; i < cfg->n_peers; i++) {
 		const struct df_peer *peer = &cfg->peers[i];
@@ -366,11 +390,14 @@ static void ask_all(struct region_search *s, const cJSON *args)
 			continue;
 		if (unasked == UNASKED_NONE) {
 			ask_node(s, peer);
+			asked = true;
 			continue;
 		}
 		add_recalled(s, peer);
 		note_asked(s, peer, unasked, NULL);
 	}
+	if (!asked && s->to != NULL)
+		record_search(s);
 	one_less(s);
 }
 
