@@ -74,7 +74,8 @@ struct df_person {
 	struct df_identifier ids[DF_PERSON_IDS];
 	size_t n_ids;
 	char name[DF_PERSON_NAME_CAP]; /* PN, UTF-8, groups by '=' */
-	/* the name in Latin letters (df/pinyin.h), or "" when nobody said */
+	/* the name in Latin letters (df/pinyin.h), one reading a line (单 is
+	 * shan, and dan to whom does not know); "" when nobody said */
 	char reading[DF_PERSON_NAME_CAP];
 	char birth_date[9]; /* YYYYMMDD, or "" */
 	char sex[2];	    /* "M", "F", "O" or "" */
@@ -103,7 +104,7 @@ const char *df_person_birth_date(const struct df_person *p, char to[9]);
 /* Forms of the name for an equality look-up: groups and reading without case,
  * width, spaces, carets and dots; placeholders ("匿名") give none. Two names
  * that df_person_match calls the same, or of the same sound, share one. */
-#define DF_PERSON_FORMS 4
+#define DF_PERSON_FORMS 6
 struct df_name_forms {
 	char form[DF_PERSON_FORMS][DF_PERSON_NAME_CAP];
 	bool latin[DF_PERSON_FORMS]; /* ASCII only */

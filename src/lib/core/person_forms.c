@@ -72,13 +72,14 @@ static void add_form(struct df_name_forms *f, const struct df_text *parts,
 
 void df_person_forms(const struct df_person *p, struct df_name_forms *f)
 {
-	struct df_text reading = df_text_of(p->reading);
+	struct df_text readings = df_text_of(p->reading), line;
 	struct df_person_name name;
 
 	f->n = 0;
 	df_person_name_split(&name, df_text_of(p->name));
 	for (int group = 0; group < DF_PN_GROUPS; group++)
 		add_form(f, name.part[group], DF_PN_PARTS);
-	if (f->n > 0) /* the reading of nobody's name is no name */
-		add_form(f, &reading, 1);
+	/* the reading of nobody's name is no name */
+	while (f->n > 0 && df_text_line(&readings, &line))
+		add_form(f, &line, 1);
 }

@@ -209,14 +209,20 @@ static bool next_reading(struct df_text *lines, struct df_name_reading *r)
 	return true;
 }
 
-void df_name_first_reading(const char *readings, char to[DF_PERSON_NAME_CAP])
+void df_name_full_readings(const char *readings, char to[DF_PERSON_NAME_CAP])
 {
 	struct df_text lines = df_text_of(readings);
 	struct df_name_reading r;
+	size_t n = 0, len;
 
 	to[0] = '\0';
-	if (next_reading(&lines, &r))
-		memcpy(to, r.full, sizeof r.full);
+	while (next_reading(&lines, &r)) {
+		len = strlen(r.full);
+		if (n + len + 2 > DF_PERSON_NAME_CAP)
+			return;
+		df_str_fmt(to + n, DF_PERSON_NAME_CAP - n, "%s\n", r.full);
+		n += len + 1;
+	}
 }
 
 /* Keys of all beginnings of the given lengths; of a typed text, only of the

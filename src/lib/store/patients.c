@@ -171,7 +171,7 @@ void df_store_person_of(const struct df_store *s,
 		     df_text_of(p->ident[DF_IDENT_BIRTH_DATE]),
 		     df_text_of(p->ident[DF_IDENT_SEX]),
 		     p->peer[0] ? p->peer : s->lent.self);
-	df_name_first_reading(p->readings, out->reading);
+	df_name_full_readings(p->readings, out->reading);
 }
 
 void df_store_lend(struct df_store *s, const struct df_store_lent *lent)

@@ -155,7 +155,7 @@ enum df_err df_store_find_who(struct df_store *s, const char *name,
 	df_person_of(&who, df_text_of(name), none, none,
 		     df_text_of(birth_date), none, s->lent.self);
 	df_name_readings(s, df_text_of(name), readings);
-	df_name_first_reading(readings, who.reading);
+	df_name_full_readings(readings, who.reading);
 	df_keys_of_who(s, &who, &keys);
 	if (keys.n == 0)
 		return df_fail(why, DF_E_USAGE,

@@ -339,6 +339,12 @@ static void decided_cases(void **state)
 	expect(&a, &b, DF_MATCH_PROBABLE, DF_BECAUSE(NAME_SAME));
 	b = person("b", "P7", "", "张三", "19491231", "M");
 	expect(&a, &b, DF_MATCH_NONE, DF_BECAUSE(SEX_DIFFERENT));
+	/* 单 is shan; whoever typed DAN did not know */
+	a = person("a", id, "", "单小芳", "19491231", "F");
+	b = person("b", id, "", "DAN^XIAOFANG", "19491231", "F");
+	(void)snprintf(a.reading, sizeof a.reading,
+		       "shanxiaofang\ndanxiaofang");
+	expect(&a, &b, DF_MATCH_EXACT, DF_BECAUSE(NAME_READING));
 	/* the same clinic's system and another's, both brought by one node */
 	a = person("a", "P1234", "HIS A", "张三", "", "");
 	b = person("a", "P1234", "HIS B", "张三", "", "");
