@@ -195,7 +195,7 @@ static void put_item(struct made *d, unsigned group, unsigned element,
 		     const struct made *item)
 {
 	put_head(d, group, element, "SQ", item->n + 8);
-	put_head(d, 0xfffe, 0xe000, "", item->n);
+	put_head(d, 0xfffe, 0xe000, "\0", item->n);
 	memcpy(d->b + d->n, item->b, item->n);
 	d->n += item->n;
 }
