@@ -14,6 +14,7 @@
 #include "df/clock.h"
 #include "df/file.h"
 #include "df/keyring.h"
+#include "df/recognition.h"
 
 static enum df_err add(struct df_buf *b, const char *key, const char *value,
 		       struct df_why *why)
@@ -109,6 +110,8 @@ static enum df_err init_run(struct df_cli *cli, struct df_why *why)
 		rc = check_fresh(cli->dir, why);
 	if (rc == DF_OK)
 		rc = keys_write(cli->dir, &cli->cfg, &fp, why);
+	if (rc == DF_OK)
+		rc = df_dir_make(cli->dir, DF_RULES_DIR, why);
 	if (rc == DF_OK)
 		rc = df_file_write_durable(cli->dir, "config.ini", 0600,
 					   ini.ptr, ini.len, why);

@@ -35,7 +35,7 @@ index_pid=$(room_pids clinic index)
 check "its texts say what it is" verdict "v['item'] == 'CT-HEAD'"
 check "nobody has told who is who: a person must look" verdict \
 	"v['recognise'] == 'unknown' and c == ['asking-unknown', 'institution-unknown', 'report-missing']"
-mkdir "$T/clinic/recognition"
+ls -d "$T/clinic/recognition" >/dev/null || exit 1
 table institutions.tsv 'institution\tnames\tareas' \
 	'qmc\tQueens;QMC\tCN-33' 'clinic\t镇卫生院 clinic\tCN-33'
 check "who is who is told: there is no mark" verdict \
