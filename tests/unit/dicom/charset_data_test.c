@@ -38,23 +38,26 @@ static void names_of_files(void **state)
 		const char *file, *want;
 		enum df_text_basis basis;
 	} table[] = {
-		{"chrArab", "قباني^لنزار", DF_TEXT_DECLARED},
-		{"chrFrenMulti", "Buc^Jérôme", DF_TEXT_DECLARED},
-		{"latin1", "Buc^Jérôme", DF_TEXT_DECLARED},
-		{"chrGerm", "Äneas^Rüdiger", DF_TEXT_DECLARED},
-		{"japanese", "Yamada^Tarou=山田^太郎=やまだ^たろう",
+		{"names/dicom/chrArab", "قباني^لنزار", DF_TEXT_DECLARED},
+		{"names/dicom/chrFrenMulti", "Buc^Jérôme", DF_TEXT_DECLARED},
+		{"dicom/charset/latin1", "Buc^Jérôme", DF_TEXT_DECLARED},
+		{"names/dicom/chrGerm", "Äneas^Rüdiger", DF_TEXT_DECLARED},
+		{"dicom/charset/japanese",
+		 "Yamada^Tarou=山田^太郎=やまだ^たろう", DF_TEXT_DECLARED},
+		{"names/dicom/chrJapMulti", "やまだ^たろう", DF_TEXT_DECLARED},
+		{"names/dicom/chrJapMultiExplicitIR6", "やまだ^たろう",
 		 DF_TEXT_DECLARED},
-		{"chrJapMulti", "やまだ^たろう", DF_TEXT_DECLARED},
-		{"chrJapMultiExplicitIR6", "やまだ^たろう", DF_TEXT_DECLARED},
-		{"chrKoreanMulti", "김희중", DF_TEXT_DECLARED},
-		{"chrRuss", "Люкceмбypг", DF_TEXT_DECLARED},
-		{"chrSQEncoding", "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう",
-		 DF_TEXT_DECLARED},
-		{"chrSQEncoding1", "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう",
-		 DF_TEXT_DECLARED},
-		{"utf8", "Wang^XiaoDong=王^小東=", DF_TEXT_DECLARED},
-		{"gb18030", "Wang^XiaoDong=王^小东=", DF_TEXT_DECLARED},
-		{"iso2022ir13-001", "dicom2nifti", DF_TEXT_ASCII},
+		{"names/dicom/chrKoreanMulti", "김희중", DF_TEXT_DECLARED},
+		{"names/dicom/chrRuss", "Люкceмбypг", DF_TEXT_DECLARED},
+		{"names/dicom/chrSQEncoding",
+		 "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう", DF_TEXT_DECLARED},
+		{"names/dicom/chrSQEncoding1",
+		 "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう", DF_TEXT_DECLARED},
+		{"dicom/charset/utf8",
+		 "Wang^XiaoDong=王^小東=", DF_TEXT_DECLARED},
+		{"dicom/charset/gb18030",
+		 "Wang^XiaoDong=王^小东=", DF_TEXT_DECLARED},
+		{"names/dicom/iso2022ir13-001", "dicom2nifti", DF_TEXT_ASCII},
 	};
 	size_t i;
 
@@ -66,8 +69,8 @@ static void names_of_files(void **state)
 		FILE *in;
 		size_t len;
 
-		snprintf(path, sizeof path, "%s/dicom/charset/%s.dcm",
-			 DF_TESTDATA, table[i].file);
+		snprintf(path, sizeof path, "%s/%s.dcm", DF_TESTDATA,
+			 table[i].file);
 		in = fopen(path, "rb");
 		if (in == NULL)
 			fail_msg("cannot open %s", path);
