@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "df/peer.h"
+#include "df/prior_files.h"
 #include "df/priors.h"
 #include "df/stow.h"
 
@@ -23,6 +24,22 @@ static void offers(struct df_text t)
 	    df_peer_offers_decode((struct df_text){(char *)out.ptr, out.len}, b,
 				  &m, NULL) != DF_OK ||
 	    n != m || memcmp(a, b, n * sizeof a[0]) != 0)
+		abort();
+	df_buf_release(&out);
+}
+
+static void prior_files(struct df_text t)
+{
+	static struct df_prior_files a, b;
+	struct df_buf out;
+
+	if (df_prior_files_decode(t, &a, NULL) != DF_OK)
+		return;
+	df_buf_init(&out, DF_PEER_JSON_MAX);
+	if (df_prior_files_encode(&out, &a, NULL) != DF_OK ||
+	    df_prior_files_decode((struct df_text){(char *)out.ptr, out.len},
+				  &b, NULL) != DF_OK ||
+	    memcmp(&a, &b, sizeof a) != 0)
 		abort();
 	df_buf_release(&out);
 }
@@ -60,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n;
 
 	offers(t);
+	prior_files(t);
 	priors(t, df_priors_question_clean);
 	priors(t, df_priors_answer_clean);
 	priors(t, df_priors_fetch_clean);

@@ -133,6 +133,28 @@ static void centre_other_clinic(struct scene *s)
 	centre_itself(s);
 	s->k.clinic = "other";
 }
+/* Fetched with an earlier exam: it is addressed to the clinic that made it. */
+static void prior(struct scene *s)
+{
+	s->k.copy = true;
+	s->k.clinic = "another";
+	s->c.clinic_node = "another";
+}
+static void prior_of_a_third(struct scene *s)
+{
+	prior(s);
+	s->c.clinic_node = "third";
+}
+static void prior_from_elsewhere(struct scene *s)
+{
+	prior(s);
+	s->k.sender = "x";
+}
+static void prior_of_other_patient(struct scene *s)
+{
+	prior(s);
+	s->c.patient_id = "P2";
+}
 static void older_images(struct scene *s)
 {
 	s->images[0] = s->manifests[0];
@@ -254,6 +276,10 @@ static const struct {
 	enum df_report_verdict verdict;
 	enum df_report_reason reason, note;
 } CASES[] = {
+	NOTE(prior, FOREIGN),
+	NO(prior_of_a_third, CLINIC),
+	NO(prior_from_elsewhere, SENDER),
+	NO(prior_of_other_patient, PATIENT),
 	NO(other_centre, SENDER),
 	NO(other_sender, SENDER),
 	NO(not_ours, SENDER),

@@ -64,6 +64,9 @@ static void head(struct df_http_exchange *x, void *ctx)
 		df_http_gather(x, 100);
 	else if (strcmp(path, "/file") == 0)
 		df_http_answer_fd(x, 206, "x/y", dup(t.file), 10, 100000);
+	else if (strcmp(path, "/headed") == 0)
+		df_http_answer_headed(x, 206, "x/y", df_text_of("0123456789"),
+				      dup(t.file), 4, 7, 10);
 	else if (strcmp(path, "/query") == 0 && df_http_query(x, "after", &v))
 		df_http_answer(x, 200, "text/plain", v.ptr, v.len);
 	else if (strcmp(path, "/busy") == 0 && df_http_query(x, "for", &v)) {
@@ -471,6 +474,22 @@ static void sends_file_ranges(void **state)
 	assert_int_equal(failing.err, DF_E_IO);
 }
 
+/* Another head than the file's own: a piece across where they meet. */
+static void sends_another_head(void **state)
+{
+	struct reply r = {0};
+	uint8_t want[10] = "789", file[7];
+
+	(void)state;
+	assert_int_equal(pread(t.file, file, 7, 4), 7);
+	memcpy(want + 3, file, 7);
+	ask(&r, "GET", "/headed", NOTHING);
+	until(&r.done);
+	assert_int_equal(r.status, 206);
+	assert_int_equal(r.body_len, 10);
+	assert_memory_equal(r.body, want, 10);
+}
+
 static void refuses_large_bodies(void **state)
 {
 	char big[101] = "";
@@ -612,7 +631,8 @@ int main(void)
 		CASE(answers_at_once),		 CASE(answers_later),
 		CASE(hears_when_to_come_again),
 		CASE(holds_then_reads_the_body), CASE(streams_bodies),
-		CASE(sends_file_ranges),	 CASE(refuses_large_bodies),
+		CASE(sends_file_ranges),	 CASE(sends_another_head),
+		CASE(refuses_large_bodies),
 		CASE(refuses_bad_framing),	 CASE(survives_lost_peers),
 		CASE(reports_dead_servers),	 CASE(caps_connections),
 		CASE(keeps_to_a_pace),		 CASE(ends_while_held_back),

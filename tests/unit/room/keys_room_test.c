@@ -419,6 +419,124 @@ static void outgoing(void **state)
 	df_buf_release(&head);
 }
 
+/* --- the same for another reader ------------------------------------------- */
+
+static enum df_err rewrap(const struct df_buf *head, const char *sender,
+			  const char *reader, struct df_buf *out)
+{
+	struct df_msg m, r;
+	struct df_text t;
+	enum df_err rc;
+
+	df_msg_init(&m, DF_MSG_REWRAP_RQ, 7);
+	df_msg_put(&m, DF_M_HEADER, head->ptr, head->len);
+	df_msg_put_opt(&m, DF_M_PEER, sender);
+	df_msg_put_str(&m, DF_M_RECIPIENT, reader);
+	rc = ask(&h.queue, &m, -1, &r, NULL);
+	df_buf_clear(out);
+	if (rc == DF_OK) {
+		assert_true(df_msg_get(&r, DF_M_HEADER, &t));
+		must(df_buf_add(out, t.ptr, t.len, NULL));
+	}
+	return rc;
+}
+
+static void rewrapped(void **state)
+{
+	struct df_cek cek, back;
+	struct df_sealed_head was, is;
+	struct df_digest ca;
+	struct df_buf head, other;
+	size_t i;
+
+	(void)state;
+	df_buf_init(&head, DF_SEALED_HEAD_MAX);
+	df_buf_init(&other, DF_SEALED_HEAD_MAX);
+	must(seal_for(h.own_fp.s, &head, &cek)); /* for ourselves alone */
+	must(rewrap(&head, NULL, h.clinic_fp.s, &other));
+	must(df_sealed_head_decode(&was, head.ptr, head.len, NULL));
+	must(df_sealed_head_decode(&is, other.ptr, other.len, NULL));
+	/* who sealed it, and what, is as it was */
+	assert_memory_equal(is.core_bytes, was.core_bytes, DF_SEALED_CORE_LEN);
+	assert_int_equal(is.signature_len, was.signature_len);
+	assert_memory_equal(is.signature, was.signature, was.signature_len);
+	/* the reader opens it, and nobody else */
+	must(df_cms_unwrap(&back, is.recipients, is.recipients_len, h.clinic,
+			   h.clinic_crt, NULL));
+	assert_memory_equal(&back, &cek, sizeof cek);
+	must(df_header_check(&back, is.core_bytes, is.recipients,
+			     is.recipients_len, is.mac, NULL));
+	assert_int_equal(open_header(&other, NULL, &back), DF_E_KEY);
+	/* only for who is enrolled, and of the sender that is expected */
+	df_cert_fingerprint(h.ca, &ca);
+	assert_int_equal(rewrap(&head, NULL, df_digest_hex(&ca).s, &other),
+			 DF_E_DENIED);
+	assert_int_equal(rewrap(&head, h.clinic_fp.s, h.clinic_fp.s, &other),
+			 DF_E_SENDER);
+	for (i = 0; i < head.len; i += 41) {
+		head.ptr[i] ^= 0x20;
+		assert_int_not_equal(
+			rewrap(&head, NULL, h.clinic_fp.s, &other), DF_OK);
+		head.ptr[i] ^= 0x20;
+	}
+	df_buf_release(&head);
+	df_buf_release(&other);
+}
+
+static enum df_err open_prior(const struct parcel_nodes *n)
+{
+	struct df_sealed_core core = {.content = DF_SEALED_PARCEL,
+				      .suite = DF_SUITE_AES256GCM,
+				      .sequence = 1,
+				      .created_ms = df_clock_wall_ms()};
+	struct df_cek cek = {{5}};
+	struct df_digest fp;
+	struct df_buf head;
+	struct df_msg m, r;
+	enum df_err rc, as_peer;
+
+	df_buf_init(&head, DF_SEALED_HEAD_MAX);
+	parcel_header(&head, n, &core, &cek);
+	df_cert_fingerprint(n->clinic, &fp);
+	as_peer = open_header(&head, df_digest_hex(&fp).s, &cek);
+	assert_int_equal(as_peer, DF_E_SENDER); /* it is no peer of ours */
+	df_msg_init(&m, DF_MSG_OPEN_RQ, 7);
+	df_msg_put(&m, DF_M_HEADER, head.ptr, head.len);
+	df_msg_put_str(&m, DF_M_PEER, df_digest_hex(&fp).s);
+	df_msg_put_str(&m, DF_M_PURPOSE, "prior");
+	rc = ask(&h.queue, &m, -1, &r, NULL);
+	df_buf_release(&head);
+	return rc;
+}
+
+/* What we asked for may come from any node of our CA, and from no other. */
+static void priors(void **state)
+{
+	struct parcel_nodes stranger = {0}, node = {0};
+	struct df_buf pem;
+	char path[128];
+
+	(void)state;
+	parcel_nodes_make(&stranger);
+	df_cert_free(stranger.centre);
+	stranger.centre = df_cert_ref(h.centre_crt); /* it is sealed for us */
+	assert_int_equal(open_prior(&stranger), DF_E_SENDER);
+	df_buf_init(&pem, DF_PEM_MAX);
+	df_str_fmt(path, sizeof path, "%s/" DF_KEYS_CA_KEY, h.dir);
+	must(df_file_read(AT_FDCWD, path, DF_PEM_MAX, &pem, NULL));
+	must(df_key_from_pem(&node.ca_key,
+			     (struct df_text){(const char *)pem.ptr, pem.len},
+			     NULL));
+	node.ca = df_cert_ref(h.ca);
+	must(df_key_new(&node.clinic_key, NULL));
+	node.clinic = parcel_enrol(&node, node.clinic_key, "镇卫生院");
+	node.centre = df_cert_ref(h.centre_crt);
+	must(open_prior(&node));
+	df_buf_wipe(&pem);
+	parcel_nodes_release(&stranger);
+	parcel_nodes_release(&node);
+}
+
 static void incoming(void **state)
 {
 	struct parcel_nodes n = {.clinic_key = h.clinic,
@@ -550,7 +668,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(enrolment),	   cmocka_unit_test(at_rest),
-		cmocka_unit_test(outgoing),	   cmocka_unit_test(incoming),
+		cmocka_unit_test(outgoing),	   cmocka_unit_test(rewrapped),
+		cmocka_unit_test(priors),	   cmocka_unit_test(incoming),
 		cmocka_unit_test(signatures),	   cmocka_unit_test(tls),
 		cmocka_unit_test(foreign_message),
 	};
