@@ -38,6 +38,17 @@ static void said_print(const cJSON *e, const char *key, const char *before)
 	}
 }
 
+/* Each kind has its own word for what was done. */
+static const char *act_of(const cJSON *e)
+{
+	static const char *const WORDS[] = {"act", "event", "decided"};
+
+	for (size_t i = 0; i < 2; i++)
+		if (df_json_text(e, WORDS[i])[0] != '\0')
+			return WORDS[i];
+	return WORDS[2];
+}
+
 static void entry_print(const cJSON *o)
 {
 	const cJSON *e = df_json_at(o, "entry");
@@ -46,7 +57,7 @@ static void entry_print(const cJSON *o)
 	df_print_time(df_json_text(o, "at"));
 	(void)putchar(' '); /* main checks */
 	df_cell(df_json_text(o, "kind"), 12);
-	df_cell(df_json_text(e, "act"), 14);
+	df_cell(df_json_text(e, act_of(e)), 14);
 	said_print(e, "doctor", "");
 	said_print(e, "who", "");
 	said_print(e, "by", "");
