@@ -152,6 +152,15 @@ state() { # ORDER STATE
 check "an exam of another patient under this number" perform wrong later 999
 check "comes" wait_for 20 known 2
 check "and closes nothing" state later open
+late() { # a second image of the exam of before
+	cp "$T/outside/prior/IM00000" "$T/outside/late.dcm" &&
+		dcmodify -q -nb -gin "$T/outside/late.dcm" &&
+		send_sure "$DICOM_clinic" 1 "$T/outside/late.dcm"
+}
+check "an image of the earlier exam is late" late
+images() { truth clinic "sum(s['instances'] for s in j['studies']) == $1" study list; }
+check "it comes" wait_for 20 images 3
+check "and is not the exam that was ordered" state again open
 check "the exam comes" perform right again "$number"
 check "its order is done" wait_for 20 state again performed
 check "it is on no worklist any more" ask CT_1 "$keys" "$(step_of '' '' '')"

@@ -25,6 +25,7 @@ static const char *const TIES[] = {"", "patient", "accession", "study"};
 
 struct choice {
 	const struct df_store_instance *i;
+	int64_t first_ms; /* when the study began to come */
 	enum tie tie;
 	char id[DF_ID_LEN + 1];
 	char moment[DF_WORKLIST_KEY_CAP]; /* of the step: the earliest counts */
@@ -46,6 +47,17 @@ static bool is_value(struct df_text t, const cJSON *order,
 	return t.len > 0 && df_text_same(t, order_value(order, f));
 }
 
+/* An exam that was there when somebody ordered one is another exam, also when
+ * one of its images is late, or told again to a new index.db. */
+static bool is_younger(const struct choice *c, const cJSON *order)
+{
+	const cJSON *added = cJSON_GetObjectItemCaseSensitive(order,
+							      "added_ms");
+
+	return cJSON_IsNumber(added) &&
+	       (double)c->first_ms >= added->valuedouble;
+}
+
 static enum tie tie_of(const struct choice *c, const cJSON *order)
 {
 	if (is_value(c->i->study_uid, order, DF_WORKLIST_STUDY_UID))
@@ -57,7 +69,8 @@ static enum tie tie_of(const struct choice *c, const cJSON *order)
 		     DF_WORKLIST_PATIENT_ID) &&
 	    is_value(c->i->modality, order, DF_WORKLIST_MODALITY) &&
 	    is_value(ident(c, DF_IDENT_STUDY_DATE), order,
-		     DF_WORKLIST_STEP_DATE))
+		     DF_WORKLIST_STEP_DATE) &&
+	    is_younger(c, order))
 		return TIE_PATIENT;
 	return TIE_NONE;
 }
@@ -118,7 +131,8 @@ static enum df_err settle(struct index *x, const struct df_store_instance *i,
 	struct df_store_order like = {
 		.accession = i->ident[DF_IDENT_ACCESSION],
 		.patient_id = i->ident[DF_IDENT_PATIENT_ID]};
-	struct choice c = {.i = i};
+	struct choice c = {.i = i, .first_ms = i->received_ms};
+	struct df_store_study study;
 	enum df_err rc;
 
 	if (df_str_copy(like.study_uid, sizeof like.study_uid, i->study_uid) !=
@@ -126,6 +140,11 @@ static enum df_err settle(struct index *x, const struct df_store_instance *i,
 	    df_str_copy(like.modality, sizeof like.modality, i->modality) !=
 		    DF_OK)
 		return DF_OK; /* nothing that we gave */
+	rc = df_store_study(x->store, like.study_uid, "", &study, why);
+	if (rc != DF_OK)
+		return rc;
+	if (study.first_ms < c.first_ms)
+		c.first_ms = study.first_ms;
 	rc = df_store_orders_like(x->store, &like, look, &c, why);
 	if (rc == DF_OK && c.tie != TIE_NONE)
 		rc = close_order(x, &c, why);
