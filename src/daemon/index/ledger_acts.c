@@ -1,5 +1,5 @@
 /*
- * ledger.c - the ledger of recognition: what was offered, viewed, accepted,
+ * ledger_acts.c - the ledger of recognition: what was offered, viewed, accepted,
  * declined and taken back, by whom, for which order.
  *
  * An entry of the register says all of it (docs/formats/register.md); the
