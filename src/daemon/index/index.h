@@ -164,7 +164,7 @@ DF_MUST_CHECK enum df_err index_prior_local(struct index *x,
 					    struct cJSON *out,
 					    struct df_why *why);
 
-/* ledger.c */
+/* ledger_acts.c */
 /*
  * Somebody is shown these exams (index_prior_json, judged), at `trigger`
  * ("registration" "search"), for the order (its accession number; NULL or "":
