@@ -370,7 +370,7 @@ enum df_source_kind {
  *              "report check" {statement, statement_sha256, verification} |
  *              "prior local" {id|name, [issuer, birth_date, sex, modality,
  *              body_part, days, not (a study)]} > {persons, priors, more} |
- *              "study twins" {study, [peer]} |
+ *              "study twins" {study, [peer]} > {same_images} |
  *              "identity list" {all, limit} | "identity status" |
  *              "identity show" {patient} |
  *              "identity merge" {a, b, by, reason} | "identity split" (same) |

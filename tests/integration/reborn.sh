@@ -123,5 +123,14 @@ node clinic study list >/dev/null
 check "it is found and made anew" wait_for 30 settled clinic
 check "the same answers" wait_for 10 same_answers
 stop_node clinic
+check "index.db is of an older release" "$DF_BIN/pages-sql" \
+	"$T/clinic/index.db" "PRAGMA user_version = 1"
+start_node clinic
+check "it steps aside" sh -c \
+	"[ \$(ls '$T'/clinic | grep -c '^index.db.20.*Z\$') = 3 ]"
+check "and is made anew" wait_for 30 settled clinic
+check "the same answers" wait_for 10 same_answers
+stop_node clinic
+check "row by row, too" same_rows
 check "all is sound" node clinic spool check --read-data
 done_testing

@@ -230,6 +230,40 @@ static void ask(struct house *h, const char *verb, const char *args,
 	assert_int_equal(df_msg_result(&m, NULL), want);
 }
 
+struct patient {
+	const char *id, *name, *birth;
+};
+
+/* One image of a study of its own; its pixels are told, too. */
+static void put_exam(struct house *h, const char *study, const char *date,
+		     const struct patient *p, uint8_t pixels, uint32_t tag)
+{
+	struct df_digest d = {{(uint8_t)tag}}, image = {{pixels}};
+	char series[80], instance[80];
+	struct df_msg m;
+
+	df_str_fmt(series, sizeof series, "%s.1", study);
+	df_str_fmt(instance, sizeof instance, "%s.1.%u", study, tag);
+	df_msg_init(&m, DF_MSG_FACTS_PUT, tag);
+	df_msg_put_str(&m, DF_M_OBJECT, "0123456789abcdefghjkmnpqrs");
+	df_msg_put_str(&m, DF_M_STUDY, study);
+	df_msg_put_str(&m, DF_M_SERIES, series);
+	df_msg_put_str(&m, DF_M_SOP_INSTANCE, instance);
+	df_msg_put_str(&m, DF_M_MODALITY, "CT");
+	df_msg_put_str(&m, DF_M_BODY_PART, "CHEST");
+	df_msg_put_str(&m, DF_M_PATIENT_ID, p->id);
+	df_msg_put_str(&m, DF_M_PATIENT_NAME, p->name);
+	df_msg_put_str(&m, DF_M_BIRTH_DATE, p->birth);
+	df_msg_put_str(&m, DF_M_STUDY_DATE, date);
+	df_msg_put_digest(&m, DF_M_DIGEST, &d);
+	df_msg_put_digest(&m, DF_M_PIXEL_DIGEST, &image);
+	df_msg_put_u64(&m, DF_M_RECEIVED_MS, 1795309323000);
+	say(&h->queue, &m, -1);
+	hear(h, &h->queue, &m);
+	assert_int_equal(m.type, DF_MSG_FACTS_STORED);
+	assert_int_equal(df_msg_result(&m, NULL), DF_OK);
+}
+
 static int times(const char *text, const char *word)
 {
 	int n = 0;
@@ -504,12 +538,64 @@ static void test_wrong_key(void **state)
 	df_channel_release(&h->keys);
 }
 
+static void test_priors(void **state)
+{
+	static const struct patient ZENG = {"11010519491231002X", "曾^小东",
+					    "19491231"};
+	static const struct patient OTHER = {"P-4711", "王^伟", "19800101"};
+	static const struct {
+		const char *args;
+		int priors, exact;
+	} CASES[] = {
+		{"{\"id\":\"11010519491231002x\"}", 3, 3},
+		{"{\"id\":\"P-4711\"}", 1, 1},
+		{"{\"id\":\"P-4712\"}", 0, 0},
+		{"{\"name\":\"曾小\"}", 3, 0}, /* by a name: look at it */
+		{"{\"name\":\"zengxiao\"}", 3, 0}, /* not ceng */
+		{"{\"name\":\"zxd\"}", 3, 0},
+		{"{\"name\":\"曾小东\",\"birth_date\":\"1949-12-31\"}", 3, 0},
+		{"{\"name\":\"曾小东\",\"birth_date\":\"1950-12-31\"}", 0, 0},
+		{"{\"id\":\"11010519491231002X\",\"modality\":\"MR\"}", 0, 0},
+		{"{\"id\":\"11010519491231002X\",\"modality\":\"CT\","
+		 "\"body_part\":\"胸部\"}", 3, 3},
+		{"{\"id\":\"11010519491231002X\",\"days\":30}", 1, 1},
+		{"{\"id\":\"11010519491231002X\",\"not\":\"1.2.2\"}", 2, 2},
+	};
+	struct house *h = *state;
+	size_t i;
+
+	start(h);
+	give_key(h, 1);
+	put_exam(h, "1.2.1", "20190101", &ZENG, 5, 1);
+	put_exam(h, "1.2.2", "20991231", &ZENG, 6, 2); /* in no time */
+	put_exam(h, "1.2.3", "20200101", &ZENG, 5, 3); /* a second reading */
+	put_exam(h, "1.2.4", "20200101", &OTHER, 7, 4);
+	for (i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+		ask(h, "prior local", CASES[i].args, DF_OK);
+		if (times(h->json, "\"study_uid\"") != CASES[i].priors ||
+		    times(strstr(h->json, "\"priors\""),
+			  "\"match\":\"exact\"") != CASES[i].exact)
+			fail_msg("%s: %s", CASES[i].args, h->json);
+	}
+	ask(h, "prior local", CASES[0].args, DF_OK);
+	assert_true(strstr(h->json, "1.2.2") < strstr(h->json, "1.2.3"));
+	assert_true(strstr(h->json, "1.2.3") < strstr(h->json, "1.2.1"));
+	ask(h, "prior local", "{\"name\":\"曾\"}", DF_E_USAGE);
+	ask(h, "prior local", "{}", DF_E_USAGE);
+	ask(h, "study twins", "{\"study\":\"1.2.3\"}", DF_OK);
+	assert_non_null(strstr(h->json, "{\"study_uid\":\"1.2.1\",\"node\":\"\","
+					"\"instances\":1}"));
+	ask(h, "study twins", "{\"study\":\"1.2.4\"}", DF_OK);
+	assert_non_null(strstr(h->json, "\"same_images\":[]"));
+	assert_int_equal(stop(h), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T(test_facts),	T(test_verdicts),  T(test_check),
-		T(test_orders), T(test_wrong_key),
+		T(test_orders), T(test_wrong_key), T(test_priors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
