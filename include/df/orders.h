@@ -2,9 +2,9 @@
  * orders.h - orders of exams in index.db: what the worklist is made of.
  *
  * An order is a JSON text of the room's, sealed; beside it stands what it is
- * found by: state, moment, study UID and modality in clear, accession number and
- * patient's number behind blind indexes. It follows from the register and can
- * be made again.
+ * found by: state, moment, study UID and modality in clear, accession number
+ * and patient's number behind blind indexes. It follows from the register and
+ * can be made again.
  */
 #ifndef DF_ORDERS_H
 #define DF_ORDERS_H
@@ -44,10 +44,10 @@ DF_MUST_CHECK enum df_err df_store_order(struct df_store *s, const char *id,
 					 struct df_why *why);
 /* Those of the moments from..to, the earliest first; all: also what is
  * performed or cancelled. fn's error ends it; fn may not put. */
-DF_MUST_CHECK enum df_err df_store_orders(
-	struct df_store *s, uint64_t from, uint64_t to, bool all,
-	enum df_err (*fn)(void *ctx, const struct df_store_order *o), void *ctx,
-	struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_store_orders(struct df_store *s, uint64_t from, uint64_t to, bool all,
+		enum df_err (*fn)(void *ctx, const struct df_store_order *o),
+		void *ctx, struct df_why *why);
 /* Open orders that have this study UID or accession number, or are of this
  * patient's number and modality. As above. */
 DF_MUST_CHECK enum df_err df_store_orders_like(

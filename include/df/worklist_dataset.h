@@ -16,7 +16,8 @@ extern "C" {
 
 /* In which character set answers go. */
 enum df_worklist_charset {
-	DF_WORKLIST_AUTO, /* as the question's, if that can say it; else UTF-8 */
+	DF_WORKLIST_AUTO, /* as the question's, if that can say it; else UTF-8
+			   */
 	DF_WORKLIST_UTF8,
 	DF_WORKLIST_GB18030,
 	DF_WORKLIST_GBK, /* an item that it cannot say goes in GB18030 */
@@ -27,13 +28,14 @@ struct df_worklist_query {
 	struct df_worklist_item keys;
 	char text[DF_WORKLIST_COUNT][DF_WORKLIST_KEY_CAP];
 	char charset[128]; /* as declared, "" = none */
-	bool others; /* it asks by attributes that we do not know */
+	bool others;	   /* it asks by attributes that we do not know */
 };
 
 /* Untrusted bytes, implicit or explicit VR little endian. DF_E_FORMAT. */
-DF_MUST_CHECK enum df_err
-df_worklist_query_decode(struct df_worklist_query *q, const uint8_t *ptr,
-			 size_t len, bool explicit_vr, struct df_why *why);
+DF_MUST_CHECK enum df_err df_worklist_query_decode(struct df_worklist_query *q,
+						   const uint8_t *ptr,
+						   size_t len, bool explicit_vr,
+						   struct df_why *why);
 
 /* Appends what q asks for of this item: what is not known stands there empty.
  * DF_E_FORMAT: a value is not UTF-8. */

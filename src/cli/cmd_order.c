@@ -64,8 +64,8 @@ static void order_print(const cJSON *order)
 
 static const char *verdict_word(const cJSON *prior)
 {
-	const char *word = df_json_text(df_json_at(prior, "verdict"),
-					"recognise");
+	const char *word =
+		df_json_text(df_json_at(prior, "verdict"), "recognise");
 
 	if (strcmp(df_json_text(prior, "match"), "exact") != 0)
 		return "疑似本人，请核对 maybe this patient: compare";
@@ -113,8 +113,9 @@ static void added_print(const cJSON *answer)
 {
 	const cJSON *order = df_json_at(answer, "order");
 
-	(void)puts("已登记，设备可在工作列表中看到 added; modalities find it on "
-		   "their worklist"); /* main checks */
+	(void)puts(
+		"已登记，设备可在工作列表中看到 added; modalities find it on "
+		"their worklist"); /* main checks */
 	order_print(order);
 	warning_print(df_json_text(answer, "warning"));
 	priors_print(df_json_at(answer, "priors"));
@@ -229,8 +230,8 @@ static void list_print(const cJSON *answer)
 		order_print(o);
 		if (strcmp(state, "open") != 0)
 			(void)printf("  %s\n", state_word(state)); /* main */
-		labelled("study ", df_json_text(df_json_at(o, "performed"),
-						"study_uid"));
+		labelled("study ",
+			 df_json_text(df_json_at(o, "performed"), "study_uid"));
 		labelled("原因 reason ", df_json_text(cancelled, "reason"));
 	}
 	if (cJSON_GetArraySize(list) == 0)

@@ -123,4 +123,5 @@ def main():
         sys.exit(f"{args.action}: {why}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -36,9 +36,9 @@ static bool has_modality(const char *all, struct df_text one)
 
 static enum weight weigh(const cJSON *prior, const cJSON *order)
 {
-	const char *recognise = region_text(
-		cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
-		"recognise");
+	const char *recognise =
+		region_text(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
+			    "recognise");
 	struct df_text modality = order_value(order, DF_WORKLIST_MODALITY);
 	bool is_no = strcmp(recognise, "no") == 0;
 
@@ -58,8 +58,7 @@ static void place(char to[PLACE * 4 + 1], const char *name)
 	size_t n = 0, chars = 0;
 
 	for (; name[n] != '\0' && n < PLACE * 4; n++) {
-		if (((unsigned char)name[n] & 0xc0) != 0x80 &&
-		    chars++ == PLACE)
+		if (((unsigned char)name[n] & 0xc0) != 0x80 && chars++ == PLACE)
 			break;
 		to[n] = name[n] == '\\' ? ' ' : name[n];
 	}
@@ -90,9 +89,9 @@ static void name_exam(char *to, size_t cap, const cJSON *prior)
 
 static const char *word_of(const cJSON *prior)
 {
-	const char *recognise = region_text(
-		cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
-		"recognise");
+	const char *recognise =
+		region_text(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
+			    "recognise");
 
 	if (strcmp(region_text(prior, "match"), "exact") != 0)
 		return "疑似本人,请核对";
@@ -123,11 +122,10 @@ void order_mark(cJSON *order, const cJSON *priors)
 		if (w > most) {
 			most = w;
 			df_str_fmt(mark, sizeof mark, "[%s%s%s]",
-				   w == WEIGHT_COUNTS	? "已有互认"
+				   w == WEIGHT_COUNTS  ? "已有互认"
 				   : w == WEIGHT_KNOWN ? "已有"
 						       : "疑有",
-				   exam,
-				   w == WEIGHT_PROBABLE ? ",请核对" : "");
+				   exam, w == WEIGHT_PROBABLE ? ",请核对" : "");
 		}
 		if (told++ < TOLD_MAX) {
 			df_str_fmt(text + len, sizeof text - len, "%s%s: %s",

@@ -51,8 +51,8 @@ static bool is_value(struct df_text t, const cJSON *order,
  * one of its images is late, or told again to a new index.db. */
 static bool is_younger(const struct choice *c, const cJSON *order)
 {
-	const cJSON *added = cJSON_GetObjectItemCaseSensitive(order,
-							      "added_ms");
+	const cJSON *added =
+		cJSON_GetObjectItemCaseSensitive(order, "added_ms");
 
 	return cJSON_IsNumber(added) &&
 	       (double)c->first_ms >= added->valuedouble;
@@ -79,8 +79,7 @@ static bool is_same_patient(const struct choice *c, const cJSON *order)
 {
 	struct df_text id = ident(c, DF_IDENT_PATIENT_ID);
 
-	return id.len == 0 ||
-	       is_value(id, order, DF_WORKLIST_PATIENT_ID) ||
+	return id.len == 0 || is_value(id, order, DF_WORKLIST_PATIENT_ID) ||
 	       df_text_same(id, df_text_of(region_text(order, "resident_id")));
 }
 
@@ -99,9 +98,8 @@ static enum df_err look(void *ctx, const struct df_store_order *o)
 		df_log(DF_LOG_WARN, "order.other-patient",
 		       DF_F_UID("order", o->id),
 		       DF_F_UID("study", o->study_uid));
-	} else if (tie > c->tie ||
-		   (tie != TIE_NONE && tie == c->tie &&
-		    strcmp(moment, c->moment) < 0)) {
+	} else if (tie > c->tie || (tie != TIE_NONE && tie == c->tie &&
+				    strcmp(moment, c->moment) < 0)) {
 		c->tie = tie;
 		df_str_fmt(c->id, sizeof c->id, "%s", o->id);
 		memcpy(c->moment, moment, sizeof moment);
@@ -128,9 +126,9 @@ static enum df_err close_order(struct index *x, const struct choice *c,
 static enum df_err settle(struct index *x, const struct df_store_instance *i,
 			  struct df_why *why)
 {
-	struct df_store_order like = {
-		.accession = i->ident[DF_IDENT_ACCESSION],
-		.patient_id = i->ident[DF_IDENT_PATIENT_ID]};
+	struct df_store_order like = {.accession = i->ident[DF_IDENT_ACCESSION],
+				      .patient_id =
+					      i->ident[DF_IDENT_PATIENT_ID]};
 	struct choice c = {.i = i, .first_ms = i->received_ms};
 	struct df_store_study study;
 	enum df_err rc;

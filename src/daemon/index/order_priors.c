@@ -61,11 +61,14 @@ static bool is_there(const cJSON *list, const cJSON *prior)
 {
 	const cJSON *p;
 
-	cJSON_ArrayForEach(p, list) if (
-		strcmp(region_text(p, "study_uid"),
-		       region_text(prior, "study_uid")) == 0 &&
-		strcmp(region_text(p, "node"), region_text(prior, "node")) ==
-			0) return true;
+	cJSON_ArrayForEach(p, list)
+	{
+		if (strcmp(region_text(p, "study_uid"),
+			   region_text(prior, "study_uid")) == 0 &&
+		    strcmp(region_text(p, "node"),
+			   region_text(prior, "node")) == 0)
+			return true;
+	}
 	return false;
 }
 

@@ -80,8 +80,7 @@ static void take_resident(cJSON *order, cJSON *out)
 
 /* YYMMDD, three characters of the node, six digits of the register's next
  * number: sixteen at most, and never twice. */
-static void make_accession(const struct index *x, cJSON *order,
-			   const char *now)
+static void make_accession(const struct index *x, cJSON *order, const char *now)
 {
 	char text[17], node[4] = "000";
 

@@ -44,10 +44,9 @@ static bool matches(const struct df_worklist_item *keys,
 		if (!df_attribute_match(vr, keys->v[i], item->v[i]))
 			return false;
 	}
-	return df_moment_match(keys->v[DF_WORKLIST_STEP_DATE],
-			       keys->v[DF_WORKLIST_STEP_TIME],
-			       item->v[DF_WORKLIST_STEP_DATE],
-			       item->v[DF_WORKLIST_STEP_TIME]);
+	return df_moment_match(
+		keys->v[DF_WORKLIST_STEP_DATE], keys->v[DF_WORKLIST_STEP_TIME],
+		item->v[DF_WORKLIST_STEP_DATE], item->v[DF_WORKLIST_STEP_TIME]);
 }
 
 static bool is_plain(struct df_text key)
@@ -143,8 +142,8 @@ static enum df_err add(struct answer *a, const cJSON *order)
 	if (!matches(a->keys, &item))
 		return DF_OK;
 	if (++a->n > ITEMS_MAX)
-		return df_fail(&a->why, DF_E_LIMIT,
-			       "more than %d items match", ITEMS_MAX);
+		return df_fail(&a->why, DF_E_LIMIT, "more than %d items match",
+			       ITEMS_MAX);
 	say(a, order, &said, &item);
 	for (i = 0; i < DF_WORKLIST_COUNT; i++)
 		item.has[i] = item.v[i].len > 0;

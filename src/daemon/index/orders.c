@@ -29,7 +29,8 @@ static enum df_err store_order(struct index *x, enum df_order_state state,
 			       struct df_why *why)
 {
 	struct df_store_order o = {.state = state, .changed_ms = at_ms};
-	const cJSON *done = cJSON_GetObjectItemCaseSensitive(order, "performed");
+	const cJSON *done =
+		cJSON_GetObjectItemCaseSensitive(order, "performed");
 	struct df_text uid = order_value(order, DF_WORKLIST_STUDY_UID);
 	struct df_text modality = order_value(order, DF_WORKLIST_MODALITY);
 	uint64_t day = 0, time = 0;
@@ -124,8 +125,8 @@ static enum df_err change(struct index *x, const struct df_register_entry *e,
 	struct df_store_order row;
 	enum df_order_state state;
 	cJSON *order = NULL;
-	enum df_err rc = order_load(x, region_text(json, "id"), &row, &order,
-				    why);
+	enum df_err rc =
+		order_load(x, region_text(json, "id"), &row, &order, why);
 
 	if (rc != DF_OK)
 		return rc;
@@ -288,8 +289,8 @@ enum df_err order_list(struct index *x, const cJSON *args, cJSON *out,
 	struct listing l = {cJSON_AddArrayToObject(out, "orders"),
 			    order_first_moment(x)};
 
-	return df_store_orders(x->store, all ? 0 : l.first_moment, LAST_MOMENT, all,
-			       list_one, &l, why);
+	return df_store_orders(x->store, all ? 0 : l.first_moment, LAST_MOMENT,
+			       all, list_one, &l, why);
 }
 
 /* {id: of the order, or its accession number; who, reason} */

@@ -62,8 +62,8 @@ static bool wild(struct df_text key, struct df_text value, bool any_case)
 			star = k++;
 			taken = v;
 		} else if (k < key.len && a == '?') {
-			v += character((struct df_text){value.ptr + v,
-							value.len - v});
+			v += character(
+				(struct df_text){value.ptr + v, value.len - v});
 			k++;
 		} else if (k < key.len &&
 			   (a == b || (any_case && lower(a) == lower(b)))) {
@@ -150,8 +150,8 @@ struct range {
 static struct range range_of(struct df_text key)
 {
 	struct range r = {strip(key), strip(key), false};
-	const char *at = r.from.len > 0 ? memchr(r.from.ptr, '-', r.from.len)
-					: NULL;
+	const char *at =
+		r.from.len > 0 ? memchr(r.from.ptr, '-', r.from.len) : NULL;
 
 	if (at == NULL)
 		return r;

@@ -24,7 +24,7 @@ struct element_reader {
 	const uint8_t *ptr;
 	size_t at;
 	bool explicit_vr;
-	enum df_err rc; /* sticky */
+	enum df_err rc;	  /* sticky */
 	const char *what; /* which data set, for `why` */
 	struct df_why *why;
 };

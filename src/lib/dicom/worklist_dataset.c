@@ -22,8 +22,8 @@ static bool in_step(unsigned field)
 
 static bool vr_is(unsigned field, const char *vr)
 {
-	return strcmp(df_worklist_attribute((enum df_worklist_field)field)->vr, vr) ==
-	       0;
+	return strcmp(df_worklist_attribute((enum df_worklist_field)field)->vr,
+		      vr) == 0;
 }
 
 /* --- the question ----------------------------------------------------------
@@ -36,7 +36,8 @@ static unsigned field_of(uint32_t tag, bool step)
 
 	for (i = 0; i < DF_WORKLIST_COUNT; i++)
 		if (in_step(i) == step &&
-		    df_worklist_attribute((enum df_worklist_field)i)->tag == tag)
+		    df_worklist_attribute((enum df_worklist_field)i)->tag ==
+			    tag)
 			break;
 	return i;
 }
@@ -158,7 +159,7 @@ struct answer {
 	const struct df_worklist_query *query;
 	const struct df_worklist_item *item;
 	const struct charset *set;
-	iconv_t cd; /* (iconv_t)-1: none */
+	iconv_t cd;    /* (iconv_t)-1: none */
 	bool is_ascii; /* what every console can read needs no word about it */
 	bool explicit_vr;
 };
@@ -315,9 +316,12 @@ enum df_err df_worklist_item_encode(struct df_buf *to,
 				    enum df_worklist_charset charset,
 				    bool explicit_vr, struct df_why *why)
 {
-	struct answer a = {q,		  item,
-			   choose(q, charset), (iconv_t)-1,
-			   is_ascii(q, item),  explicit_vr};
+	struct answer a = {q,
+			   item,
+			   choose(q, charset),
+			   (iconv_t)-1,
+			   is_ascii(q, item),
+			   explicit_vr};
 	enum df_err rc;
 	unsigned i;
 

@@ -115,14 +115,13 @@ enum df_err worklist_find(struct scp *s, const struct command *c,
 		status = not_of_class;
 	if (rc == DF_OK && status == 0 &&
 	    df_worklist_query_decode(&s->query, data.ptr, data.len,
-				     is_explicit(s, context),
-				     nullptr) != DF_OK)
+				     is_explicit(s, context), nullptr) != DF_OK)
 		status = unable;
 	if (rc == DF_OK && status == 0)
 		status = sink->find(sink->ctx, &s->query, &items, &charset);
 	if (rc == DF_OK && status == 0) {
-		struct df_text all = {
-			reinterpret_cast<const char *>(items.ptr), items.len};
+		struct df_text all = {reinterpret_cast<const char *>(items.ptr),
+				      items.len};
 
 		rc = answer(s, c, context, all, charset, &status, why);
 	}

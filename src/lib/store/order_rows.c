@@ -124,25 +124,23 @@ static enum df_err each(struct df_store *s, sqlite3_stmt *q,
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
-enum df_err df_store_orders(struct df_store *s, uint64_t from, uint64_t to,
-			    bool all,
-			    enum df_err (*fn)(void *ctx,
-					      const struct df_store_order *o),
-			    void *ctx, struct df_why *why)
+enum df_err
+df_store_orders(struct df_store *s, uint64_t from, uint64_t to, bool all,
+		enum df_err (*fn)(void *ctx, const struct df_store_order *o),
+		void *ctx, struct df_why *why)
 {
-	sqlite3_stmt *q = df_sql(
-		s, all ? DF_SQL_ORDER_ALL_ : DF_SQL_ORDER_OPEN_, why);
+	sqlite3_stmt *q =
+		df_sql(s, all ? DF_SQL_ORDER_ALL_ : DF_SQL_ORDER_OPEN_, why);
 
 	df_sql_u64(q, 1, from);
 	df_sql_u64(q, 2, to);
 	return each(s, q, fn, ctx, why);
 }
 
-enum df_err
-df_store_orders_like(struct df_store *s, const struct df_store_order *like,
-		     enum df_err (*fn)(void *ctx,
-				       const struct df_store_order *o),
-		     void *ctx, struct df_why *why)
+enum df_err df_store_orders_like(
+	struct df_store *s, const struct df_store_order *like,
+	enum df_err (*fn)(void *ctx, const struct df_store_order *o), void *ctx,
+	struct df_why *why)
 {
 	sqlite3_stmt *q = df_sql(s, DF_SQL_ORDER_LIKE_, why);
 

@@ -9,8 +9,8 @@
 static enum df_err wrong(struct df_why *why, enum df_worklist_field f,
 			 const char *what)
 {
-	return df_fail(why, DF_E_USAGE, "%s: %s", df_worklist_attribute(f)->word,
-		       what);
+	return df_fail(why, DF_E_USAGE, "%s: %s",
+		       df_worklist_attribute(f)->word, what);
 }
 
 static struct df_text strip(struct df_text t)
