@@ -73,10 +73,14 @@ void index_facts_put(struct index *x, struct df_link *from,
 	rc = index_begin(x, &why);
 	if (rc == DF_OK)
 		rc = df_store_put_instance(x->store, &i, &why);
-	if (rc == DF_OK)
+	if (rc == DF_OK) {
 		order_performed(x, &i);
-	if (rc == DF_OK)
 		region_study_seen(x, &i);
+		/* what they wrote failed so badly that it took these along */
+		if (!x->begun)
+			rc = df_fail(&why, DF_E_AGAIN,
+				     "the transaction was lost");
+	}
 	df_msg_init(&reply, DF_MSG_FACTS_STORED, m->tag);
 	df_msg_put_result(&reply, rc, &why);
 	index_ack(x, from, &reply);
