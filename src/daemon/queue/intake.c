@@ -302,7 +302,9 @@ QUEUE_HANDLER(commit)
 	rc = check_file(&a, &st, text, &why);
 	if (rc == DF_OK)
 		settle(q, &a, &st);
-	else if (rc == DF_E_IO) /* the next life will find it, or say why not */
+	else if (rc == DF_E_NOMEM) /* the next life will find it, */
+		df_no_memory(text.len);
+	else if (df_err_fate(rc) == DF_FATE_RETRY) /* or say why not */
 		degraded_end(q, &why);
 	else
 		distrust(q, from, &st, &why);

@@ -123,10 +123,11 @@ static void check_known(struct check *c, const struct df_envelope *env,
 		check_parcel(c, env);
 }
 
-/* A disk that cannot be read ends the check: it proves nothing. */
+/* A disk that cannot be read, or no memory, ends the check: it proves nothing.
+ */
 static bool readable(struct check *c, enum df_err rc, const struct df_why *why)
 {
-	if (rc != DF_E_IO)
+	if (df_err_fate(rc) != DF_FATE_RETRY)
 		return true;
 	c->rc = rc;
 	c->why = *why;

@@ -254,7 +254,7 @@ enum df_err df_journal_release(struct df_journal *j, struct df_spool *sp,
 	if (!df_instance_may(r->state, event, &to))
 		return df_fail(why, DF_E_REFUSED, "it is not in quarantine");
 	rc = df_spool_whole(sp, &r->object, why);
-	if (rc == DF_E_IO)
+	if (df_err_fate(rc) == DF_FATE_RETRY)
 		return rc;
 	if (rc != DF_OK)
 		return df_fail(why, DF_E_NOTFOUND,

@@ -79,7 +79,8 @@ static void look_at_known(struct recovery *r, const struct df_id *id,
 	df_log(DF_LOG_ERROR, "spool.unreadable", DF_F_ID(id), DF_F_ERR(why));
 }
 
-/* False: the disk cannot be read, which proves nothing about the file. */
+/* False: the disk cannot be read, or there is no memory, which proves nothing
+ * about the file. */
 static bool look(void *ctx, const struct df_id *id)
 {
 	struct recovery *r = ctx;
@@ -99,7 +100,7 @@ static bool look(void *ctx, const struct df_id *id)
 	if (rc == DF_OK)
 		rc = envelope_of(id, fd, &env, &dfenv_len, &why);
 	df_fd_close(&fd);
-	if (rc == DF_E_IO) {
+	if (df_err_fate(rc) == DF_FATE_RETRY) {
 		r->rc = rc;
 		r->why = why;
 	} else if (known) {
@@ -183,7 +184,7 @@ static void adopt_one(struct recovery *r, const struct df_id *id)
 	} else if (rc == DF_E_CORRUPT && r->fresh && env.id.s[0] != '\0') {
 		adopt_damaged(r, &env, dfenv_len, bytes);
 		rc = DF_OK;
-	} else if (rc != DF_E_IO) {
+	} else if (df_err_fate(rc) != DF_FATE_RETRY) {
 		unfinished(r, id, bytes, &r->why);
 		rc = DF_OK;
 	}

@@ -47,6 +47,46 @@ static struct df_envelope sample(enum df_env_kind kind)
 	return e;
 }
 
+/* In the place of realloc, by the linker; tests/CMakeLists.txt. */
+void *__real_realloc(void *ptr, size_t size);
+void *__wrap_realloc(void *ptr, size_t size);
+static unsigned fails_in; /* calls; 0 = never */
+
+void *__wrap_realloc(void *ptr, size_t size)
+{
+	return fails_in > 0 && --fails_in == 0 ? NULL
+					       : __real_realloc(ptr, size);
+}
+
+/* A whole object may be put aside, or swept, for what is said of its end. */
+static void no_memory_is_no_damage(void **state)
+{
+	struct df_envelope e = sample(DF_ENV_RAW), got;
+	unsigned failed = 0;
+	struct df_buf out;
+	struct df_why why;
+
+	(void)state;
+	df_buf_init(&out, 1 << 16);
+	assert_int_equal(df_envelope_encode(&out, &e, 999, &why), 0);
+	for (unsigned n = 1; n < 100; n++) {
+		enum df_err rc;
+
+		fails_in = n;
+		rc = df_envelope_decode(&got, out.ptr, out.len, &why);
+		if (fails_in > 0) {
+			assert_int_equal(rc, DF_OK);
+			break;
+		}
+		assert_int_equal(rc, DF_E_NOMEM);
+		failed++;
+	}
+	fails_in = 0;
+	assert_true(failed > 0);
+	df_envelope_release(&got);
+	df_buf_release(&out);
+}
+
 static void round_trip(void **state)
 {
 	(void)state;
@@ -172,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(no_memory_is_no_damage),
 		cmocka_unit_test(damage_is_refused),
 		cmocka_unit_test(bad_fields_are_refused),
 		cmocka_unit_test(checksum_vectors),
