@@ -59,7 +59,8 @@ X(LEDGER_LINE, "ledger-damaged", true, LEDGER, "账本中有损坏的行", "dama
 X(LEDGER_SHORT, "ledger-missing", true, LEDGER, "账本缺失或不是所记的账本", "the ledger is missing, cut, or another") \
 X(STATE_PAGES, "state-pages-damaged", true, REBUILD, "state.db 有损坏的页", "damaged pages in state.db") \
 X(STATE_STRUCTURE, "state-structure", true, REBUILD, "state.db 结构错误", "state.db is not consistent in itself") \
-X(INDEX_PAGES, "index-pages-damaged", true, INDEX, "index.db 有损坏的页", "damaged pages in index.db")
+X(INDEX_PAGES, "index-pages-damaged", true, INDEX, "index.db 有损坏的页", "damaged pages in index.db") \
+X(REGISTER, "register-damaged", true, NONE, "register 有缺失或损坏的记录，见 audit verify", "entries of the register are missing or damaged: audit verify")
 /* clang-format on */
 
 enum df_finding {

@@ -142,6 +142,11 @@ DF_MUST_CHECK enum df_err df_store_number(struct df_store *s, const char *name,
 DF_MUST_CHECK enum df_err df_store_put_number(struct df_store *s,
 					      const char *name, uint64_t value,
 					      struct df_why *why);
+/* The number in an index.db that no process has open; needs no key. */
+DF_MUST_CHECK enum df_err df_store_peek(const char *path, const char *name,
+					uint64_t *value, struct df_why *why);
+/* How far index.db has followed the register (df/register.h). */
+#define DF_STORE_FOLLOWED "register_seq"
 
 /* Idempotent. The same instance and digest again moves it to its new place;
  * another digest is kept beside it. DF_E_FORMAT: a UID is missing. */

@@ -90,6 +90,10 @@ df_node_add_section(struct df_cli *cli, const char *kind, const char *name,
 /* The node's tables of recognition rules can be used (DF_E_CONFIG: file, line
  * and what is wrong). */
 DF_MUST_CHECK enum df_err df_node_rules(int dir, struct df_why *why);
+/* The last entry of the register that index.db has followed; 0 without one.
+ * Of a node that is stopped. */
+DF_MUST_CHECK enum df_err df_node_followed(const struct df_cli *cli,
+					   uint64_t *seq, struct df_why *why);
 /* A running daemon parses its configuration anew; none running is fine. */
 void df_node_reload(struct df_cli *cli, const char *verb);
 /* A whole file of the caller's (any path) into b. */

@@ -152,6 +152,19 @@ static enum df_err ask_daemon(struct df_cli *cli, struct finding *f,
 	return rc;
 }
 
+/* Of a node that is stopped: what its index.db remembers, when it can say. */
+static void ask_index(const struct df_cli *cli, struct finding *f)
+{
+	uint64_t seq;
+	int lock;
+
+	if (df_file_lock(&lock, cli->dir, ".lock", NULL) != DF_OK)
+		return; /* somebody runs, and does not answer */
+	if (df_node_followed(cli, &seq, NULL) == DF_OK)
+		f->remembered = seq;
+	df_fd_close(&lock);
+}
+
 static void finding_json(const struct finding *f, bool good)
 {
 	const struct {
@@ -199,7 +212,7 @@ static enum df_err judge(struct finding *f, struct df_why *why)
 {
 	struct df_register_account *a = &f->file;
 
-	if (f->asked && f->remembered > a->last) {
+	if (f->remembered > a->last) {
 		a->missing += f->remembered - a->last;
 		if (a->broken == 0)
 			a->broken = a->last + 1;
@@ -228,6 +241,8 @@ static enum df_err verify_run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK &&
 	    df_control_connect(&cli->control, cli->dir, NULL) == DF_OK)
 		rc = ask_daemon(cli, &f, why);
+	else if (rc == DF_OK)
+		ask_index(cli, &f);
 	if (rc == DF_OK)
 		rc = df_register_open(&r, cli->dir, NULL, why);
 	if (rc == DF_E_NOTFOUND)

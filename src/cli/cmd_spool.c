@@ -19,6 +19,7 @@
 #include "df/file.h"
 #include "df/message.h"
 #include "df/pages.h"
+#include "df/register.h"
 
 #define JOURNAL "state.db"
 #define INDEX "index.db"
@@ -308,6 +309,28 @@ static enum df_err check_database(const struct df_cli *cli, const char *name,
 	return rc == DF_E_FORMAT ? DF_OK : rc;
 }
 
+/* Its chain, and against what index.db has followed. */
+static enum df_err check_register(const struct df_cli *cli,
+				  struct findings *all, struct df_why *why)
+{
+	const struct df_register_account *a;
+	struct df_register *r;
+	uint64_t seq = 0;
+	enum df_err rc = df_register_open(&r, cli->dir, NULL, why);
+
+	if (rc == DF_E_NOTFOUND)
+		return DF_OK; /* none yet; or lost, and the index says so */
+	if (rc != DF_OK)
+		return rc;
+	a = df_register_account(r);
+	if (all->n[DF_FOUND_INDEX_PAGES] == 0)
+		rc = df_node_followed(cli, &seq, why);
+	if (rc == DF_OK && (a->broken != 0 || seq > a->last))
+		found(all, DF_FOUND_REGISTER, DF_REGISTER_FILE);
+	df_register_close(r);
+	return rc;
+}
+
 /* Looks; when state.db itself is damaged its rows prove nothing. */
 static enum df_err look(const struct df_cli *cli, bool read_data,
 			struct findings *all, struct df_why *why)
@@ -318,6 +341,8 @@ static enum df_err look(const struct df_cli *cli, bool read_data,
 	rc = check_database(cli, JOURNAL, DF_FOUND_STATE_PAGES, all, why);
 	if (rc == DF_OK)
 		rc = check_database(cli, INDEX, DF_FOUND_INDEX_PAGES, all, why);
+	if (rc == DF_OK)
+		rc = check_register(cli, all, why);
 	if (rc != DF_OK || all->n[DF_FOUND_STATE_PAGES] > 0)
 		return rc;
 	rc = open_house(cli, &h, why);

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "df/file.h"
 #include "df/keyring.h"
+#include "df/store.h"
 
 #define CONFIG "config.ini"
 
@@ -26,6 +27,20 @@ static enum df_err no_node(struct df_why *why)
 	return df_fail(why, DF_E_NOTFOUND,
 		       "this directory is not a node yet (no " CONFIG
 		       "); see dcm-forward init --help");
+}
+
+enum df_err df_node_followed(const struct df_cli *cli, uint64_t *seq,
+			     struct df_why *why)
+{
+	char path[4096];
+
+	*seq = 0;
+	if (faccessat(cli->dir, "index.db", F_OK, 0) < 0)
+		return DF_OK; /* made anew at the next start */
+	if (snprintf(path, sizeof path, "%s/index.db", cli->dir_name) >=
+	    (int)sizeof path)
+		return df_fail(why, DF_E_USAGE, "the path is too long");
+	return df_store_peek(path, DF_STORE_FOLLOWED, seq, why);
 }
 
 enum df_err df_node_exists(const struct df_cli *cli, struct df_why *why)

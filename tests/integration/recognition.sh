@@ -108,7 +108,14 @@ check "and no number" clear_of P7755331
 check "nor of a doctor" clear_of 王医生
 stop_node clinic
 check "nothing is missing while it stands" node clinic audit verify
+check "and spool check says so" node clinic spool check
 cp "$T/clinic/register" "$T/whole"
+python3 -c 'import sys
+b = open(sys.argv[1], "rb").read(); open(sys.argv[2], "wb").write(b[:-20])' "$T/whole" "$T/clinic/register"
+check "an end that was cut off is missed without a key" refused_with 1 node clinic audit verify
+check "and by spool check" refused_with 1 node clinic spool check --json
+check "which names it" grep -q register-damaged "$T/out"
+cp "$T/whole" "$T/clinic/register"
 python3 -c 'import sys
 b = bytearray(open(sys.argv[1], "rb").read()); b[len(b) // 2] ^= 4
 open(sys.argv[1], "wb").write(b)' "$T/clinic/register"

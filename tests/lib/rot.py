@@ -20,11 +20,14 @@ random.seed(SEED)
 
 def stored(node):
     """Files that hold custody, by kind."""
-    kinds = {"state.db": [], "index.db": [], "ledger": [], "FORMAT": [], "object": []}
+    kinds = {"state.db": [], "index.db": [], "ledger": [], "FORMAT": [], "object": [],
+             "register": []}
     for name in ("state.db", "index.db"):
         kinds[name].append(f"{node}/{name}")
     kinds["ledger"].append(f"{node}/spool/ledger")
     kinds["FORMAT"].append(f"{node}/spool/FORMAT")
+    if os.path.getsize(f"{node}/register") > 24:  # a head alone says nothing
+        kinds["register"].append(f"{node}/register")
     for folder, _, names in os.walk(f"{node}/spool/objects"):
         kinds["object"] += [f"{folder}/{name}" for name in names
                             if os.path.getsize(f"{folder}/{name}") > 0]
@@ -32,7 +35,8 @@ def stored(node):
 
 
 def choose(kinds):
-    kind = random.choices(list(kinds), weights=[4, 2, 2, 0.1, 12])[0]
+    weights = [4, 2, 2, 0.1, 12, 2 if kinds["register"] else 0]
+    kind = random.choices(list(kinds), weights=weights)[0]
     path = random.choice(kinds[kind])
     size = os.path.getsize(path)
     at = random.randrange(size)
@@ -63,6 +67,7 @@ WANTED = {
     "state.db": {"state-pages-damaged"},
     "index.db": {"index-pages-damaged"},
     "ledger": {"ledger-damaged", "ledger-missing"},
+    "register": {"register-damaged"},
     "object": {"torn", "damaged", "wrong-name", "wrong-length"},
 }
 

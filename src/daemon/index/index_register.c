@@ -19,7 +19,6 @@
 #include "orders.h"
 #include "region.h"
 
-#define SEEN "register_seq"
 #define REPLAYED_AT_ONCE 5000 /* entries a transaction */
 
 static const struct {
@@ -56,7 +55,7 @@ static enum df_err put_part(struct index *x, struct df_register_entry *e,
 	enum df_err rc = apply_json(x, e, json, why);
 
 	if (rc == DF_OK)
-		rc = df_store_put_number(x->store, SEEN, e->seq, why);
+		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq, why);
 	if (rc != DF_OK)
 		return rc;
 	rc = df_register_append(x->reg, kind, e->at_ms, e->json, NULL, why);
@@ -149,7 +148,7 @@ static enum df_err replay_one(void *ctx, const struct df_register_entry *e)
 		}
 	}
 	if (rc == DF_OK)
-		rc = df_store_put_number(x->store, SEEN, e->seq, &r->why);
+		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq, &r->why);
 	if (rc == DF_OK && r->applied % REPLAYED_AT_ONCE == 0) {
 		rc = df_store_commit(x->store, &r->why);
 		x->begun = rc != DF_OK;
@@ -193,7 +192,7 @@ enum df_err index_register_open(struct index *x, struct df_why *why)
 	x->reg = NULL;
 	rc = df_register_open(&x->reg, AT_FDCWD, &cipher, why);
 	if (rc == DF_OK)
-		rc = df_store_number(x->store, SEEN, &seen, why);
+		rc = df_store_number(x->store, DF_STORE_FOLLOWED, &seen, why);
 	if (rc != DF_OK)
 		return rc;
 	df_register_pass(x->reg, seen); /* those beyond its end are lost */
