@@ -67,7 +67,8 @@ df_store_find_number(struct df_store *s, const struct df_identifier *number,
 		     struct df_why *why);
 /* By the beginning of a name: at least two characters that are not ASCII,
  * three letters of its reading, or two initials. DF_E_USAGE: it is shorter.
- * *more: there may be older ones that were not looked at. */
+ * Those whose whole reading was typed come first. *more: there may be older
+ * ones that were not looked at. */
 DF_MUST_CHECK enum df_err
 df_store_find_name(struct df_store *s, const char *typed, unsigned limit,
 		   df_store_patient_fn *fn, void *ctx, bool *more,

@@ -3,9 +3,9 @@
  * birth, and the beginnings of names, each behind a keyed digest.
  *
  * Of a name only beginnings of a few lengths have a key: two to four
- * characters, 3 to 8, 10 and 12 letters of its reading, two to four initials.
- * What was typed is looked up by the longest of these that it has, and what is
- * found is opened and compared. Single characters (surnames) have none, so
+ * characters, 3, 5 and 8 letters of its reading, two to four initials; and the
+ * whole reading. What was typed is looked up as a whole reading, and by the
+ * longest of the beginnings; what is found is opened and compared. Single characters (surnames) have none, so
  * that the file does not say how many bear a common one
  * (docs/decisions/0014).
  */
@@ -17,7 +17,7 @@
 #define LETTERS_MAX 304
 
 static const uint8_t LENGTHS_WIDE[] = {2, 3, 4};
-static const uint8_t LENGTHS_FULL[] = {3, 4, 5, 6, 7, 8, 10, 12};
+static const uint8_t LENGTHS_FULL[] = {3, 5, 8};
 static const uint8_t LENGTHS_INITIALS[] = {2, 3, 4};
 
 /* Characters of a group without what stands between them. */
@@ -259,6 +259,14 @@ static void add_wide(struct df_store *s, struct df_text group, bool typed,
 		BEGINNINGS(s, "name", text, LENGTHS_WIDE, typed, k);
 }
 
+static void add_whole(struct df_store *s, const char *reading,
+		      struct df_keys *k)
+{
+	if (strlen(reading) > 2) /* shorter ones are as common as surnames */
+		df_keys_add(k, df_column_key(s, "whole-reading",
+					     df_text_of(reading)));
+}
+
 void df_keys_of_name(struct df_store *s, const char *name, const char *readings,
 		     struct df_keys *k)
 {
@@ -271,6 +279,7 @@ void df_keys_of_name(struct df_store *s, const char *name, const char *readings,
 	for (i = 0; i < DF_PN_GROUPS; i++)
 		add_wide(s, pn.group[i], false, k);
 	while (next_reading(&lines, &r)) {
+		add_whole(s, r.full, k);
 		BEGINNINGS(s, "reading", r.full, LENGTHS_FULL, false, k);
 		BEGINNINGS(s, "initials", r.initials, LENGTHS_INITIALS, false,
 			   k);
@@ -294,6 +303,12 @@ void df_typed_read(const struct df_store *s, const char *typed,
 		memcpy(out->letters, r[0].full, sizeof out->letters);
 }
 
+void df_keys_of_whole(struct df_store *s, const struct df_typed *t,
+		      struct df_keys *k)
+{
+	add_whole(s, t->letters, k);
+}
+
 void df_keys_of_typed(struct df_store *s, const struct df_typed *t,
 		      struct df_keys *k)
 {
@@ -307,24 +322,28 @@ static bool begins(const char *text, const char *with)
 	return with[0] != '\0' && strncmp(text, with, strlen(with)) == 0;
 }
 
-bool df_typed_begins(const struct df_typed *t, const char *name,
-		     const char *readings)
+enum df_name_likeness df_typed_meets(const struct df_typed *t, const char *name,
+				     const char *readings)
 {
+	enum df_name_likeness like = DF_NAME_OTHER;
 	struct df_text lines = df_text_of(readings);
 	struct df_name_reading r;
 	struct df_person_name pn;
 	struct letters l;
 	size_t i;
 
-	while (next_reading(&lines, &r))
+	while (next_reading(&lines, &r)) {
+		if (t->letters[0] != '\0' && !strcmp(r.full, t->letters))
+			return DF_NAME_WHOLE;
 		if (begins(r.full, t->letters) ||
 		    begins(r.initials, t->letters))
-			return true;
+			like = DF_NAME_BEGINS;
+	}
 	df_person_name_split(&pn, df_text_of(name));
 	for (i = 0; i < DF_PN_GROUPS; i++) {
 		take_letters(&l, pn.group[i]);
 		if (begins(l.s, t->wide))
-			return true;
+			like = DF_NAME_BEGINS;
 	}
-	return false;
+	return like;
 }

@@ -84,12 +84,16 @@ struct df_typed {
 };
 void df_typed_read(const struct df_store *s, const char *typed,
 		   struct df_typed *out);
-/* None: it is too short. */
+/* As a whole reading; none: it is none. */
+void df_keys_of_whole(struct df_store *s, const struct df_typed *t,
+		      struct df_keys *k);
+/* As a beginning; none: it is too short. */
 void df_keys_of_typed(struct df_store *s, const struct df_typed *t,
 		      struct df_keys *k);
-/* Does the name begin so, in one of its groups, readings or initials? */
-bool df_typed_begins(const struct df_typed *t, const char *name,
-		     const char *readings);
+/* BEGINS: in one of its groups, readings or initials. WHOLE: it is a reading. */
+enum df_name_likeness { DF_NAME_OTHER, DF_NAME_BEGINS, DF_NAME_WHOLE };
+enum df_name_likeness df_typed_meets(const struct df_typed *t, const char *name,
+				     const char *readings);
 
 /* --- persons.c ------------------------------------------------------------ */
 /* A new patient: compared with those who share a number or a name with birth

@@ -13,7 +13,8 @@
 
 struct asked {
 	const struct df_identifier *number; /* by number, or */
-	const struct df_typed *typed;	    /* by the beginning of a name, or */
+	const struct df_typed *typed;	    /* by name, and how like it, or */
+	enum df_name_likeness like;
 	const struct df_person *who;	    /* by name and date of birth */
 };
 
@@ -51,8 +52,8 @@ static bool is_asked(const struct df_store *s, const struct asked *a,
 	char want[9], have[9];
 
 	if (a->typed != NULL)
-		return df_typed_begins(
-			a->typed, p->ident[DF_IDENT_PATIENT_NAME], p->readings);
+		return df_typed_meets(a->typed, p->ident[DF_IDENT_PATIENT_NAME],
+				      p->readings) == a->like;
 	df_store_person_of(s, p, &person);
 	if (a->number != NULL)
 		return has_id(&person, a->number);
@@ -86,7 +87,7 @@ static enum df_err next_row(struct df_store *s, const struct df_keys *keys,
 
 /* *more: it ended before all were looked at. */
 static enum df_err find(struct df_store *s, const struct df_keys *keys,
-			const struct asked *asked, unsigned limit,
+			const struct asked *asked, unsigned *limit,
 			df_store_patient_fn *fn, void *ctx, bool *more,
 			struct df_why *why)
 {
@@ -95,13 +96,13 @@ static enum df_err find(struct df_store *s, const struct df_keys *keys,
 	unsigned opened = 0;
 	enum df_err rc = DF_OK;
 
-	while (rc == DF_OK && limit > 0 && opened++ < OPENED_MAX) {
+	while (rc == DF_OK && *limit > 0 && opened++ < OPENED_MAX) {
 		rc = next_row(s, keys, &at, why);
 		if (rc == DF_OK)
 			rc = df_patient_read(s, at, &p, why);
 		if (rc != DF_OK || !is_asked(s, asked, &p))
 			continue;
-		limit--;
+		--*limit;
 		rc = fn(ctx, &p);
 	}
 	*more = rc == DF_OK;
@@ -120,7 +121,7 @@ enum df_err df_store_find_number(struct df_store *s,
 	df_keys_add(&keys, number->issuer[0]
 				   ? df_key_of_number(s, number)
 				   : df_key_of_bare_number(s, number));
-	return find(s, &keys, &asked, limit, fn, ctx, &more, why);
+	return find(s, &keys, &asked, &limit, fn, ctx, &more, why);
 }
 
 enum df_err df_store_find_name(struct df_store *s, const char *typed,
@@ -128,16 +129,22 @@ enum df_err df_store_find_name(struct df_store *s, const char *typed,
 			       void *ctx, bool *more, struct df_why *why)
 {
 	struct df_typed t;
-	struct asked asked = {.typed = &t};
-	struct df_keys keys = {0};
+	struct asked asked = {.typed = &t, .like = DF_NAME_WHOLE};
+	struct df_keys whole = {0}, begins = {0};
+	enum df_err rc;
 
 	df_typed_read(s, typed, &t);
-	df_keys_of_typed(s, &t, &keys);
-	if (keys.n == 0)
+	df_keys_of_whole(s, &t, &whole);
+	df_keys_of_typed(s, &t, &begins);
+	if (begins.n == 0)
 		return df_fail(why, DF_E_USAGE,
 			       "at least two characters of a name, three "
 			       "letters of its pinyin, or two initials");
-	return find(s, &keys, &asked, limit, fn, ctx, more, why);
+	rc = find(s, &whole, &asked, &limit, fn, ctx, more, why);
+	if (rc != DF_OK || *more)
+		return rc;
+	asked.like = DF_NAME_BEGINS;
+	return find(s, &begins, &asked, &limit, fn, ctx, more, why);
 }
 
 enum df_err df_store_find_who(struct df_store *s, const char *name,
@@ -160,7 +167,7 @@ enum df_err df_store_find_who(struct df_store *s, const char *name,
 	if (keys.n == 0)
 		return df_fail(why, DF_E_USAGE,
 			       "a name and a date of birth are needed");
-	return find(s, &keys, &asked, limit, fn, ctx, &more, why);
+	return find(s, &keys, &asked, &limit, fn, ctx, &more, why);
 }
 
 /* The first and the last key that begin with these digits. */
