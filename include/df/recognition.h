@@ -196,6 +196,8 @@ const char *df_effect_word(enum df_effect e); /* "for" "against" "open" */
 	  "the exam is not an item of the list")                               \
 	X(ITEM_OTHER, AGAINST, "item-other", "不是本次申请的检查项目",         \
 	  "it is another exam than the one that is ordered")                   \
+	X(PART_OTHER, AGAINST, "part-other", "同一项目, 但不是申请的部位",     \
+	  "the same item, but another part of the body")                       \
 	X(WANTED_UNKNOWN, OPEN, "wanted-unknown", "申请的检查项目无法对应",    \
 	  "the exam that is ordered is not understood")                        \
 	X(SIDE_OTHER, AGAINST, "side-other", "左右侧不同",                     \
@@ -259,7 +261,7 @@ const char *df_recognition_zh(enum df_recognition_code c);
 const char *df_recognition_en(enum df_recognition_code c);
 enum df_effect df_recognition_effect(enum df_recognition_code c);
 
-#define DF_VERDICT_REASONS 24
+#define DF_VERDICT_REASONS 32 /* two an item, and what there is once */
 struct df_verdict {
 	enum df_recognise recognise;
 	struct {

@@ -97,7 +97,7 @@ static bool modality_fits(const char *alternatives, const struct modalities *m)
 struct found {
 	const struct rules_row *parts[DF_EXAM_PARTS];
 	size_t n;
-	bool left, right, plain, enhanced;
+	bool left, right, both, plain, enhanced;
 	struct modalities modalities; /* "胸部CT": as orders say it */
 };
 
@@ -118,10 +118,9 @@ static void mean(const struct df_rules *r, const char *means, struct found *f)
 	while (df_rules_list_next(&means, &e)) {
 		const struct rules_row *part;
 
-		f->left |= df_text_eq(e, "side:left") ||
-			   df_text_eq(e, "side:both");
-		f->right |= df_text_eq(e, "side:right") ||
-			    df_text_eq(e, "side:both");
+		f->left |= df_text_eq(e, "side:left");
+		f->right |= df_text_eq(e, "side:right");
+		f->both |= df_text_eq(e, "side:both");
 		f->plain |= df_text_eq(e, "contrast:plain");
 		f->enhanced |= df_text_eq(e, "contrast:enhanced");
 		if (e.len > 9 && !memcmp(e.ptr, "modality:", 9))
@@ -134,15 +133,27 @@ static void mean(const struct df_rules *r, const char *means, struct found *f)
 	}
 }
 
+/* "HeadSeq", as protocols are called, is two words. */
+static struct df_text words_apart(const char *text, char to[2 * TEXT_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; text != NULL && text[i] != '\0' && i < TEXT_MAX;
+	     i++) {
+		if (i > 0 && text[i] >= 'A' && text[i] <= 'Z' &&
+		    text[i - 1] >= 'a' && text[i - 1] <= 'z')
+			to[n++] = ' ';
+		to[n++] = text[i];
+	}
+	return (struct df_text){to, n};
+}
+
 static void scan(const struct df_rules *r, const char *text, struct found *f)
 {
-	struct df_text t = df_text_of(text);
-	char folded[TEXT_MAX + 1];
+	char folded[2 * TEXT_MAX + 1];
+	struct df_text t = words_apart(text, folded);
 
-	if (t.len > TEXT_MAX)
-		t.len = TEXT_MAX;
 	t.len = df_rules_fold(folded, t);
-	t.ptr = folded;
 	for (size_t at = 0; at < t.len;) {
 		const struct rules_key *k = df_rules_word_at(r, t, at);
 
@@ -158,23 +169,14 @@ static void scan(const struct df_rules *r, const char *text, struct found *f)
 /* --- parts -----------------------------------------------------------------
  */
 
-static bool is_within(const struct df_rules *r, const struct rules_row *part,
-		      const struct rules_row *of)
-{
-	while (part != NULL && part != of)
-		part = df_rules_row(r, DF_RULES_PARTS,
-				    df_text_of(part->cell[PART_WITHIN]));
-	return part != NULL;
-}
-
 /* Neither says anything of the other? One empty list contradicts nobody. */
 static bool contradicts(const struct df_rules *r, const struct found *a,
 			const struct found *b)
 {
 	for (size_t i = 0; i < a->n; i++)
 		for (size_t k = 0; k < b->n; k++)
-			if (is_within(r, a->parts[i], b->parts[k]) ||
-			    is_within(r, b->parts[k], a->parts[i]))
+			if (df_rules_is_within(r, a->parts[i], b->parts[k]) ||
+			    df_rules_is_within(r, b->parts[k], a->parts[i]))
 				return false;
 	return a->n > 0 && b->n > 0;
 }
@@ -190,7 +192,8 @@ static bool is_vague_beside(const struct df_rules *r, const struct found *f,
 	if (!is_vague(part))
 		return false;
 	for (size_t i = 0; i < f->n; i++)
-		if (f->parts[i] != part && is_within(r, f->parts[i], part))
+		if (f->parts[i] != part &&
+		    df_rules_is_within(r, f->parts[i], part))
 			return true;
 	return false;
 }
@@ -208,6 +211,21 @@ static void parts_put(const struct df_rules *r, const struct found *f,
 			df_str_fmt(out->parts[out->n_parts++], DF_RULES_CODE,
 				   "%s", f->parts[i]->cell[PART_CODE]);
 	qsort(out->parts, out->n_parts, sizeof out->parts[0], compare_codes);
+}
+
+/* "左膝、右踝" has both sides, and of neither joint: then none is said. */
+static enum df_side side_of(const struct found *f)
+{
+	size_t paired = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		paired += df_rules_list_has(f->parts[i]->cell[PART_KIND],
+					    df_text_of("paired"));
+	if (paired > 1 && f->left + f->right + f->both > 1)
+		return DF_SIDE_NONE;
+	if (f->both || (f->left && f->right))
+		return DF_SIDE_BOTH;
+	return f->left ? DF_SIDE_LEFT : f->right ? DF_SIDE_RIGHT : DF_SIDE_NONE;
 }
 
 /* --- items -----------------------------------------------------------------
@@ -295,10 +313,8 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	parts_put(r, &text, out);
 	text.left |= part.left;
 	text.right |= part.right;
-	out->side = text.left && text.right ? DF_SIDE_BOTH
-		    : text.left		    ? DF_SIDE_LEFT
-		    : text.right	    ? DF_SIDE_RIGHT
-					    : DF_SIDE_NONE;
+	text.both |= part.both;
+	out->side = side_of(&text);
 	/* "平扫+增强" has both: it is the one that shows more */
 	out->contrast = text.enhanced || part.enhanced ? DF_CONTRAST_ENHANCED
 			: text.plain || part.plain     ? DF_CONTRAST_PLAIN
@@ -313,7 +329,8 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 		out->known = DF_EXAM_NO_ITEM;
 }
 
-/* --- two exams ------------------------------------------------------------- */
+/* --- two exams -------------------------------------------------------------
+ */
 
 /* "CR" and "DX" are: some item takes either. */
 static bool same_kind(const struct df_rules *r, const char *a, const char *b)
@@ -354,8 +371,7 @@ static void read_all(const struct df_rules *r, const struct df_exam_words *w,
 	modalities_add(&f->modalities, df_text_of(w->modality), true);
 }
 
-bool df_exam_words_meet(const struct df_rules *r,
-			const struct df_exam_words *a,
+bool df_exam_words_meet(const struct df_rules *r, const struct df_exam_words *a,
 			const struct df_exam_words *b)
 {
 	struct found x, y;

@@ -181,23 +181,31 @@ static void dates(struct judging *j, const struct df_asking *a,
 /* --- what was ordered ------------------------------------------------------
  */
 
+/* Do left and right differ in what was made of an item? Without a part of it
+ * (known by its code) any of the item's parts says so. */
 static bool is_paired(const struct df_rules *r, const struct df_exam_meaning *m,
 		      const char *item)
 {
 	const struct rules_row *row =
 		df_rules_row(r, DF_RULES_ITEMS, df_text_of(item));
+	const char *list = row->cell[ITEM_PARTS];
+	bool paired = false, made = false, any = false;
+	struct df_text part;
 
-	for (size_t i = 0; row != NULL && i < m->n_parts; i++) {
-		const struct df_text part = df_text_of(m->parts[i]);
+	while (df_rules_list_next(&list, &part)) {
 		const struct rules_row *p =
 			df_rules_row(r, DF_RULES_PARTS, part);
+		const bool is = df_rules_list_has(p->cell[PART_KIND],
+						  df_text_of("paired"));
 
-		if (p != NULL &&
-		    df_rules_list_has(row->cell[ITEM_PARTS], part) &&
-		    df_rules_list_has(p->cell[PART_KIND], df_text_of("paired")))
-			return true;
+		any |= is;
+		for (size_t i = 0; i < m->n_parts; i++)
+			if (df_text_eq(part, m->parts[i])) {
+				made = true;
+				paired |= is;
+			}
 	}
-	return false;
+	return made ? paired : any;
 }
 
 static void sides(const struct df_rules *r, const struct df_exam_meaning *want,
@@ -211,6 +219,48 @@ static void sides(const struct df_rules *r, const struct df_exam_meaning *want,
 		add(v, DF_RECOGNITION_SIDE_UNKNOWN, "%s", item);
 	else if (has != want->side)
 		add(v, DF_RECOGNITION_SIDE_OTHER, "%s", item);
+}
+
+static bool is_met(const struct df_rules *r, const struct rules_row *want,
+		   const char *of_item, const struct df_exam_meaning *has,
+		   bool *any)
+{
+	for (size_t i = 0; i < has->n_parts; i++) {
+		const struct df_text code = df_text_of(has->parts[i]);
+		const struct rules_row *part =
+			df_rules_row(r, DF_RULES_PARTS, code);
+
+		if (!df_rules_list_has(of_item, code))
+			continue;
+		*any = true;
+		if (df_rules_is_within(r, want, part) ||
+		    df_rules_is_within(r, part, want))
+			return true;
+	}
+	return false;
+}
+
+/* An item may be of many parts ("limbs and joints"): each that is ordered must
+ * be of the family of one that was made. */
+static void parts(const struct df_rules *r, const struct df_exam_meaning *want,
+		  struct df_verdict *v, const char *item)
+{
+	const struct rules_row *row =
+		df_rules_row(r, DF_RULES_ITEMS, df_text_of(item));
+
+	for (size_t i = 0; i < want->n_parts; i++) {
+		const struct df_text code = df_text_of(want->parts[i]);
+		bool any = false;
+
+		if (df_rules_list_has(row->cell[ITEM_PARTS], code) &&
+		    !is_met(r, df_rules_row(r, DF_RULES_PARTS, code),
+			    row->cell[ITEM_PARTS], &v->meaning, &any) &&
+		    any) {
+			add(v, DF_RECOGNITION_PART_OTHER, "%s %s", item,
+			    want->parts[i]);
+			return;
+		}
+	}
 }
 
 static void contrasts(const struct df_exam_meaning *want, struct df_verdict *v)
@@ -264,7 +314,6 @@ static void order(const struct df_rules *r, const struct df_asking *a,
 		add(v, DF_RECOGNITION_WANTED_UNKNOWN, "%s", "");
 		return;
 	}
-	contrasts(&want, v);
 	if (v->meaning.n_items == 0)
 		return;
 	items->n_items = 0;
@@ -275,8 +324,11 @@ static void order(const struct df_rules *r, const struct df_asking *a,
 		}
 		memcpy(items->items[items->n_items++], want.items[i],
 		       DF_RULES_CODE);
+		parts(r, &want, v, want.items[i]);
 		sides(r, &want, v, want.items[i]);
 	}
+	if (items->n_items > 0)
+		contrasts(&want, v);
 }
 
 /* --- one item --------------------------------------------------------------

@@ -59,6 +59,15 @@ const struct rules_row *df_rules_row(const struct df_rules *r,
 	return NULL;
 }
 
+bool df_rules_is_within(const struct df_rules *r, const struct rules_row *part,
+			const struct rules_row *of)
+{
+	while (part != NULL && part != of)
+		part = df_rules_row(r, DF_RULES_PARTS,
+				    df_text_of(part->cell[PART_WITHIN]));
+	return part != NULL;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct rules_key *)a)->text,

@@ -105,6 +105,9 @@ const struct rules_row *df_rules_institution(const struct df_rules *r,
 					     const char *name);
 /* "12.5" as 12500 with three decimals; false when it is no such number. */
 bool df_rules_decimal(struct df_text t, unsigned decimals, uint64_t *value);
+/* Is a part of the body another one, or within it? */
+bool df_rules_is_within(const struct df_rules *r, const struct rules_row *part,
+			const struct rules_row *of);
 /* The areas that an institution is in, nearest first. */
 #define RULES_AREAS 64
 struct rules_areas {
