@@ -185,6 +185,8 @@ enum df_err df_schema_check(struct df_store *s, struct df_why *why)
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA secure_delete = ON;"
 			      "PRAGMA temp_store = MEMORY;"
+			      "PRAGMA cache_size = -16384;"
+			      "PRAGMA wal_autocheckpoint = 4000;"
 			      "PRAGMA foreign_keys = ON;",
 			      "set up", why);
 	int version;
