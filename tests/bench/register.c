@@ -47,13 +47,22 @@ static void must(enum df_err rc, const struct df_why *why)
 	exit(1);
 }
 
-static void say(const char *what, uint64_t n, int64_t from_us)
-{
-	double us = (double)(df_clock_mono_us() - from_us);
+static int64_t wall_us, cpu_us;
 
-	(void)printf("%-26s %9llu entries %9.1f us each %9.0f a second\n", what,
-		     (unsigned long long)n, us / (double)n,
-		     (double)n * 1e6 / us);
+static void begin(void)
+{
+	wall_us = df_clock_mono_us();
+	cpu_us = df_clock_cpu_us();
+}
+
+static void say(const char *what, uint64_t n)
+{
+	double us = (double)(df_clock_mono_us() - wall_us);
+	double cpu = (double)(df_clock_cpu_us() - cpu_us);
+
+	(void)printf("%-22s %8llu entries %8.1f us each, %6.1f us processor\n",
+		     what, (unsigned long long)n, us / (double)n,
+		     cpu / (double)n);
 }
 
 int main(int argc, char **argv)
@@ -63,7 +72,6 @@ int main(int argc, char **argv)
 	struct df_register *r;
 	struct df_why why = {0};
 	char json[601];
-	int64_t at;
 	int dir;
 
 	if (argc < 2)
@@ -72,31 +80,31 @@ int main(int argc, char **argv)
 	json[600] = '\0';
 	must(df_dir_open(&dir, AT_FDCWD, argv[1], &why), &why);
 	must(df_register_open(&r, dir, &cipher, &why), &why);
-	at = df_clock_mono_us();
+	begin();
 	for (i = 0; i < synced; i++) {
 		must(df_register_append(r, "audit", 1, df_text_of(json), NULL,
 					&why),
 		     &why);
 		must(df_register_sync(r, &why), &why);
 	}
-	say("appended and synced", synced, at);
-	at = df_clock_mono_us();
+	say("appended and synced", synced);
+	begin();
 	for (; i < n; i++)
 		must(df_register_append(r, "audit", 1, df_text_of(json), NULL,
 					&why),
 		     &why);
-	say("appended", n - synced, at);
+	say("appended", n - synced);
 	must(df_register_sync(r, &why), &why);
 	df_register_close(r);
-	at = df_clock_mono_us();
+	begin();
 	must(df_register_open(&r, dir, &cipher, &why), &why);
-	say("a start", n, at);
-	at = df_clock_mono_us();
+	say("a start", n);
+	begin();
 	must(df_register_read(r, 1, count, &read, NULL, &why), &why);
-	say("read and opened", read, at);
-	at = df_clock_mono_us();
+	say("read and opened", read);
+	begin();
 	must(df_register_read(r, n - 199, count, &read, NULL, &why), &why);
-	say("the newest 200", 200, at);
+	say("the newest 200", 200);
 	(void)printf("%llu bytes, %.0f an entry\n",
 		     (unsigned long long)df_register_account(r)->bytes,
 		     (double)df_register_account(r)->bytes / (double)n);
