@@ -8,7 +8,8 @@
  * Under the cipher and the readings of names that the room `index` uses, in its
  * commits, alone on one core. Patients have 1 to 7 exams, of `images` instances
  * each in one series; most bear a resident ID, one in ten is known to two of
- * the 20 clinics. Each search is compared with what was put. Names of Chinese
+ * the 20 clinics; one exam in four has a report. Each search reads the exams and
+ * reports of whom it finds, and is compared with what was put. Names of Chinese
  * form are made of FILE's (testdata/names/chinese.tsv).
  *
  * Exit 1 when a search found something else than what is there.
@@ -212,6 +213,42 @@ static void study_of(char to[65], uint64_t exam)
 		   roll(exam, 22, 900000), (unsigned long long)exam);
 }
 
+/* As three kinds of maker write them: counted on, serial numbers, random. */
+static void uid_of(char to[65], const char *series, uint64_t exam, uint64_t i)
+{
+	unsigned long long a = mixed(exam * 5000 + i) % 10000000000000000u;
+	unsigned long long b = mixed(~(exam * 5000 + i)) % 10000000000000000u;
+
+	if (exam % 3 == 0)
+		df_str_fmt(to, 65, "%s.%llu", series, (unsigned long long)i);
+	else if (exam % 3 == 1)
+		df_str_fmt(to, 65, "1.3.12.2.1107.5.2.36.40436.3000%016llu%05llu",
+			   a, b % 100000);
+	else
+		df_str_fmt(to, 65, "2.25.3%016llu%016llu", a, b);
+}
+
+/* One exam in four is read. */
+static void put_report(struct bench *b, const char *study, uint64_t exam)
+{
+	struct df_store_report r = {.version = 1, .accepted = true};
+	static char text[1200];
+	struct df_why why = {0};
+
+	if (roll(exam, 26, 4) != 0)
+		return;
+	memset(text, 't', sizeof text);
+	r.text = (struct df_text){text, sizeof text};
+	r.received_ms = (int64_t)exam;
+	df_str_fmt(r.object, sizeof r.object, "%025llur",
+		   (unsigned long long)exam);
+	df_str_fmt(r.report_id, sizeof r.report_id, "%026llu",
+		   (unsigned long long)exam);
+	df_str_fmt(r.study_uid, sizeof r.study_uid, "%s", study);
+	if (df_store_put_report(b->store, &r, &why) != DF_OK)
+		die(&why);
+}
+
 static void put_exam(struct bench *b, const struct person *p, unsigned k,
 		     uint64_t exam)
 {
@@ -256,8 +293,7 @@ static void put_exam(struct bench *b, const struct person *p, unsigned k,
 	in.ident[DF_IDENT_STUDY_DESCRIPTION] = df_text_of("胸部平扫");
 	in.ident[DF_IDENT_INSTITUTION] = df_text_of("县人民医院");
 	for (i = 0; i < b->images; i++) {
-		df_str_fmt(uid, sizeof uid, "%s.%llu", series,
-			   (unsigned long long)i + 1);
+		uid_of(uid, series, exam, i);
 		df_str_fmt(number, sizeof number, "%llu",
 			   (unsigned long long)i + 1);
 		in.sop_instance = df_text_of(uid);
@@ -274,6 +310,7 @@ static void put_exam(struct bench *b, const struct person *p, unsigned k,
 			begin(b);
 		}
 	}
+	put_report(b, study, exam);
 }
 
 static void put_all(struct bench *b)
@@ -298,17 +335,26 @@ struct found {
 	struct bench *b;
 	uint64_t persons[64];
 	size_t n_persons;
-	uint64_t studies;
+	uint64_t studies, reports;
 	bool more;
 };
+
+static enum df_err see_report(void *ctx, const struct df_store_report *r)
+{
+	struct found *f = ctx;
+
+	(void)r;
+	f->reports++;
+	return DF_OK;
+}
 
 static enum df_err see_study(void *ctx, const struct df_store_study *st)
 {
 	struct found *f = ctx;
 
-	(void)st;
 	f->studies++;
-	return DF_OK;
+	return df_store_reports(f->b->store, st->study_uid, see_report, f,
+				NULL);
 }
 
 static enum df_err see_patient(void *ctx, const struct df_store_patient *p)
