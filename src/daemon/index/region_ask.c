@@ -298,7 +298,7 @@ static void node_answered(void *ctx, struct df_reply *reply)
 	struct region_search *s = a->s;
 	const struct df_peer *peer = a->peer;
 	enum unasked unasked = UNASKED_NONE;
-	struct df_why why = reply->why;
+	struct df_why why = reply->why, unwritten = {0};
 	cJSON *answer = NULL;
 
 	free(a);
@@ -308,8 +308,9 @@ static void node_answered(void *ctx, struct df_reply *reply)
 		answer = take_answer(s, peer, reply, &why);
 	if (reply->err == DF_OK && answer == NULL)
 		unasked = UNASKED_FAILED;
-	if (record_answer(s, peer, answer, unasked, &why) != DF_OK) {
+	if (record_answer(s, peer, answer, unasked, &unwritten) != DF_OK) {
 		/* nobody may see what nobody can account for */
+		why = unwritten;
 		cJSON_Delete(answer);
 		answer = NULL;
 		unasked = UNASKED_RECORD;
