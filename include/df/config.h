@@ -184,6 +184,8 @@ struct df_config {
 		int64_t ask; /* enum df_region_ask */
 		bool answer;
 		int64_t questions; /* a minute, of one node */
+		int64_t along;	   /* exams that go with a new one */
+		int64_t along_days;
 	} region;
 	struct {
 		bool offer;

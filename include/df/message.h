@@ -290,6 +290,10 @@ extern "C" {
 	/* result NUMBER(of them) [STUDY [PEER: whose, absent: ours]: the one  \
 	 * that shows the most of them] */                                     \
 	X(TWINS)                                                               \
+	/* queue > index: STUDY [PEER] NUMBER(at most) WAIT_MS(not older):     \
+	 * other exams of its person */                                        \
+	X(RELATED_RQ)                                                          \
+	X(RELATED)      /* result MAIL*{STUDY [PEER]}, newest first */         \
 	/* queue > index: one entry for the register. JSON */                  \
 	X(AUDIT_PUT)                                                           \
 	X(AUDIT_STORED) /* result: durable */

@@ -10,7 +10,7 @@ number=110101199003074477
 person() { # DIR: its files become his
 	dcmodify -nb -ie -m "PatientID=$number" -m "PatientName=Wang^San=王^三" \
 		-i "(0008,0005)=ISO_IR 192" -m "PatientBirthDate=19900307" \
-		-m "PatientSex=M" "$1"/* >/dev/null 2>&1
+		-m "PatientSex=M" -m "StudyDate=$(date +%Y%m%d)" "$1"/* >/dev/null 2>&1
 }
 check "a centre is made" new_centre centre
 check "the centre starts" start_node centre
@@ -94,6 +94,16 @@ check "it is ordered" fetch "$own"
 check "and comes, although it was in no parcel" wait_for 60 state_is "$own" done
 check "the PACS has both" wait_for 40 in_pacs 14
 check "bit for bit too" same_bytes "$T/own"
+
+# --- a PACS that comes later: a new exam brings what it is compared with ---
+later=$(free_port)
+start_storescp "$later" "$T/later" || exit 1
+check "the centre gets a PACS" node centre destination add late --dicom "PACS@127.0.0.1:$later" --compress no
+next=$(python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0003.dcm" "$T/next" 3 next)
+check "the next exam is his" person "$T/next"
+check "it is made at clinic A" send "$DICOM_a" "$T/next"
+along() { [ "$(find "$T/later" -type f | wc -l)" -eq 17 ]; }
+check "the PACS gets it, and both earlier ones" wait_for 60 along
 
 # --- what was fetched is a copy: state.db is lost, all is found again ---
 stop_node b

@@ -139,6 +139,10 @@ DF_MUST_CHECK enum df_err index_study_twins(struct index *x,
 					    struct cJSON *out,
 					    struct df_why *why);
 
+/* related.c: other exams of a study's person */
+void index_related(struct index *x, struct df_link *from,
+		   const struct df_msg *m);
+
 /* audit_put.c */
 void index_audit_put(struct index *x, struct df_link *from,
 		     const struct df_msg *m);

@@ -191,6 +191,18 @@ static void on_twins(struct df_room *room, struct df_link *from,
 		index_twins(x, from, m);
 }
 
+static void on_related(struct df_room *room, struct df_link *from,
+		       const struct df_msg *m, int *fds, size_t n_fds)
+{
+	struct index *x = df_room_ctx(room);
+
+	(void)fds, (void)n_fds; /* carries none */
+	if (x->store == NULL)
+		park(x, from, m, on_related);
+	else
+		index_related(x, from, m);
+}
+
 static void on_audit(struct df_room *room, struct df_link *from,
 		     const struct df_msg *m, int *fds, size_t n_fds)
 {
@@ -257,6 +269,7 @@ static const struct df_handler HANDLERS[] = {
 	{DF_MSG_STUDY_FACTS_RQ, DF_ROLE_QUEUE, on_study},
 	{DF_MSG_REPORT_PUT, DF_ROLE_QUEUE, on_report},
 	{DF_MSG_TWINS_RQ, DF_ROLE_QUEUE, on_twins},
+	{DF_MSG_RELATED_RQ, DF_ROLE_QUEUE, on_related},
 	{DF_MSG_AUDIT_PUT, DF_ROLE_QUEUE, on_audit},
 	{DF_MSG_QUERY, DF_ROLE_CONSOLE, on_query},
 	{DF_MSG_PRIOR_RQ, DF_ROLE_GATEWAY, on_prior},

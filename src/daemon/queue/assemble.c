@@ -37,6 +37,7 @@ static void close_quiet(struct queue *q)
 		       DF_F_UID("study", rows[i].uid),
 		       DF_F_WORD("reason", "quiet"));
 		q->pack_look = true;
+		prior_along(q, rows[i].n);
 	}
 }
 

@@ -475,6 +475,9 @@ void prior_give_link_down(struct queue *q, struct df_link *link);
  * q->wanted; 0 = there is none at that place. */
 int64_t prior_wanted(const struct queue *q, size_t place);
 
+/* prior_along.c: a PACS gets what a reader compares this study with */
+void prior_along(struct queue *q, int64_t study);
+
 /* prior_fetch.c (clinic): priors that people here want */
 void prior_pump(struct queue *q);
 

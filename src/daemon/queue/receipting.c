@@ -106,6 +106,7 @@ static void receipt_signed(void *ctx, struct df_reply *r)
 	df_log(DF_LOG_INFO, "receipt.given", DF_F_UID("study", p->study),
 	       DF_F_NUM("version", p->m.version),
 	       DF_F_NUM("instances", p->m.instance_count));
+	prior_along(p->q, p->study_n);
 	give(p, text_of(&p->receipt), signature);
 }
 
