@@ -57,9 +57,8 @@ const char *df_effect_word(enum df_effect e)
 /* --- reasons ---------------------------------------------------------------
  */
 
-DF_PRINTF(3, 4)
-static void add(struct df_verdict *v, enum df_recognition_code code,
-		const char *fmt, ...)
+void df_verdict_add(struct df_verdict *v, enum df_recognition_code code,
+		    const char *fmt, ...)
 {
 	char *to;
 	va_list ap;
@@ -114,26 +113,22 @@ struct judging {
 	int64_t day, today;	  /* -1 = not known */
 };
 
-static bool said(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 static void person_and_images(const struct df_exam *e, struct df_verdict *v)
 {
 	if (e->patient_exact)
-		add(v, DF_RECOGNITION_PATIENT, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_PATIENT, "%s", "");
 	else
-		add(v, DF_RECOGNITION_PATIENT_PROBABLE, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_PATIENT_PROBABLE, "%s", "");
 	if (e->instances == 0)
-		add(v, DF_RECOGNITION_IMAGES_NONE, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_IMAGES_NONE, "%s", "");
 	else if (e->incomplete)
-		add(v, DF_RECOGNITION_IMAGES_INCOMPLETE, "%" PRIu64,
-		    e->instances);
+		df_verdict_add(v, DF_RECOGNITION_IMAGES_INCOMPLETE, "%" PRIu64,
+			       e->instances);
 	else
-		add(v, DF_RECOGNITION_IMAGES, "%" PRIu64, e->instances);
+		df_verdict_add(v, DF_RECOGNITION_IMAGES, "%" PRIu64,
+			       e->instances);
 	if (e->quality_rejected)
-		add(v, DF_RECOGNITION_QUALITY_REJECTED, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_QUALITY_REJECTED, "%s", "");
 }
 
 /* What the images say counts before who brought them. */
@@ -141,13 +136,15 @@ static void institutions(struct judging *j, const struct df_asking *a,
 			 struct df_verdict *v)
 {
 	const struct df_exam *e = j->exam;
-	const char *name = said(e->institution) ? e->institution : e->node;
+	const char *name =
+		df_rules_said(e->institution) ? e->institution : e->node;
 
 	j->maker = df_rules_institution(j->r, name);
-	if (!said(name))
-		add(v, DF_RECOGNITION_INSTITUTION_MISSING, "%s", "");
+	if (!df_rules_said(name))
+		df_verdict_add(v, DF_RECOGNITION_INSTITUTION_MISSING, "%s", "");
 	else if (j->maker == NULL)
-		add(v, DF_RECOGNITION_INSTITUTION_UNKNOWN, "%s", name);
+		df_verdict_add(v, DF_RECOGNITION_INSTITUTION_UNKNOWN, "%s",
+			       name);
 	else
 		df_str_fmt(v->institution, sizeof v->institution, "%s",
 			   j->maker->cell[INSTITUTION_CODE]);
@@ -155,8 +152,9 @@ static void institutions(struct judging *j, const struct df_asking *a,
 	if (j->asker == NULL)
 		j->asker = df_rules_institution(j->r, a->institution);
 	if (j->asker == NULL)
-		add(v, DF_RECOGNITION_ASKING_UNKNOWN, "%s",
-		    said(a->institution) ? a->institution : "");
+		df_verdict_add(v, DF_RECOGNITION_ASKING_UNKNOWN, "%s",
+			       df_rules_said(a->institution) ? a->institution
+							     : "");
 	df_rules_areas(j->r, j->asker, &j->areas);
 }
 
@@ -165,170 +163,19 @@ static void dates(struct judging *j, const struct df_asking *a,
 {
 	if (!df_rules_day(df_text_of(a->today), &j->today)) {
 		j->today = -1;
-		add(v, DF_RECOGNITION_DATE_MISSING, "today");
+		df_verdict_add(v, DF_RECOGNITION_DATE_MISSING, "today");
 	}
 	if (!df_rules_day(df_text_of(j->exam->date), &j->day)) {
 		j->day = -1;
 		if (j->today >= 0)
-			add(v, DF_RECOGNITION_DATE_MISSING, "%s", "");
+			df_verdict_add(v, DF_RECOGNITION_DATE_MISSING, "%s",
+				       "");
 	} else if (j->today >= 0 && j->day > j->today) {
-		add(v, DF_RECOGNITION_DATE_FUTURE, "%s", j->exam->date);
+		df_verdict_add(v, DF_RECOGNITION_DATE_FUTURE, "%s",
+			       j->exam->date);
 	} else if (j->today >= 0) {
 		v->age_days = j->today - j->day;
 	}
-}
-
-/* --- what was ordered ------------------------------------------------------
- */
-
-/* Do left and right differ in what was made of an item? Without a part of it
- * (known by its code) any of the item's parts says so. */
-static bool is_paired(const struct df_rules *r, const struct df_exam_meaning *m,
-		      const char *item)
-{
-	const struct rules_row *row =
-		df_rules_row(r, DF_RULES_ITEMS, df_text_of(item));
-	const char *list = row->cell[ITEM_PARTS];
-	bool paired = false, made = false, any = false;
-	struct df_text part;
-
-	while (df_rules_list_next(&list, &part)) {
-		const struct rules_row *p =
-			df_rules_row(r, DF_RULES_PARTS, part);
-		const bool is = df_rules_list_has(p->cell[PART_KIND],
-						  df_text_of("paired"));
-
-		any |= is;
-		for (size_t i = 0; i < m->n_parts; i++)
-			if (df_text_eq(part, m->parts[i])) {
-				made = true;
-				paired |= is;
-			}
-	}
-	return made ? paired : any;
-}
-
-static void sides(const struct df_rules *r, const struct df_exam_meaning *want,
-		  struct df_verdict *v, const char *item)
-{
-	const enum df_side has = v->meaning.side;
-
-	if (!is_paired(r, &v->meaning, item) || has == DF_SIDE_BOTH)
-		return;
-	if (has == DF_SIDE_NONE || want->side == DF_SIDE_NONE)
-		add(v, DF_RECOGNITION_SIDE_UNKNOWN, "%s", item);
-	else if (has != want->side)
-		add(v, DF_RECOGNITION_SIDE_OTHER, "%s", item);
-}
-
-static bool is_met(const struct df_rules *r, const struct rules_row *want,
-		   const char *of_item, const struct df_exam_meaning *has,
-		   bool *any)
-{
-	for (size_t i = 0; i < has->n_parts; i++) {
-		const struct df_text code = df_text_of(has->parts[i]);
-		const struct rules_row *part =
-			df_rules_row(r, DF_RULES_PARTS, code);
-
-		if (!df_rules_list_has(of_item, code))
-			continue;
-		*any = true;
-		if (df_rules_is_within(r, want, part) ||
-		    df_rules_is_within(r, part, want))
-			return true;
-	}
-	return false;
-}
-
-/* An item may be of many parts ("limbs and joints"): each that is ordered must
- * be of the family of one that was made. */
-static void parts(const struct df_rules *r, const struct df_exam_meaning *want,
-		  struct df_verdict *v, const char *item)
-{
-	const struct rules_row *row =
-		df_rules_row(r, DF_RULES_ITEMS, df_text_of(item));
-
-	for (size_t i = 0; i < want->n_parts; i++) {
-		const struct df_text code = df_text_of(want->parts[i]);
-		bool any = false;
-
-		if (df_rules_list_has(row->cell[ITEM_PARTS], code) &&
-		    !is_met(r, df_rules_row(r, DF_RULES_PARTS, code),
-			    row->cell[ITEM_PARTS], &v->meaning, &any) &&
-		    any) {
-			add(v, DF_RECOGNITION_PART_OTHER, "%s %s", item,
-			    want->parts[i]);
-			return;
-		}
-	}
-}
-
-static void contrasts(const struct df_exam_meaning *want, struct df_verdict *v)
-{
-	if (want->contrast != DF_CONTRAST_ENHANCED)
-		return;
-	if (v->meaning.contrast == DF_CONTRAST_PLAIN)
-		add(v, DF_RECOGNITION_CONTRAST_MISSING, "%s", "");
-	else if (v->meaning.contrast == DF_CONTRAST_UNSAID)
-		add(v, DF_RECOGNITION_CONTRAST_UNKNOWN, "%s", "");
-}
-
-static bool has_item(const struct df_exam_meaning *m, const char *item)
-{
-	for (size_t i = 0; i < m->n_items; i++)
-		if (strcmp(m->items[i], item) == 0)
-			return true;
-	return false;
-}
-
-/* false: nothing is ordered. */
-static bool wanted(const struct df_rules *r, const struct df_asking *a,
-		   struct df_exam_meaning *want)
-{
-	const struct df_exam_words *w = &a->wanted;
-	bool any = said(a->wanted_item) || said(w->modality) ||
-		   said(w->body_part) || said(w->procedure);
-
-	for (size_t i = 0; i < DF_EXAM_TEXTS; i++)
-		any |= said(w->texts[i]);
-	df_exam_understand(r, w, want);
-	if (!said(a->wanted_item))
-		return any;
-	want->n_items = 0; /* the code says it, the words say side, contrast */
-	if (df_rules_row(r, DF_RULES_ITEMS, df_text_of(a->wanted_item)) != NULL)
-		df_str_fmt(want->items[want->n_items++], DF_RULES_CODE, "%s",
-			   a->wanted_item);
-	return any;
-}
-
-/* Leaves in `items` those that are judged. */
-static void order(const struct df_rules *r, const struct df_asking *a,
-		  struct df_exam_meaning *items, struct df_verdict *v)
-{
-	struct df_exam_meaning want;
-
-	*items = v->meaning;
-	if (!wanted(r, a, &want))
-		return;
-	if (want.n_items == 0) {
-		add(v, DF_RECOGNITION_WANTED_UNKNOWN, "%s", "");
-		return;
-	}
-	if (v->meaning.n_items == 0)
-		return;
-	items->n_items = 0;
-	for (size_t i = 0; i < want.n_items; i++) {
-		if (!has_item(&v->meaning, want.items[i])) {
-			add(v, DF_RECOGNITION_ITEM_OTHER, "%s", want.items[i]);
-			continue;
-		}
-		memcpy(items->items[items->n_items++], want.items[i],
-		       DF_RULES_CODE);
-		parts(r, &want, v, want.items[i]);
-		sides(r, &want, v, want.items[i]);
-	}
-	if (items->n_items > 0)
-		contrasts(&want, v);
 }
 
 /* --- one item --------------------------------------------------------------
@@ -408,10 +255,12 @@ static void marks(const struct judging *j, const char *item,
 	if (reach >= REACH_DAY && j->asker == NULL)
 		return;
 	if (best == NULL)
-		add(v, CODE[reach], "%s", j->maker->cell[INSTITUTION_CODE]);
+		df_verdict_add(v, CODE[reach], "%s",
+			       j->maker->cell[INSTITUTION_CODE]);
 	else
-		add(v, CODE[reach], "%s %s-%s", best->cell[MARK_AREA],
-		    best->cell[MARK_FROM], best->cell[MARK_TO]);
+		df_verdict_add(v, CODE[reach], "%s %s-%s",
+			       best->cell[MARK_AREA], best->cell[MARK_FROM],
+			       best->cell[MARK_TO]);
 }
 
 /* The rule of an area for an item: its own before that of a pattern. */
@@ -452,17 +301,17 @@ static void validity(const struct judging *j, const struct rules_row *item,
 	if (rule != NULL && rule->cell[VALIDITY_DAYS][0] != '\0')
 		days = rule->cell[VALIDITY_DAYS];
 	if (rule != NULL && strcmp(rule->cell[VALIDITY_RECOGNISE], "no") == 0)
-		add(v, DF_RECOGNITION_AREA_EXCLUDES, "%s %s",
-		    rule->cell[VALIDITY_AREA], code);
+		df_verdict_add(v, DF_RECOGNITION_AREA_EXCLUDES, "%s %s",
+			       rule->cell[VALIDITY_AREA], code);
 	if (!df_text_u64(df_text_of(days), &n))
 		df_bug("days that are no number passed the check");
 	v->valid_days = (int64_t)n;
 	if (v->age_days < 0)
 		return;
-	add(v,
-	    v->age_days > v->valid_days ? DF_RECOGNITION_TOO_OLD
-					: DF_RECOGNITION_RECENT,
-	    "%" PRId64 "/%" PRId64, v->age_days, v->valid_days);
+	df_verdict_add(v,
+		       v->age_days > v->valid_days ? DF_RECOGNITION_TOO_OLD
+						   : DF_RECOGNITION_RECENT,
+		       "%" PRId64 "/%" PRId64, v->age_days, v->valid_days);
 }
 
 static void report(const struct df_exam *e, const char *wants,
@@ -475,11 +324,12 @@ static void report(const struct df_exam *e, const char *wants,
 	if (strcmp(wants, "no") == 0)
 		return;
 	if (e->report == DF_EXAM_REPORT_NONE)
-		add(v, DF_RECOGNITION_REPORT_MISSING, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_REPORT_MISSING, "%s", "");
 	else if (e->report < least)
-		add(v, DF_RECOGNITION_REPORT_UNVERIFIED, "%s", wants);
+		df_verdict_add(v, DF_RECOGNITION_REPORT_UNVERIFIED, "%s",
+			       wants);
 	else
-		add(v, DF_RECOGNITION_REPORT, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_REPORT, "%s", "");
 }
 
 static void judge_item(const struct judging *j, const char *code,
@@ -489,10 +339,10 @@ static void judge_item(const struct judging *j, const char *code,
 		df_rules_row(j->r, DF_RULES_ITEMS, df_text_of(code));
 
 	df_str_fmt(v->item, sizeof v->item, "%s", code);
-	add(v, DF_RECOGNITION_ITEM, "%s", code);
+	df_verdict_add(v, DF_RECOGNITION_ITEM, "%s", code);
 	if (j->maker != NULL && j->maker == j->asker)
-		add(v, DF_RECOGNITION_OWN, "%s",
-		    j->maker->cell[INSTITUTION_CODE]);
+		df_verdict_add(v, DF_RECOGNITION_OWN, "%s",
+			       j->maker->cell[INSTITUTION_CODE]);
 	else if (j->maker != NULL)
 		marks(j, code, v);
 	validity(j, item, v);
@@ -506,17 +356,18 @@ static void meaning_reason(struct df_verdict *v)
 	case DF_EXAM_KNOWN:
 		return;
 	case DF_EXAM_NO_MODALITY:
-		add(v, DF_RECOGNITION_MODALITY_MISSING, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_MODALITY_MISSING, "%s", "");
 		return;
 	case DF_EXAM_NO_PART:
-		add(v, DF_RECOGNITION_PART_UNKNOWN, "%s", "");
+		df_verdict_add(v, DF_RECOGNITION_PART_UNKNOWN, "%s", "");
 		return;
 	case DF_EXAM_CONTRADICTION:
-		add(v, DF_RECOGNITION_PART_CONTRADICTION, "%s %s",
-		    v->meaning.parts[0], v->meaning.parts[1]);
+		df_verdict_add(v, DF_RECOGNITION_PART_CONTRADICTION, "%s %s",
+			       v->meaning.parts[0], v->meaning.parts[1]);
 		return;
 	case DF_EXAM_NO_ITEM:
-		add(v, DF_RECOGNITION_ITEM_NONE, "%s", v->meaning.parts[0]);
+		df_verdict_add(v, DF_RECOGNITION_ITEM_NONE, "%s",
+			       v->meaning.parts[0]);
 		return;
 	}
 }
@@ -535,7 +386,7 @@ void df_recognition_judge(const struct df_rules *r, const struct df_exam *exam,
 
 	df_exam_understand(r, &exam->words, &base.meaning);
 	meaning_reason(&base);
-	order(r, asking, &items, &base);
+	df_verdict_order(r, asking, &items, &base);
 	institutions(&j, asking, &base);
 	dates(&j, asking, &base);
 	person_and_images(exam, &base);

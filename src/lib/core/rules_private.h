@@ -117,6 +117,19 @@ struct rules_areas {
 void df_rules_areas(const struct df_rules *r, const struct rules_row *of,
 		    struct rules_areas *out);
 
+/* recognition.c */
+DF_PRINTF(3, 4)
+void df_verdict_add(struct df_verdict *v, enum df_recognition_code code,
+		    const char *fmt, ...);
+/* recognition_order.c: adds what speaks against v, and leaves in `items` those
+ * that are judged. */
+void df_verdict_order(const struct df_rules *r, const struct df_asking *a,
+		      struct df_exam_meaning *items, struct df_verdict *v);
+static inline bool df_rules_said(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
 /* rules_fold.c */
 /*
  * One form of a text for comparing: full width to half width, ASCII letters
