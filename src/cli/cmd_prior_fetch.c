@@ -48,7 +48,8 @@ static enum df_err prior_fetch(struct df_cli *cli, struct df_why *why)
 	static const char *const options[] = {"purpose", "order", "peer"};
 	cJSON *args = df_args1("study", cli->args[0]);
 
-	(void)cJSON_AddStringToObject(args, "who", df_cli_who(cli)); /* memory */
+	(void)cJSON_AddStringToObject(args, "who",
+				      df_cli_who(cli)); /* memory */
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		if (df_cli_option(cli, options[i]) != NULL)
 			(void)cJSON_AddStringToObject(
@@ -64,7 +65,8 @@ const struct df_cmd df_cmd_prior_fetch = {
 	.help = "bring an earlier exam from the centre, and the signed reports "
 		"on it\n      调阅既往影像和签名报告；须写明用途。新检查优先，"
 		"调阅让路。\n      It comes behind all images of our own; see "
-		"how far it is: prior list.\n      Then: study show UID, report "
+		"how far it is: prior list.\n      Then: study show UID, "
+		"report "
 		"list --study UID; a local PACS gets it too.",
 	.options = "purpose= by= order= peer=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,

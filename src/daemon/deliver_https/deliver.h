@@ -100,7 +100,7 @@ DELIVER_HANDLER(pull);
 DELIVER_HANDLER(stow_send);	   /* stow_send.c */
 DELIVER_HANDLER(destination_test); /* destination_test.c */
 DELIVER_HANDLER(prior_ask);	   /* prior_ask.c; from index */
-DELIVER_HANDLER(prior_fetch);	   /* prior_fetch.c */
+DELIVER_HANDLER(prior_fetch);	   /* prior_list_ask.c */
 
 /* prior_ask.c: connections for questions that a person waits for. */
 void questions_open(struct line *line);

@@ -4,10 +4,10 @@
  *
  * Over the shape, the time of acquisition where the data set says it (two true
  * exams of one day are two, even of a phantom), and the stored bits of every
- * sample, by pixel, as little endian. What cannot be decoded here goes in as the
- * codestreams stand, under its transfer syntax: then only the same codestreams
- * are the same image. An image of one value has no digest: black frames and
- * blank pages are no proof of anything.
+ * sample, by pixel, as little endian. What cannot be decoded here goes in as
+ * the codestreams stand, under its transfer syntax: then only the same
+ * codestreams are the same image. An image of one value has no digest: black
+ * frames and blank pages are no proof of anything.
  *
  * XXH3 and no SHA-256: it costs a third, and proves nothing to anybody. Who
  * could make two images collide can as well send one of them twice.
@@ -82,7 +82,8 @@ static void end(struct df_summer *h, struct df_digest *d)
 	memcpy(d->b, sum.b, sizeof sum.b);
 }
 
-/* --- uncompressed ------------------------------------------------------------ */
+/* --- uncompressed ------------------------------------------------------------
+ */
 
 /* Where sample i of a frame lies, counted in samples: by pixel, whichever way
  * the data set has them. */
@@ -93,8 +94,7 @@ static size_t place_of(const struct df_walk *w, size_t i)
 	if (w->samples == 1 || w->planar == 0)
 		return i;
 	return i / (frame * w->samples) * (frame * w->samples) +
-	       i % w->samples * frame +
-	       i % (frame * w->samples) / w->samples;
+	       i % w->samples * frame + i % (frame * w->samples) / w->samples;
 }
 
 static uint16_t sample_at(const struct image *im, size_t i)
@@ -147,8 +147,8 @@ static bool take_piece(const struct image *im, size_t at, size_t k,
 	if (wide && w->samples == 1 && w->syntax != DF_WALK_EXPLICIT_BE &&
 	    w->high_bit + 1 == w->stored) {
 		for (size_t i = 0; i < k; i++) {
-			unsigned v = ((unsigned)p[2 * i + 1] << 8 | p[2 * i]) &
-				     mask;
+			unsigned v =
+				((unsigned)p[2 * i + 1] << 8 | p[2 * i]) & mask;
 
 			differ |= v ^ first;
 			to[2 * i] = (uint8_t)v;
@@ -188,7 +188,8 @@ static bool digest_native(const struct image *im, struct df_digest *d)
 	return varies;
 }
 
-/* --- compressed ---------------------------------------------------------------- */
+/* --- compressed
+ * ---------------------------------------------------------------- */
 
 static bool digest_streams(const struct image *im, struct df_digest *d)
 {

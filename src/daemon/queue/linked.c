@@ -188,7 +188,8 @@ void linked_pump(struct queue *q)
 	}
 }
 
-/* --- for people ---------------------------------------------------------------- */
+/* --- for people
+ * ---------------------------------------------------------------- */
 
 void linked_put(struct queue *q, cJSON *study, int64_t n)
 {

@@ -20,8 +20,8 @@
 static uint64_t give(struct queue *q, const struct df_row_study *s)
 {
 	struct df_row_instance *rows = df_xcalloc(STUDY_ROWS, sizeof *rows);
-	size_t n = df_journal_instances(q->j, DF_OF_STUDY, s->n, rows,
-					STUDY_ROWS);
+	size_t n =
+		df_journal_instances(q->j, DF_OF_STUDY, s->n, rows, STUDY_ROWS);
 	uint64_t given = 0;
 
 	for (size_t i = 0; i < n; i++) {

@@ -21,7 +21,8 @@
 #define FILE_BYTES_MAX (64ull << 30)
 #define PART_BYTES (1ull << 20)	 /* on a line that has nothing to do, */
 #define PART_SMALL (64ull << 10) /* and while images of ours wait for it */
-#define SHY_MS 5000 /* a small part that often at least: it must end one day */
+#define SHY_MS 5000 /* a small part that often at least: it must end one day \
+		     */
 #define SHY_LOOK_MS 250
 #define TOLD_LOOK_MS 200
 
@@ -46,7 +47,8 @@ struct fetching {
 
 static void step(void *ctx);
 
-/* --- ends -------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------
+ */
 
 static void let_go(struct fetching *f)
 {
@@ -70,8 +72,7 @@ static void end(struct fetching *f, enum df_fetch_state state, enum df_err err,
 	struct df_row_fetch *r = &f->row;
 	struct df_row_study s;
 	struct df_why said = {.err = err};
-	const char *peer =
-		strcmp(r->origin, f->q->self) == 0 ? "" : r->origin;
+	const char *peer = strcmp(r->origin, f->q->self) == 0 ? "" : r->origin;
 
 	drop_file(f);
 	r->state = state;
@@ -142,7 +143,8 @@ void prior_stop(struct queue *q, const struct df_row_fetch *row)
 	prior_purpose_forget(q, row->n);
 }
 
-/* --- a whole file ------------------------------------------------------------- */
+/* --- a whole file
+ * ------------------------------------------------------------- */
 
 static void file_done(struct fetching *f)
 {
@@ -217,7 +219,8 @@ static void arrived(struct fetching *f)
 	}
 }
 
-/* --- its bytes ------------------------------------------------------------------ */
+/* --- its bytes
+ * ------------------------------------------------------------------ */
 
 /* What was written so far becomes durable. */
 static void keep_offset(struct fetching *f, const struct df_msg *m)
@@ -332,7 +335,8 @@ static void file_go(struct fetching *f)
 	ask_part(f);
 }
 
-/* --- which files ------------------------------------------------------------------ */
+/* --- which files
+ * ------------------------------------------------------------------ */
 
 static bool is_here(struct fetching *f, const struct file *file)
 {
@@ -351,8 +355,7 @@ static void take_files(struct fetching *f, const struct df_msg *m)
 	size_t at = 0;
 
 	f->n = f->at = 0;
-	while (f->n < FILES_MAX &&
-	       df_msg_next_item(m, DF_M_MAIL, &at, &item)) {
+	while (f->n < FILES_MAX && df_msg_next_item(m, DF_M_MAIL, &at, &item)) {
 		struct file *file = &f->files[f->n++];
 
 		if (!df_msg_get_str(&item, DF_M_PARCEL, file->hex,

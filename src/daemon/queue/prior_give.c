@@ -4,8 +4,8 @@
  * with a header that this reader can open (REWRAP_RQ). Payloads are neither
  * decoded nor copied; mailbox.c serves them behind their new headers.
  *
- * A study of our own that went to no peer lies here as raw objects: it is packed
- * first, by packing.c, and its parcels are its home from then on.
+ * A study of our own that went to no peer lies here as raw objects: it is
+ * packed first, by packing.c, and its parcels are its home from then on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +116,8 @@ static void part_ready(struct giving *g, enum df_err rc,
 		answer(g);
 }
 
-/* --- headers ---------------------------------------------------------------- */
+/* --- headers ----------------------------------------------------------------
+ */
 
 static void file_ready(struct give_file *f, enum df_err rc,
 		       const struct df_why *why)
@@ -191,14 +192,14 @@ static void add_file(struct giving *g, const char *hex,
 	f->row.report = report;
 }
 
-/* --- what there is ----------------------------------------------------------- */
+/* --- what there is -----------------------------------------------------------
+ */
 
 static bool add_parcels(struct giving *g)
 {
 	static struct df_row_parcel rows[PARCELS_PAGE]; /* one thread */
-	size_t n = df_journal_parcels_ready(g->q->j, g->study.n,
-					    (int64_t)g->cursor, rows,
-					    PARCELS_PAGE);
+	size_t n = df_journal_parcels_ready(
+		g->q->j, g->study.n, (int64_t)g->cursor, rows, PARCELS_PAGE);
 
 	for (size_t i = 0; i < n; i++) {
 		add_file(g, rows[i].hex, &rows[i].object, rows[i].peer, false);

@@ -1,7 +1,7 @@
 /*
- * prior_order.c - a person here wants an earlier exam: the order, and how far it
- * is. The register of index has who and why before anything is asked for; this
- * room keeps study, peer and progress.
+ * prior_order.c - a person here wants an earlier exam: the order, and how far
+ * it is. The register of index has who and why before anything is asked for;
+ * this room keeps study, peer and progress.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 #define JSON_MAX 2048
 #define NO_PURPOSE "{\"purpose\":\"goes on after a restart\"}"
 
-/* --- purposes ------------------------------------------------------------------ */
+/* --- purposes
+ * ------------------------------------------------------------------ */
 
 struct purpose {
 	struct purpose *next;
@@ -44,7 +45,8 @@ void prior_purpose_forget(struct queue *q, int64_t fetch)
 	}
 }
 
-/* --- the order ------------------------------------------------------------------- */
+/* --- the order
+ * ------------------------------------------------------------------- */
 
 struct order {
 	struct queue *q;
@@ -187,8 +189,9 @@ void prior_order(struct ask *a)
 	if (!df_uid_valid(df_text_of(uid))) {
 		refuse(a, DF_E_USAGE, "that is no study instance UID");
 	} else if (ask_text(a, "purpose")[0] == '\0') {
-		refuse(a, DF_E_USAGE, "an earlier exam is fetched for a "
-				      "purpose: --purpose TEXT");
+		refuse(a, DF_E_USAGE,
+		       "an earlier exam is fetched for a "
+		       "purpose: --purpose TEXT");
 	} else if (peer == NULL) {
 		refuse(a, DF_E_REFUSED,
 		       "there is no centre to fetch it from: dcm-forward peer "
@@ -210,7 +213,8 @@ void prior_order(struct ask *a)
 	}
 }
 
-/* --- how far ----------------------------------------------------------------------- */
+/* --- how far
+ * ----------------------------------------------------------------------- */
 
 void prior_list(struct ask *a)
 {

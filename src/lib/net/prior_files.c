@@ -52,25 +52,25 @@ static bool get_file(const cJSON *item, struct df_prior_file *f)
 	    !get_node(item, "sender", f->sender))
 		return false;
 	f->report = df_text_eq(kind, "report");
-	return (f->report || df_text_eq(kind, "parcel")) &&
-	       f->size_bytes > 0 && f->size_bytes <= DF_PEER_PARCEL_MAX;
+	return (f->report || df_text_eq(kind, "parcel")) && f->size_bytes > 0 &&
+	       f->size_bytes <= DF_PEER_PARCEL_MAX;
 }
 
-enum df_err df_prior_files_decode(struct df_text json,
-				  struct df_prior_files *f, struct df_why *why)
+enum df_err df_prior_files_decode(struct df_text json, struct df_prior_files *f,
+				  struct df_why *why)
 {
 	const cJSON *item = NULL;
 	cJSON *root;
 	enum df_err rc = df_json_parse(json, DF_PEER_JSON_MAX, &root, why);
 
 	*f = (struct df_prior_files){0};
-	if (rc == DF_OK && (!get_node(root, "origin", f->origin) ||
-			    !df_json_get_u64(root, "instances",
-					     &f->instances) ||
-			    !df_json_get_u64(root, "gone", &f->gone) ||
-			    !df_json_get_u64(root, "cursor", &f->cursor) ||
-			    !df_json_get_u64(root, "wait_ms", &f->wait_ms) ||
-			    f->gone > f->instances || f->wait_ms > WAIT_MAX_MS))
+	if (rc == DF_OK &&
+	    (!get_node(root, "origin", f->origin) ||
+	     !df_json_get_u64(root, "instances", &f->instances) ||
+	     !df_json_get_u64(root, "gone", &f->gone) ||
+	     !df_json_get_u64(root, "cursor", &f->cursor) ||
+	     !df_json_get_u64(root, "wait_ms", &f->wait_ms) ||
+	     f->gone > f->instances || f->wait_ms > WAIT_MAX_MS))
 		rc = df_fail(why, DF_E_FORMAT, "list of files is not whole");
 	if (rc == DF_OK)
 		rc = df_json_get_array(root, "files", DF_PRIOR_FILES_MAX, &item,

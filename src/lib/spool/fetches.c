@@ -127,9 +127,8 @@ size_t df_journal_fetches(struct df_journal *j, struct df_row_fetch *rows,
 
 bool df_journal_fetch_file(struct df_journal *j, const struct df_id *file)
 {
-	return df_sql_any(j,
-			  df_sql(j, "SELECT 1 FROM fetches WHERE file = ?", "t",
-				 file->s));
+	return df_sql_any(j, df_sql(j, "SELECT 1 FROM fetches WHERE file = ?",
+				    "t", file->s));
 }
 
 uint64_t df_journal_study_usable(struct df_journal *j, const char *study,

@@ -300,9 +300,9 @@ static void check_encapsulated(const struct object *o, const uint8_t *b,
 	uint64_t at, offset, length;
 	uint8_t *pixels;
 
-	assert_int_equal(df_walk(&was, o->data, o->len, DF_WALK_EXPLICIT_LE,
-				 NULL, NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_walk(&was, o->data, o->len, DF_WALK_EXPLICIT_LE, NULL, NULL),
+		DF_OK);
 	assert_int_equal(df_walk(&is, b, len, DF_WALK_EXPLICIT_LE, NULL, NULL),
 			 DF_OK);
 	assert_int_equal(is.pixel, DF_WALK_PIXEL_ENCAPSULATED);
@@ -310,10 +310,10 @@ static void check_encapsulated(const struct object *o, const uint8_t *b,
 	assert_string_equal(is.sop_instance.s, was.sop_instance.s);
 	/* all that stands before the pixels is what it was, but for the length
 	 * of their group, which would be wrong */
-	assert_true(is.pixel_header == was.pixel_header ||
-		    (is.pixel_header == was.pixel_header - 12 &&
-		     memcmp(o->data + is.pixel_header, "\xE0\x7F\0\0", 4) ==
-			     0));
+	assert_true(
+		is.pixel_header == was.pixel_header ||
+		(is.pixel_header == was.pixel_header - 12 &&
+		 memcmp(o->data + is.pixel_header, "\xE0\x7F\0\0", 4) == 0));
 	assert_memory_equal(b, o->data, is.pixel_header);
 	at = is.pixel_value;
 	assert_true(df_walk_fragment(&is, b, &at, &offset, &length));
@@ -340,10 +340,10 @@ static void test_encapsulated(void **state)
 		size_t file;
 		const char *wanted, *got;
 	} rows[] = {
-		{0, JPEG_LS, JPEG_LS},	 /* CT: the codestream of the parcel */
+		{0, JPEG_LS, JPEG_LS}, /* CT: the codestream of the parcel */
 		{0, JPEG_2000, JPEG_2000}, /* coded now */
-		{1, JPEG_LS, JPEG_LS},	 /* MR */
-		{3, JPEG_2000, LE},	 /* colour would change its meaning */
+		{1, JPEG_LS, JPEG_LS},	   /* MR */
+		{3, JPEG_2000, LE},	   /* colour would change its meaning */
 		{4, JPEG_LS, "1.2.840.10008.1.2.4.50"}, /* lossy */
 		{5, JPEG_LS, LE},			/* no pixels */
 		{6, JPEG_LS, DEFLATED},
@@ -362,8 +362,7 @@ static void test_encapsulated(void **state)
 		char made[65];
 		size_t len = 0;
 		uint8_t *b = restore_any(&p, rows[i].file, rows[i].wanted,
-					 of->ts, "dataset", &len,
-					 made, &why);
+					 of->ts, "dataset", &len, made, &why);
 
 		if (b == NULL)
 			fail_msg("row %zu: %s", i, why.text);
@@ -598,9 +597,12 @@ static bool in_syntax(const struct object *o, const char *ts,
 
 static void test_shows_the_same(void **state)
 {
-	static const char *const syntaxes[] = {
-		LE, IMPLICIT, BE, DEFLATED, "1.2.840.10008.1.2.4.80",
-		"1.2.840.10008.1.2.4.90"};
+	static const char *const syntaxes[] = {LE,
+					       IMPLICIT,
+					       BE,
+					       DEFLATED,
+					       "1.2.840.10008.1.2.4.80",
+					       "1.2.840.10008.1.2.4.90"};
 	static const struct {
 		const char *file;
 		unsigned syntaxes; /* that it can be had in, itself too */
@@ -646,9 +648,9 @@ static void test_shows_another(void **state)
 	uint8_t *time;
 
 	(void)state;
-	assert_int_equal(df_walk(&w, o.data, o.len, DF_WALK_EXPLICIT_LE, NULL,
-				 NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_walk(&w, o.data, o.len, DF_WALK_EXPLICIT_LE, NULL, NULL),
+		DF_OK);
 	assert_true(shows(&o, &was));
 	o.data[w.pixel_value + 1000] ^= 1;
 	assert_true(shows(&o, &is));

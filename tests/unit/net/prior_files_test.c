@@ -10,7 +10,7 @@
 
 #define NODE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID "00112233445566778899aabbccddeeff"
-#define HEAD                                                     \
+#define HEAD                                                   \
 	"{\"origin\":\"" NODE "\",\"instances\":9,\"gone\":2," \
 	"\"cursor\":77,\"wait_ms\":1000,\"files\":["
 
@@ -40,10 +40,10 @@ static void there_and_back(void **state)
 	}
 	df_buf_init(&out, DF_PEER_JSON_MAX);
 	assert_int_equal(df_prior_files_encode(&out, &f, NULL), DF_OK);
-	assert_int_equal(df_prior_files_decode(
-				 (struct df_text){(char *)out.ptr, out.len},
-				 &g, NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_prior_files_decode(
+			(struct df_text){(char *)out.ptr, out.len}, &g, NULL),
+		DF_OK);
 	assert_memory_equal(&f, &g, sizeof f);
 	df_buf_release(&out);
 }
@@ -72,8 +72,8 @@ static void what_is_refused(void **state)
 	(void)state;
 	assert_int_equal(decode(HEAD "]}"), DF_OK);
 	assert_int_equal(decode(HEAD "{\"id\":\"" ID "\",\"size\":5,"
-				     "\"kind\":\"parcel\",\"sender\":\""
-				NODE "\",\"newer\":1}]}"),
+				     "\"kind\":\"parcel\",\"sender\":\"" NODE
+				     "\",\"newer\":1}]}"),
 			 DF_OK);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(decode(bad[i]), DF_E_FORMAT);
@@ -94,10 +94,10 @@ static void too_many(void **state)
 				    i > 0 ? "," : ""),
 			DF_OK);
 	assert_int_equal(df_buf_addf(&b, NULL, "]}"), DF_OK);
-	assert_int_equal(df_prior_files_decode(
-				 (struct df_text){(char *)b.ptr, b.len}, &g,
-				 NULL),
-			 DF_E_LIMIT);
+	assert_int_equal(
+		df_prior_files_decode((struct df_text){(char *)b.ptr, b.len},
+				      &g, NULL),
+		DF_E_LIMIT);
 	df_buf_release(&b);
 }
 

@@ -419,7 +419,8 @@ static void outgoing(void **state)
 	df_buf_release(&head);
 }
 
-/* --- the same for another reader ------------------------------------------- */
+/* --- the same for another reader -------------------------------------------
+ */
 
 static enum df_err rewrap(const struct df_buf *head, const char *sender,
 			  const char *reader, struct df_buf *out)
@@ -475,8 +476,8 @@ static void rewrapped(void **state)
 			 DF_E_SENDER);
 	for (i = 0; i < head.len; i += 41) {
 		head.ptr[i] ^= 0x20;
-		assert_int_not_equal(
-			rewrap(&head, NULL, h.clinic_fp.s, &other), DF_OK);
+		assert_int_not_equal(rewrap(&head, NULL, h.clinic_fp.s, &other),
+				     DF_OK);
 		head.ptr[i] ^= 0x20;
 	}
 	df_buf_release(&head);

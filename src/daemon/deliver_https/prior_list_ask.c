@@ -1,5 +1,5 @@
-/* prior_fetch.c - asks a peer which files make up an earlier exam that it lets
- * us have; queue then pulls them one by one. */
+/* prior_list_ask.c - asks a peer which files make up an earlier exam that it
+ * lets us have; queue then pulls them one by one. */
 #include <stdlib.h>
 
 #include "deliver.h"

@@ -1,4 +1,4 @@
-/* linked.c - see df/linked.h. */
+/* linked_rows.c - see df/linked.h. */
 #include "df/linked.h"
 
 #include <stdio.h>
