@@ -1,6 +1,7 @@
 #!/bin/sh
 # register.sh - 200 entries while the room, and the whole node, is killed with
-# SIGKILL again and again: every one that was acknowledged is there, once.
+# SIGKILL again and again: every one that was acknowledged is there, once. Then
+# a disk that is full, and one that fails.
 # (DF_ENTRIES=2000 for the long form.)
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend echoscu python3
@@ -56,4 +57,40 @@ check "every acknowledged entry is there" compare
 check "and the chain is whole" node clinic audit verify
 check "the index has followed" truth clinic \
 	"len(j['entries']) == $(grep -c '"recognition"' "$T/export")" recognition list --limit 2000
+
+# --- a disk that does not take it
+[ -f "$DF_BIN/sysshim.so" ] || { done_testing; exit; }
+stop_node clinic
+rules() {
+	printf '%s\n' "$@" >"$T/rules.new" && mv "$T/rules.new" "$T/rules"
+}
+rules "# none"
+DF_SHIM="$T/rules"
+export DF_SHIM
+LD_PRELOAD="$DF_BIN/sysshim.so" start_node clinic || exit 1
+view() { node clinic recognition view "$uid" --doctor "$1" --order "$2"; }
+refused() { ! "$@"; }
+last() { node clinic audit verify --json | json 'j["last"]'; }
+check "an entry is taken" view 医生 D1
+before=$(last)
+rules "room=index call=pwrite path=*/register n=1 times=0 do=error:ENOSPC"
+check "a full disk is said to the doctor" refused view 医生 D2
+check "and again" refused view 医生 D3
+check "an exam is taken all the same" send_sure "$DICOM_clinic" 1 "$TESTDATA/mr/epi02.dcm"
+rules "# none"
+check "there is room again" view 医生 D4
+check "nothing was written but that" [ "$(last)" = $((before + 1)) ]
+was=$(room_pids clinic index)
+rules "counts $T/counts" "room=index call=fdatasync path=*/register n=1 times=1 do=error:EIO"
+check "a sync that fails is said to the doctor" refused view 医生 D5
+changed() { now=$(room_pids clinic index) && [ "$now" != "$was" ]; }
+check "the room begins anew from what the disk has" wait_for 20 changed
+check "and takes the next" wait_for 20 view 医生 D6
+check "the chain is whole" node clinic audit verify
+compare_orders() {
+	node clinic recognition list --limit 2000 --json |
+		json '(lambda o: {"D1", "D4", "D6"} <= o and not o & {"D2", "D3"})(
+{e.get("order") for e in j["entries"]})' | grep -qx true
+}
+check "what was said is there, what was refused is not" compare_orders
 done_testing
