@@ -372,6 +372,9 @@ enum df_source_kind {
  *              to} | "audit read" {[from], [newest], [limit], [kind],
  *              [export]} | "audit status" | "audit verify" {[from]} |
  *              "report check" {statement, statement_sha256, verification} |
+ *              "prior search" {id|name, [issuer, birth_date, sex, modality,
+ *              body_part, days, purpose, order, who, local]} > {persons,
+ *              priors, more, asked}: after 1.5 s at most |
  *              "prior local" {id|name, [issuer, birth_date, sex, modality,
  *              body_part, days, not (a study)]} > {persons, priors, more} |
  *              "study twins" {study, [peer]} > {same_images} |
