@@ -27,6 +27,7 @@ struct stamp {
 
 struct index_rules {
 	struct df_rules *rules;
+	struct df_rules *before; /* somebody up the stack may hold them yet */
 	struct stamp stamps[DF_RULES_COUNT];
 	struct df_why why; /* of the tables that are there; DF_OK: in use */
 };
@@ -71,7 +72,8 @@ static void reload(struct index_rules *x)
 	stamps_take(x->stamps);
 	x->why = (struct df_why){0};
 	if (df_rules_load(&fresh, table_read, NULL, &x->why) == DF_OK) {
-		df_rules_free(x->rules);
+		df_rules_free(x->before);
+		x->before = x->rules;
 		x->rules = fresh;
 		x->why = (struct df_why){0}; /* a file that is not there */
 		df_log(DF_LOG_INFO, "rules.loaded",
@@ -105,8 +107,10 @@ const struct df_rules *index_rules(struct index *x, struct df_why *bad)
 
 void index_rules_release(struct index *x)
 {
-	if (x->rules != NULL)
+	if (x->rules != NULL) {
+		df_rules_free(x->rules->before);
 		df_rules_free(x->rules->rules);
+	}
 	free(x->rules);
 	x->rules = NULL;
 }
