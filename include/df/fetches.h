@@ -63,6 +63,9 @@ bool df_journal_fetch_file(struct df_journal *j, const struct df_id *file);
 /* How many instances of the study of that peer are here and usable. */
 uint64_t df_journal_study_usable(struct df_journal *j, const char *study,
 				 const char *peer);
+/* The usable instance of a study behind row `after`; false: there is none. */
+bool df_journal_study_next(struct df_journal *j, int64_t study, int64_t after,
+			   struct df_row_instance *row);
 /* Is some of it understood, and at home in no parcel? */
 bool df_journal_study_is_raw(struct df_journal *j, int64_t study);
 /* Is all that we have of this study fetched? Then another node answers for it,

@@ -384,6 +384,7 @@ enum df_source_kind {
  *              "identity undo" {seq, by, reason}
  *   queue      "status" | "study list" | "study show" {study} |
  *              "study why" {study} | "study send" {study, stat?} |
+ *              "study export" {study, after} > the next image, a file |
  *              "queue list" | "quarantine list" | "quarantine show" {id} |
  *              "quarantine release" {id, who, reason} |
  *              "quarantine discard" {id, who, reason} |

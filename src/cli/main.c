@@ -33,6 +33,7 @@
 	X(study_show)       \
 	X(study_why)        \
 	X(study_send)       \
+	X(study_export)     \
 	X(queue_list)       \
 	X(queue_hold)       \
 	X(queue_release)    \

@@ -60,17 +60,19 @@ origin=$(node centre study show "$uid" --json | json 'j["peer"]')
 check "the study is known as clinic A's" truth b "j['peer'] == '$origin' and j['prior']" study show "$uid"
 in_pacs() { [ "$(find "$T/pacs" -type f | wc -l)" -eq "$1" ]; }
 check "the PACS of clinic B gets it" wait_for 40 in_pacs 9
-same_bytes() { # every data set under $1 arrived, bit for bit
-	python3 - "$1" "$T/pacs" <<-'PY'
+same_bytes() { # every data set under $1 stands in $2 (the PACS), bit for bit
+	python3 - "$1" "${2:-$T/pacs}" <<-'PY'
 		import hashlib, os, struct, sys
 		def sums(top):
-		    for name in os.listdir(top):
+		    for name in sorted(os.listdir(top)):
 		        b = open(os.path.join(top, name), "rb").read()
 		        yield hashlib.sha256(b[144 + struct.unpack_from("<I", b, 140)[0]:]).digest()
 		sys.exit(not set(sums(sys.argv[1])) <= set(sums(sys.argv[2])))
 	PY
 }
 check "bit for bit as the modality sent it" same_bytes "$T/ct"
+check "it is exported for a viewer" node b study export "$uid" --to "$T/disc"
+check "all nine, the same bytes" same_bytes "$T/ct" "$T/disc"
 check "nothing of it goes back to the centre" truth b \
 	"all(d['kind'] == 'instance' for d in j['deliveries']) and j['manifests'] == []" study show "$uid"
 check "and the centre has it once" truth centre \

@@ -371,6 +371,7 @@ static const struct route routes[] = {
 	{"study show", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"study why", DF_ROLE_QUEUE, QUICK_MS, NULL},
 	{"study send", DF_ROLE_QUEUE, QUICK_MS, NULL},
+	{"study export", DF_ROLE_QUEUE, SLOW_MS, NULL},
 	{"study facts", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"study twins", DF_ROLE_INDEX, QUICK_MS, NULL},
 	{"queue list", DF_ROLE_QUEUE, QUICK_MS, NULL},

@@ -78,6 +78,21 @@ void answer_json(struct ask *a, cJSON *json)
 	free(text);
 }
 
+void answer_file(struct ask *a, cJSON *json, const char *media, int *fd)
+{
+	char *text = cJSON_PrintUnformatted(json);
+	struct df_msg m;
+
+	cJSON_Delete(json);
+	if (text == NULL)
+		df_bug("out of memory");
+	df_msg_init(&m, DF_MSG_ANSWER, a->tag);
+	df_msg_put_str(&m, DF_M_JSON, text);
+	df_msg_put_str(&m, DF_M_MEDIA, media);
+	free(text);
+	send(a->q, a->link, &m, fd);
+}
+
 static void fail(struct ask *a, enum df_err err, const char *text)
 {
 	struct df_why why = {0};
@@ -439,6 +454,7 @@ static const struct {
 	{"study show", study_show},
 	{"study why", study_why},
 	{"study send", study_send},
+	{"study export", study_export},
 	{"queue list", queue_list},
 	{"quarantine list", quarantine_list},
 	{"quarantine show", quarantine_show},

@@ -16,6 +16,8 @@ struct ask {
 	size_t n_fds;
 };
 void answer_json(struct ask *a, cJSON *json); /* takes json */
+/* A file and what it is; takes json and fd. */
+void answer_file(struct ask *a, cJSON *json, const char *media, int *fd);
 const char *ask_text(const struct ask *a, const char *key); /* "" = absent */
 void put_num(cJSON *o, const char *key, uint64_t v);
 void put_str(cJSON *o, const char *key, const char *s);
@@ -60,6 +62,9 @@ void degraded_put(const struct queue *q, cJSON *status);
 /* codings.c */
 void codings_put(const struct queue *q, cJSON *status);
 void codings_put_study(struct queue *q, cJSON *study, int64_t n);
+
+/* export.c */
+void study_export(struct ask *a);
 
 /* linked.c: "linked", when it is held for it */
 void linked_put(struct queue *q, cJSON *study, int64_t n);

@@ -146,6 +146,19 @@ uint64_t df_journal_study_usable(struct df_journal *j, const char *study,
 	return n;
 }
 
+bool df_journal_study_next(struct df_journal *j, int64_t study, int64_t after,
+			   struct df_row_instance *row)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT min(n) FROM instances WHERE study = ?"
+				  " AND state IN (1, 2) AND n > ?",
+				  "ii", study, after);
+	int64_t n = df_sql_row(j, st) ? COL(st, 0) : 0;
+
+	df_sql_done(st);
+	return n > 0 && df_journal_instance(j, n, row);
+}
+
 bool df_journal_study_is_raw(struct df_journal *j, int64_t study)
 {
 	return df_sql_any(j, df_sql(j,
