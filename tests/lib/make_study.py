@@ -5,7 +5,7 @@ make_study.py TEMPLATE OUT COUNT [SEED]
 
 SOP instance, series and study UIDs get new values of the same length, in the
 file meta information and in the data set, and the last pixels change, so that
-every instance is another image of the same patient.
+every instance, also under another SEED, is another image of the same patient.
 """
 import hashlib
 import os
@@ -40,12 +40,13 @@ def main():
     sop, study, series = (find(data, 8, 0x18), find(data, 0x20, 0xD), find(data, 0x20, 0xE))
     data = data.replace(series, new_uid(series, f"series{seed}"))
     data = data.replace(study, new_uid(study, f"study{seed}"))
+    salt = hashlib.sha256(seed.encode()).digest() if seed != "0" else bytes(32)
     os.makedirs(out, exist_ok=True)
     for i in range(count):
         one = bytearray(data.replace(sop, new_uid(sop, f"{seed}/{i}")))
         for k in range(64):  # in the last pixel rows; even bytes stay in range
             at = len(one) - 512 + 2 * k
-            one[at] ^= (i * 7 + k) & 0xFF
+            one[at] ^= (i * 7 + k + salt[k % 32]) & 0xFF
         with open(os.path.join(out, f"IM{i:05d}"), "wb") as f:
             f.write(one)
     print(new_uid(study, f"study{seed}").decode())
