@@ -61,6 +61,10 @@ DF_MUST_CHECK enum df_err df_rules_load(struct df_rules **r,
 void df_rules_free(struct df_rules *r); /* NULL is fine */
 size_t df_rules_count(const struct df_rules *r, enum df_rules_table t);
 
+/* The code of the institution of that name, code or node; NULL: none. */
+const char *df_rules_institution_code(const struct df_rules *r,
+				      const char *name);
+
 /* --- coded reasons of doctors ----------------------------------------------
  * "repeat": the six for which an exam may be made again; "decline": those of
  * an area besides. All borrowed from the rules. */

@@ -218,6 +218,27 @@ static enum df_err table_print(const char *name, struct df_why *why)
 		       name);
 }
 
+/* Without a row for us no mark can be judged: said where it can be mended. */
+static void own_print(const struct df_cli *cli, const struct df_rules *r,
+		      cJSON *all)
+{
+	const char *name = cli->cfg.node.name;
+	const char *code = df_rules_institution_code(r, name);
+
+	(void)cJSON_AddStringToObject(all, "institution", code ? code : "");
+	if (cli->json)
+		return;
+	if (code != NULL)
+		(void)printf("本机构 our own institution: %s, %s\n", code,
+			     name); /* main checks stdout */
+	else
+		(void)printf(
+			"机构表中没有本机构 our own institution, %s, is in no "
+			"table: add a row with that name to "
+			"%s/" DF_RULES_DIR "/institutions.tsv\n",
+			name, cli->dir_name); /* the same */
+}
+
 static enum df_err rules_run(struct df_cli *cli, struct df_why *why)
 {
 	struct tables t = {.dir = cli->dir};
@@ -248,6 +269,7 @@ static enum df_err rules_run(struct df_cli *cli, struct df_why *why)
 						"含本机规则"
 					      : ""); /* main */
 	}
+	own_print(cli, r, all);
 	if (cli->json)
 		df_print_json(all);
 	cJSON_Delete(all);
@@ -262,7 +284,7 @@ const struct df_cmd df_cmd_recognition_rules = {
 		"table's file name: our own rows of it, to copy from into "
 		"DIR/recognition/, where a row with the same key takes the "
 		"place of ours 规则表",
-	.needs = DF_NEEDS_DIR,
+	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.max_args = 1,
 	.run = rules_run,
 };

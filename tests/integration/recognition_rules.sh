@@ -36,10 +36,13 @@ check "its texts say what it is" verdict "v['item'] == 'CT-HEAD'"
 check "nobody has told who is who: a person must look" verdict \
 	"v['recognise'] == 'unknown' and c == ['asking-unknown', 'institution-unknown', 'report-missing']"
 ls -d "$T/clinic/recognition" >/dev/null || exit 1
+nowhere() { node clinic recognition rules | grep -q "镇卫生院 clinic, is in no table: add a row"; }
+check "and recognition rules says where to begin" nowhere
 table institutions.tsv 'institution\tnames\tareas' \
 	'qmc\tQueens;QMC\tCN-33' 'clinic\t镇卫生院 clinic\tCN-33'
 check "who is who is told: there is no mark" verdict \
 	"v['recognise'] == 'no' and c == ['mark-none', 'report-missing']"
+check "we are found by our name" truth clinic "j['institution'] == 'clinic'" recognition rules
 table marks.tsv 'institution\tarea\tfrom\tto\titems' \
 	'qmc\tCN-33\t20150101\t20151231\tCT-*'
 check "a mark: only the report is missing" verdict \

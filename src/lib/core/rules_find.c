@@ -90,6 +90,14 @@ const struct rules_row *df_rules_institution(const struct df_rules *r,
 	return found ? found->row : NULL;
 }
 
+const char *df_rules_institution_code(const struct df_rules *r,
+				      const char *name)
+{
+	const struct rules_row *row = df_rules_institution(r, name);
+
+	return row ? row->cell[INSTITUTION_CODE] : NULL;
+}
+
 /* Breadth first: what an area is within comes after all that are as near. */
 void df_rules_areas(const struct df_rules *r, const struct rules_row *of,
 		    struct rules_areas *out)
