@@ -245,7 +245,7 @@ const char *df_effect_word(enum df_effect e); /* "for" "against" "open" */
 	  "images are missing")                                                \
 	X(QUALITY_REJECTED, AGAINST, "quality-rejected", "影像质量不合格",     \
 	  "the images were found not usable")                                  \
-	X(REPORT, FOR, "report", "有签名报告", "a verified report is there")   \
+	X(REPORT, FOR, "report", "有经验证的报告", "a verified report is there")   \
 	X(REPORT_MISSING, OPEN, "report-missing", "尚无报告",                  \
 	  "there is no report yet")                                            \
 	X(REPORT_UNVERIFIED, OPEN, "report-unverified", "报告签名未通过验证",  \

@@ -132,6 +132,8 @@ static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 	for (size_t i = 0; i < sizeof WANTED / sizeof *WANTED; i++)
 		option_put(cli, wanted, WANTED[i].option, WANTED[i].member);
 	option_put(cli, args, "on", "today");
+	if (cli->n_args == 1) /* of which clinic, when two sent that UID */
+		option_put(cli, args, "node", "peer");
 	if (cli->n_args == 1)
 		(void)cJSON_AddStringToObject(args, "study", cli->args[0]);
 	else if (df_cli_option(cli, "modality") == NULL)
