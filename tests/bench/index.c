@@ -3,13 +3,14 @@
  * search takes, how large it is.
  *
  *   bench-index DIRECTORY [--names FILE] [--exams N] [--images N] [--queries N]
- *               [--keep]
+ *               [--keep] [--again]
  *
  * Under the cipher and the readings of names that the room `index` uses, in its
  * commits, alone on one core. Patients have 1 to 7 exams, of `images` instances
  * each in one series; most bear a resident ID, one in ten is known to two of
  * the 20 clinics; one exam in four has a report. Each search reads the exams and
- * reports of whom it finds, and is compared with what was put. Names of Chinese
+ * reports of whom it finds, and is compared with what was put. --again searches
+ * a file that was kept, with the same numbers. Names of Chinese
  * form are made of FILE's (testdata/names/chinese.tsv).
  *
  * Exit 1 when a search found something else than what is there.
@@ -174,6 +175,7 @@ struct bench {
 	uint64_t exams, images, queries;
 	uint64_t put, persons;
 	unsigned pending;
+	bool again; /* it is full already */
 	int wrong;
 };
 
@@ -322,10 +324,12 @@ static void put_all(struct bench *b)
 		struct person p = person(b->persons);
 		unsigned k;
 
-		for (k = 0; k < p.exams; k++)
-			put_exam(b, &p, k, exam++);
+		for (k = 0; k < p.exams; k++, exam++)
+			if (!b->again)
+				put_exam(b, &p, k, exam);
 	}
 	b->exams = exam;
+	b->put = exam * b->images;
 	commit(b);
 }
 
@@ -431,11 +435,6 @@ static double clock_ms(clockid_t which)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static double now_ms(void)
-{
-	return clock_ms(CLOCK_MONOTONIC);
-}
-
 static int ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -443,11 +442,41 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void say_times(const char *what, double *ms, uint64_t n, uint64_t found)
+/* What each took by the clock, and of the processor. */
+struct times {
+	double *ms, *cpu_ms;
+	uint64_t n;
+	double begun, cpu_begun;
+};
+
+static void times_new(struct times *t, uint64_t n)
 {
-	qsort(ms, n, sizeof *ms, ascending);
-	printf("%-22s %9.3f %9.3f %9.3f   %.1f\n", what, ms[n / 2],
-	       ms[n * 95 / 100], ms[n - 1], (double)found / (double)n);
+	*t = (struct times){.ms = df_xcalloc(n, sizeof *t->ms),
+			    .cpu_ms = df_xcalloc(n, sizeof *t->cpu_ms)};
+}
+
+static void times_begin(struct times *t)
+{
+	t->cpu_begun = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+	t->begun = clock_ms(CLOCK_MONOTONIC);
+}
+
+static void times_end(struct times *t)
+{
+	t->ms[t->n] = clock_ms(CLOCK_MONOTONIC) - t->begun;
+	t->cpu_ms[t->n++] = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - t->cpu_begun;
+}
+
+static void times_say(struct times *t, const char *what, uint64_t found)
+{
+	qsort(t->ms, t->n, sizeof *t->ms, ascending);
+	qsort(t->cpu_ms, t->n, sizeof *t->cpu_ms, ascending);
+	printf("%-22s %9.3f %9.3f %9.3f %9.3f %9.3f   %.1f\n", what,
+	       t->ms[t->n / 2], t->ms[t->n * 95 / 100], t->ms[t->n - 1],
+	       t->cpu_ms[t->n / 2], t->cpu_ms[t->n * 95 / 100],
+	       (double)found / (double)t->n);
+	free(t->ms);
+	free(t->cpu_ms);
 }
 
 /* A clinic's own number says nothing of another clinic. */
@@ -462,17 +491,18 @@ static unsigned exams_of_number(const struct person *p)
 
 static void search_all(struct bench *b, enum kind kind)
 {
-	double *ms = df_xcalloc(b->queries, sizeof *ms);
 	uint64_t q, studies = 0;
 	struct df_why why = {0};
+	struct times t;
 
+	times_new(&t, b->queries);
 	for (q = 0; q < b->queries; q++) {
 		uint64_t who = mixed(q * 7 + kind) % b->persons;
 		struct person p = person(who);
 		struct found f = {.b = b};
-		double begun = now_ms();
 		size_t i;
 
+		times_begin(&t);
 		if (search(b, kind, &p, &f, &why) != DF_OK) {
 			fprintf(stderr, "%s, as '%s':\n", KIND[kind], p.name);
 			die(&why);
@@ -482,7 +512,7 @@ static void search_all(struct bench *b, enum kind kind)
 						    see_study, &f,
 						    &why) != DF_OK)
 				die(&why);
-		ms[q] = now_ms() - begun;
+		times_end(&t);
 		studies += f.studies;
 		if (f.n_persons == 0 || f.studies == 0 ||
 		    (kind == BY_NUMBER && f.studies != exams_of_number(&p))) {
@@ -491,32 +521,31 @@ static void search_all(struct bench *b, enum kind kind)
 			       (unsigned long long)f.studies, p.exams);
 		}
 	}
-	say_times(KIND[kind], ms, b->queries, studies);
-	free(ms);
+	times_say(&t, KIND[kind], studies);
 }
 
 /* --- look-up and size -------------------------------------------------------------- */
 
 static void look_up(struct bench *b)
 {
-	double *ms = df_xcalloc(b->queries, sizeof *ms);
 	struct df_store_study st;
 	struct df_why why = {0};
 	uint64_t q, images = 0;
+	struct times t;
 
+	times_new(&t, b->queries);
 	for (q = 0; q < b->queries; q++) {
-		double begun = now_ms();
 		char uid[65];
 
+		times_begin(&t);
 		study_of(uid, mixed(q) % b->exams);
 		if (df_store_study(b->store, uid, NULL, &st, &why) != DF_OK)
 			die(&why);
-		ms[q] = now_ms() - begun;
+		times_end(&t);
 		images += st.instances;
 	}
-	say_times("(a study, opened)", ms, b->queries, b->queries);
+	times_say(&t, "(a study, opened)", b->queries);
 	b->wrong += images != b->queries * b->images;
-	free(ms);
 }
 
 /* The bare row of an instance, by the UIDs of its study and series. */
@@ -526,25 +555,25 @@ static void look_up_rows(struct bench *b, sqlite3 *db)
 		"SELECT i.object FROM studies s JOIN series r ON r.study = s.id"
 		" JOIN instances i ON i.series = r.id"
 		" WHERE s.uid = ?1 AND r.uid = ?1 || '.1' LIMIT 1";
-	double *ms = df_xcalloc(b->queries, sizeof *ms);
 	sqlite3_stmt *row = NULL;
+	struct times t;
 	uint64_t q;
 
 	if (sqlite3_prepare_v2(db, SQL, -1, &row, NULL) != SQLITE_OK)
 		exit(2);
+	times_new(&t, b->queries);
 	for (q = 0; q < b->queries; q++) {
-		double begun = now_ms();
 		char uid[65];
 
+		times_begin(&t);
 		study_of(uid, mixed(q) % b->exams);
 		(void)sqlite3_bind_text(row, 1, uid, -1, SQLITE_TRANSIENT);
 		b->wrong += sqlite3_step(row) != SQLITE_ROW;
 		(void)sqlite3_reset(row); /* its step was looked at */
-		ms[q] = now_ms() - begun;
+		times_end(&t);
 	}
 	(void)sqlite3_finalize(row);
-	say_times("(an instance's row)", ms, b->queries, b->queries);
-	free(ms);
+	times_say(&t, "(an instance's row)", b->queries);
 }
 
 static void say_tables(struct bench *b, sqlite3 *db)
@@ -602,18 +631,19 @@ static void open_store(struct bench *b, const char *dir)
 
 static void run(struct bench *b)
 {
-	double begun = now_ms(), cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID), took;
+	double begun = clock_ms(CLOCK_MONOTONIC), took;
+	double cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
 	unsigned kind;
 
 	put_all(b);
-	took = (now_ms() - begun) / 1000;
+	took = (clock_ms(CLOCK_MONOTONIC) - begun) / 1000;
 	cpu = (clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1000;
 	printf("%llu exams of %llu people, %llu instances: %.1f s (%.1f s of "
 	       "processor), %.0f instances/s\n",
 	       (unsigned long long)b->exams, (unsigned long long)b->persons,
 	       (unsigned long long)b->put, took, cpu, (double)b->put / took);
-	printf("%-22s %9s %9s %9s   exams found\n", "search by", "p50 ms",
-	       "p95 ms", "max ms");
+	printf("%-22s %9s %9s %9s %9s %9s   exams found\n", "search by",
+	       "p50 ms", "p95 ms", "max ms", "p50 cpu", "p95 cpu");
 	for (kind = 0; kind < KINDS; kind++)
 		search_all(b, kind);
 	look_up(b);
@@ -632,6 +662,8 @@ int main(int argc, char **argv)
 
 		if (strcmp(argv[i], "--keep") == 0)
 			keep = true;
+		else if (strcmp(argv[i], "--again") == 0)
+			b.again = keep = true;
 		else if (strcmp(argv[i], "--names") == 0 && more)
 			file = argv[++i];
 		else if (strcmp(argv[i], "--exams") == 0 && more)
@@ -646,7 +678,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || !read_names(file) || b.exams * b.images * b.queries == 0) {
 		fprintf(stderr, "usage: bench-index DIRECTORY [--names FILE] "
 				"[--exams N] [--images N] [--queries N] "
-				"[--keep]\n");
+				"[--keep] [--again]\n");
 		return 2;
 	}
 	reader = df_pinyin_reader_new();
