@@ -181,6 +181,17 @@ static void add_recalled(struct region_search *s, const struct df_peer *peer)
 	cJSON_Delete(answer);
 }
 
+static void add_told(struct region_search *s, const struct df_peer *peer,
+		     cJSON *answer)
+{
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "more"))) {
+		cJSON_DeleteItemFromObjectCaseSensitive(s->out, "more");
+		(void)cJSON_AddTrueToObject(s->out, "more"); /* memory */
+	}
+	region_merge(s->x, cJSON_GetObjectItemCaseSensitive(s->out, "priors"),
+		     answer, peer->fingerprint, 0);
+}
+
 /* --- the register ----------------------------------------------------------
  */
 
@@ -317,9 +328,7 @@ static void node_answered(void *ctx, struct df_reply *reply)
 	}
 	index_flush(s->x);
 	if (answer != NULL)
-		region_merge(s->x,
-			     cJSON_GetObjectItemCaseSensitive(s->out, "priors"),
-			     answer, peer->fingerprint, 0);
+		add_told(s, peer, answer);
 	else
 		add_recalled(s, peer);
 	s->failed += answer == NULL;
