@@ -16,10 +16,10 @@ extern "C" {
 #endif
 
 /* Numbers stand in index.db: append. */
-#define DF_ACT_MAP(X)                  \
-	X(OFFER, "offer", "提示")      \
-	X(VIEW, "view", "调阅")        \
-	X(ACCEPT, "accept", "互认")    \
+#define DF_ACT_MAP(X)                   \
+	X(OFFER, "offer", "提示")       \
+	X(VIEW, "view", "调阅")         \
+	X(ACCEPT, "accept", "互认")     \
 	X(DECLINE, "decline", "不互认") \
 	X(UNDO, "undo", "撤销")
 enum df_act {

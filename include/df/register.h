@@ -39,8 +39,8 @@ struct df_register_account {
 	uint64_t entries;     /* that are whole */
 	uint64_t first, last; /* their numbers; 0 = none */
 	uint64_t missing;     /* numbers between 1 and last without a record */
-	uint64_t broken; /* the first number that is missing, or whose record
-			  * does not follow on the one before; 0 = none */
+	uint64_t broken;    /* the first number that is missing, or whose record
+			     * does not follow on the one before; 0 = none */
 	uint64_t broken_at; /* the byte where that shows */
 	uint64_t passed;    /* bytes that are no record */
 	uint64_t bytes;	    /* of the file */

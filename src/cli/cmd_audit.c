@@ -122,7 +122,7 @@ const struct df_cmd df_cmd_audit_list = {
 
 struct finding {
 	struct df_register_account file;
-	bool asked;	      /* the daemon */
+	bool asked;			      /* the daemon */
 	uint64_t checked, forged, remembered; /* by it; numbers given so far */
 };
 
@@ -171,11 +171,15 @@ static void finding_json(const struct finding *f, bool good)
 		const char *key;
 		uint64_t n;
 	} rows[] = {
-		{"entries", f->file.entries}, {"last", f->file.last},
-		{"missing", f->file.missing}, {"broken", f->file.broken},
+		{"entries", f->file.entries},
+		{"last", f->file.last},
+		{"missing", f->file.missing},
+		{"broken", f->file.broken},
 		{"broken_at", f->file.broken_at},
-		{"passed", f->file.passed},   {"bytes", f->file.bytes},
-		{"checked", f->checked},      {"forged", f->forged},
+		{"passed", f->file.passed},
+		{"bytes", f->file.bytes},
+		{"checked", f->checked},
+		{"forged", f->forged},
 	};
 	cJSON *o = cJSON_CreateObject();
 
@@ -201,7 +205,8 @@ static void finding_print(const struct finding *f)
 			     "entries that a crash cut short, or damage\n",
 			     f->file.passed); /* the same */
 	if (f->asked)
-		(void)printf("%" PRIu64 " 条已用密钥核对 opened under the key\n",
+		(void)printf("%" PRIu64
+			     " 条已用密钥核对 opened under the key\n",
 			     f->checked); /* the same */
 	else
 		(void)puts("未用密钥核对 not opened: the node does not run; "
@@ -246,8 +251,9 @@ static enum df_err verify_run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK)
 		rc = df_register_open(&r, cli->dir, NULL, why);
 	if (rc == DF_E_NOTFOUND)
-		return df_fail(why, rc, "there is no register yet: the node "
-					"makes it when it starts");
+		return df_fail(why, rc,
+			       "there is no register yet: the node "
+			       "makes it when it starts");
 	if (rc != DF_OK)
 		return rc;
 	f.file = *df_register_account(r);

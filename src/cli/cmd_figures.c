@@ -12,9 +12,9 @@ static const struct {
 	const char *key;
 	const char *head;
 } COUNTS[] = {
-	{"cases", "病例数 cases"},	      {"eligible", "可互认 eligible"},
-	{"viewed", "已调阅 viewed"},	      {"recognised", "互认 recognised"},
-	{"declined", "不互认 declined"},      {"undecided", "未决定 undecided"},
+	{"cases", "病例数 cases"},	 {"eligible", "可互认 eligible"},
+	{"viewed", "已调阅 viewed"},	 {"recognised", "互认 recognised"},
+	{"declined", "不互认 declined"}, {"undecided", "未决定 undecided"},
 	{"emergency", "急诊 emergency"},
 };
 #define N_COUNTS (sizeof COUNTS / sizeof *COUNTS)
@@ -70,12 +70,12 @@ static void csv_row(const cJSON *all, const cJSON *row, const char *first)
 	(void)putchar(','); /* the same */
 	csv_text(df_json_text(row, "institution"));
 	for (size_t i = 0; i < N_COUNTS; i++)
-		(void)printf(",%lld", (long long)df_json_num(
-					      row, COUNTS[i].key)); /* */
+		(void)printf(",%lld",
+			     (long long)df_json_num(row, COUNTS[i].key)); /* */
 	cJSON_ArrayForEach(r, df_json_at(all, "reasons"))
 	{
-		long long n = (long long)df_json_num(
-			df_json_at(row, "reasons"), df_json_text(r, "code"));
+		long long n = (long long)df_json_num(df_json_at(row, "reasons"),
+						     df_json_text(r, "code"));
 
 		(void)printf(",%lld", n > 0 ? n : 0); /* the same */
 	}
@@ -113,10 +113,13 @@ static void people_print(const cJSON *all)
 
 	df_cell("", 12);
 	df_cell("", 20);
-	(void)puts("     病例   可互认   已调阅     互认   不互认   未决定"); /* */
+	(void)puts(
+		"     病例   可互认   已调阅     互认   不互认   未决定"); /* */
 	df_cell("item", 12);
 	df_cell("institution", 20);
-	(void)puts("    cases eligible   viewed  recogn. declined  undecid."); /* */
+	(
+		void)puts("    cases eligible   viewed  recogn. declined  "
+			  "undecid."); /* */
 	cJSON_ArrayForEach(row, df_json_at(all, "rows")) row_print(row, NULL);
 	row_print(total, "合计 total");
 	cJSON_ArrayForEach(r, df_json_at(all, "reasons"))
@@ -129,10 +132,11 @@ static void people_print(const cJSON *all)
 				     df_json_text(r, "code"), n,
 				     df_json_text(r, "zh")); /* main */
 	}
-	(void)printf("估计 estimate: 节省 saved %.2f 元 yuan, 减少 avoided "
-		     "%.2f mSv (prices.tsv)\n",
-		     cJSON_GetNumberValue(df_json_at(total, "saved_yuan")),
-		     cJSON_GetNumberValue(df_json_at(total, "saved_msv"))); /* */
+	(void)printf(
+		"估计 estimate: 节省 saved %.2f 元 yuan, 减少 avoided "
+		"%.2f mSv (prices.tsv)\n",
+		cJSON_GetNumberValue(df_json_at(total, "saved_yuan")),
+		cJSON_GetNumberValue(df_json_at(total, "saved_msv"))); /* */
 }
 
 static enum df_err figures_run(struct df_cli *cli, struct df_why *why)

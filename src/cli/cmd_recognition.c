@@ -15,8 +15,8 @@
 static const char *act_text(const char *act)
 {
 	static const char *const TEXTS[][2] = {
-		{"offer", "提示 offered"},	{"view", "调阅 viewed"},
-		{"accept", "互认 recognised"},	{"decline", "不互认 declined"},
+		{"offer", "提示 offered"},     {"view", "调阅 viewed"},
+		{"accept", "互认 recognised"}, {"decline", "不互认 declined"},
 		{"undo", "撤销 taken back"},
 	};
 
@@ -110,7 +110,7 @@ static enum df_err act_run(struct df_cli *cli, struct df_why *why)
 	return df_ask_print(cli, cli->cmd->path, args, recorded_print, why);
 }
 
-#define WHO_ARGS                                                    \
+#define WHO_ARGS                                                      \
 	"STUDY --doctor NAME [--order NUMBER] [--organisation NAME] " \
 	"[--node FINGERPRINT] [--trigger WORD] [--text WORDS]"
 #define WHO_OPTIONS \
@@ -132,7 +132,8 @@ const struct df_cmd df_cmd_recognition_accept = {
 	.path = "recognition accept",
 	.args = WHO_ARGS,
 	.help = "an earlier exam is recognised in place of a new one: its "
-		"images and data, not its\n      conclusion. 互认既往检查的影像和数据",
+		"images and data, not its\n      conclusion. "
+		"互认既往检查的影像和数据",
 	.options = WHO_OPTIONS,
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,

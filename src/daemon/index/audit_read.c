@@ -12,8 +12,8 @@
 #include "df/clock.h"
 #include "ledger_room.h"
 
-#define SLICE 200	/* entries, when nobody says how many */
-#define SLICE_MAX 1000	/* each at most 32 KiB, mostly 300 bytes */
+#define SLICE 200      /* entries, when nobody says how many */
+#define SLICE_MAX 1000 /* each at most 32 KiB, mostly 300 bytes */
 #define SLICE_BYTES (1u << 20)
 #define CHECKED 20000 /* entries of one "audit verify" */
 
@@ -27,8 +27,8 @@ static const char *word(const cJSON *o, const char *key)
 
 static uint64_t number(const cJSON *o, const char *key)
 {
-	double v = cJSON_GetNumberValue(
-		cJSON_GetObjectItemCaseSensitive(o, key));
+	double v =
+		cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(o, key));
 
 	return v >= 1 && v < 9e15 ? (uint64_t)v : 0;
 }
@@ -106,8 +106,8 @@ static enum df_err read_slice(struct index *x, uint64_t from, struct slice *s,
 			      cJSON *out, struct df_why *why)
 {
 	uint64_t forged = 0;
-	enum df_err rc = df_register_read(x->reg, from, add_entry, s, &forged,
-					  why);
+	enum df_err rc =
+		df_register_read(x->reg, from, add_entry, s, &forged, why);
 
 	if (rc == DF_E_CANCELLED && s->next != 0)
 		rc = DF_OK;

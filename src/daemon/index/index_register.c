@@ -55,7 +55,8 @@ static enum df_err put_part(struct index *x, struct df_register_entry *e,
 	enum df_err rc = apply_json(x, e, json, why);
 
 	if (rc == DF_OK)
-		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq, why);
+		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq,
+					 why);
 	if (rc != DF_OK)
 		return rc;
 	rc = df_register_append(x->reg, kind, e->at_ms, e->json, NULL, why);
@@ -148,7 +149,8 @@ static enum df_err replay_one(void *ctx, const struct df_register_entry *e)
 		}
 	}
 	if (rc == DF_OK)
-		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq, &r->why);
+		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq,
+					 &r->why);
 	if (rc == DF_OK && r->applied % REPLAYED_AT_ONCE == 0) {
 		rc = df_store_commit(x->store, &r->why);
 		x->begun = rc != DF_OK;

@@ -1,6 +1,6 @@
 /*
- * ledger_acts.c - the ledger of recognition: what was offered, viewed, accepted,
- * declined and taken back, by whom, for which order.
+ * ledger_acts.c - the ledger of recognition: what was offered, viewed,
+ * accepted, declined and taken back, by whom, for which order.
  *
  * An entry of the register says all of it (docs/formats/register.md); the
  * state of a case follows from its entries: the last decision that was not
@@ -17,7 +17,7 @@
 #include "df/recognition.h"
 #include "ledger_room.h"
 
-#define TEXT_MAX 200 /* characters of a reason in words */
+#define TEXT_MAX 200  /* characters of a reason in words */
 #define LOOKED_AT 200 /* entries of one study */
 
 static const char *word(const cJSON *o, const char *key)
@@ -91,10 +91,10 @@ static enum df_err undoable(struct index *x, uint64_t seq, struct target *t,
 			       "'decline' are taken back",
 			       (unsigned long long)seq);
 	if (t->undone != 0)
-		return df_fail(why, DF_E_REFUSED,
-			       "entry %llu was taken back before, by entry %llu",
-			       (unsigned long long)seq,
-			       (unsigned long long)t->undone);
+		return df_fail(
+			why, DF_E_REFUSED,
+			"entry %llu was taken back before, by entry %llu",
+			(unsigned long long)seq, (unsigned long long)t->undone);
 	return DF_OK;
 }
 
@@ -160,8 +160,7 @@ static void take_member(cJSON *to, cJSON *from, const char *key)
 static void add_exam(cJSON *e, const cJSON *exam)
 {
 	static const char *const KEPT[] = {
-		"item",	      "modality",   "body_part",
-		"study_date", "institution",
+		"item", "modality", "body_part", "study_date", "institution",
 	};
 	const cJSON *patient = member(exam, "patient");
 	const cJSON *verdict = member(exam, "verdict");
@@ -211,8 +210,8 @@ static enum df_err put_exam(struct index *x, cJSON *e, const char *study,
 	cJSON_Delete(found);
 	if (rc != DF_E_NOTFOUND)
 		return rc;
-	rc = df_store_acts(x->store, INT64_MAX, study, LOOKED_AT, take_entry, &s,
-			   why);
+	rc = df_store_acts(x->store, INT64_MAX, study, LOOKED_AT, take_entry,
+			   &s, why);
 	if (rc == DF_OK && s.entry == NULL)
 		return df_fail(why, DF_E_NOTFOUND,
 			       "study '%.64s' is not known here, and was never "
@@ -311,8 +310,7 @@ static enum df_err record(struct index *x, cJSON *e, cJSON *out,
 
 	if (rc == DF_OK) {
 		(void)cJSON_AddNumberToObject(
-			said, "seq",
-			(double)df_register_account(x->reg)->last);
+			said, "seq", (double)df_register_account(x->reg)->last);
 		(void)cJSON_AddItemToObject(out, "entry", said);
 	} else {
 		cJSON_Delete(said);

@@ -90,8 +90,8 @@ static enum df_err take(void *ctx, const struct df_store_act *a)
 
 	if (f->n == f->cap) {
 		f->cap = f->cap ? 2 * f->cap : 256;
-		f->entries = df_xrealloc(f->entries,
-					 f->cap * sizeof *f->entries);
+		f->entries =
+			df_xrealloc(f->entries, f->cap * sizeof *f->entries);
 	}
 	c = &f->entries[f->n++];
 	*c = (struct counted){.seq = a->seq, .act = a->act};
@@ -100,8 +100,8 @@ static enum df_err take(void *ctx, const struct df_store_act *a)
 		   order[0] ? order : day);
 	c->stands = a->undone == 0;
 	c->eligible = strcmp(word(e, "verdict"), "yes") == 0;
-	c->emergency = cJSON_IsTrue(
-		cJSON_GetObjectItemCaseSensitive(e, "emergency"));
+	c->emergency =
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(e, "emergency"));
 	keep(c->item, sizeof c->item, word(exam, "item"));
 	keep(c->institution, sizeof c->institution, word(exam, "institution"));
 	keep(c->reason, sizeof c->reason, word(e, "reason"));
@@ -177,8 +177,8 @@ static void count(struct figures *f, const struct counted *e, size_t n)
 		emergency = emergency || e[i].emergency;
 		viewed = viewed || e[i].act == DF_ACT_VIEW;
 		f->undone += e[i].act == DF_ACT_UNDO;
-		if (e[i].stands && (e[i].act == DF_ACT_ACCEPT ||
-				    e[i].act == DF_ACT_DECLINE))
+		if (e[i].stands &&
+		    (e[i].act == DF_ACT_ACCEPT || e[i].act == DF_ACT_DECLINE))
 			decision = &e[i];
 	}
 	if (decision != NULL && decision->act == DF_ACT_ACCEPT)
@@ -237,8 +237,7 @@ static cJSON *group_json(const struct figures *f, const struct group *g,
 		(void)cJSON_AddStringToObject(o, "item", g->item);
 		(void)cJSON_AddStringToObject(o, "item_zh", zh);
 		(void)cJSON_AddStringToObject(o, "item_en", en);
-		(void)cJSON_AddStringToObject(o, "institution",
-					      g->institution);
+		(void)cJSON_AddStringToObject(o, "institution", g->institution);
 	}
 	put(o, "cases", (double)g->cases);
 	put(o, "eligible", (double)g->eligible);
@@ -273,8 +272,8 @@ static void as_json(struct figures *f, struct index *x, cJSON *out)
 
 	qsort(f->groups + 1, f->n_groups - 1, sizeof *f->groups, by_item);
 	for (size_t i = 1; i < f->n_groups; i++)
-		(void)cJSON_AddItemToArray(
-			rows, group_json(f, &f->groups[i], false));
+		(void)cJSON_AddItemToArray(rows,
+					   group_json(f, &f->groups[i], false));
 	(void)cJSON_AddItemToObject(out, "total",
 				    group_json(f, &f->groups[0], true));
 	put(out, "undone", (double)f->undone);
@@ -299,8 +298,8 @@ static enum df_err days_of(const cJSON *args, unsigned *first, unsigned *last,
 	if (month[0] != '\0') {
 		if (strlen(month) != 7 || month[4] != '-' ||
 		    !df_text_u64((struct df_text){month, 4}, &y) ||
-		    !df_text_u64((struct df_text){month + 5, 2}, &m) ||
-		    m < 1 || m > 12)
+		    !df_text_u64((struct df_text){month + 5, 2}, &m) || m < 1 ||
+		    m > 12)
 			return df_fail(why, DF_E_USAGE,
 				       "a month is written 2026-11");
 		*first = (unsigned)(y * 10000 + m * 100);

@@ -29,8 +29,8 @@ static void add(cJSON *o, const char *key, const char *text)
 
 static uint64_t number(const cJSON *o, const char *key)
 {
-	double v = cJSON_GetNumberValue(
-		cJSON_GetObjectItemCaseSensitive(o, key));
+	double v =
+		cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(o, key));
 
 	return v >= 1 && v < 9e15 ? (uint64_t)v : 0;
 }

@@ -8,16 +8,14 @@
 
 #define CASE_LEN 8 /* of a blind key: what it finds is compared by people */
 
-static const char *const WORDS[] = {
-	"",
+static const char *const WORDS[] = {"",
 #define X(name, word, zh) word,
-	DF_ACT_MAP(X)
+				    DF_ACT_MAP(X)
 #undef X
 };
-static const char *const WORDS_ZH[] = {
-	"",
+static const char *const WORDS_ZH[] = {"",
 #define X(name, word, zh) zh,
-	DF_ACT_MAP(X)
+				       DF_ACT_MAP(X)
 #undef X
 };
 

@@ -40,8 +40,7 @@ enum df_err df_store_keep(struct df_store *s, struct df_why *why)
 
 enum df_err df_store_back(struct df_store *s, struct df_why *why)
 {
-	enum df_err rc =
-		df_sql_run(s, df_sql(s, DF_SQL_SAVE_BACK_, why), why);
+	enum df_err rc = df_sql_run(s, df_sql(s, DF_SQL_SAVE_BACK_, why), why);
 
 	return rc == DF_OK ? df_store_keep(s, why) : rc;
 }

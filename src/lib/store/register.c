@@ -30,8 +30,8 @@ struct place_mark {
 struct df_register {
 	int fd;
 	struct df_column_cipher cipher;
-	bool sealed; /* there is a cipher */
-	bool failed; /* a sync did */
+	bool sealed;   /* there is a cipher */
+	bool failed;   /* a sync did */
 	uint64_t head; /* bytes of a head that is one */
 	uint64_t at;   /* where the next record goes */
 	uint64_t next_seq;
@@ -126,8 +126,8 @@ static void mark_put(struct df_register *r, uint64_t seq, uint64_t at)
 		return;
 	if (r->n_marks == r->cap_marks) {
 		r->cap_marks = r->cap_marks ? 2 * r->cap_marks : 64;
-		r->marks = df_xrealloc(r->marks,
-				       r->cap_marks * sizeof *r->marks);
+		r->marks =
+			df_xrealloc(r->marks, r->cap_marks * sizeof *r->marks);
 	}
 	r->marks[r->n_marks++] = (struct place_mark){seq, at};
 }

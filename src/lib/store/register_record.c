@@ -23,8 +23,8 @@ bool df_register_record_decode(struct df_register_record *r, const uint8_t *ptr,
 	r->len = DF_REGISTER_FRAME_LEN + n + DF_DIGEST_LEN;
 	r->seq = df_get_u64(ptr + 8);
 	memcpy(r->previous.b, ptr + 16, sizeof r->previous.b);
-	r->sealed = (struct df_text){
-		(const char *)ptr + DF_REGISTER_FRAME_LEN, n};
+	r->sealed =
+		(struct df_text){(const char *)ptr + DF_REGISTER_FRAME_LEN, n};
 	df_hash_bytes(&r->hash, ptr, DF_REGISTER_FRAME_LEN + n);
 	return r->seq > 0 && r->seq < UINT64_MAX / 2 &&
 	       memcmp(r->hash.b, ptr + DF_REGISTER_FRAME_LEN + n,

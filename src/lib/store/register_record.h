@@ -16,9 +16,8 @@
 #define DF_REGISTER_HEAD_LEN 24u
 #define DF_REGISTER_FRAME_LEN 48u /* before the sealed bytes */
 #define DF_REGISTER_SEALED_MAX (DF_REGISTER_JSON_MAX + 1024)
-#define DF_REGISTER_RECORD_MAX                           \
-	(DF_REGISTER_FRAME_LEN + DF_REGISTER_SEALED_MAX + \
-	 DF_DIGEST_LEN)
+#define DF_REGISTER_RECORD_MAX \
+	(DF_REGISTER_FRAME_LEN + DF_REGISTER_SEALED_MAX + DF_DIGEST_LEN)
 
 struct df_register_record {
 	uint64_t seq;
