@@ -71,7 +71,8 @@ static void csv_row(const cJSON *all, const cJSON *row, const char *first)
 	csv_text(df_json_text(row, "institution"));
 	for (size_t i = 0; i < N_COUNTS; i++)
 		(void)printf(",%lld",
-			     (long long)df_json_num(row, COUNTS[i].key)); /* */
+			     (long long)df_json_num(
+				     row, COUNTS[i].key)); /* the same */
 	cJSON_ArrayForEach(r, df_json_at(all, "reasons"))
 	{
 		long long n = (long long)df_json_num(df_json_at(row, "reasons"),
@@ -81,7 +82,8 @@ static void csv_row(const cJSON *all, const cJSON *row, const char *first)
 	}
 	(void)printf(",%.2f,%.3f\r\n",
 		     cJSON_GetNumberValue(df_json_at(row, "saved_yuan")),
-		     cJSON_GetNumberValue(df_json_at(row, "saved_msv"))); /* */
+		     cJSON_GetNumberValue(
+			     df_json_at(row, "saved_msv"))); /* the same */
 }
 
 static void csv_print(const cJSON *all)
@@ -113,13 +115,11 @@ static void people_print(const cJSON *all)
 
 	df_cell("", 12);
 	df_cell("", 20);
-	(void)puts(
-		"     病例   可互认   已调阅     互认   不互认   未决定"); /* */
+	/* main checks stdout at the end */
+	(void)puts("     病例   可互认   已调阅     互认   不互认   未决定");
 	df_cell("item", 12);
 	df_cell("institution", 20);
-	(
-		void)puts("    cases eligible   viewed  recogn. declined  "
-			  "undecid."); /* */
+	(void)puts("    cases eligible   viewed  recogn. declined  undecid.");
 	cJSON_ArrayForEach(row, df_json_at(all, "rows")) row_print(row, NULL);
 	row_print(total, "合计 total");
 	cJSON_ArrayForEach(r, df_json_at(all, "reasons"))
@@ -132,11 +132,11 @@ static void people_print(const cJSON *all)
 				     df_json_text(r, "code"), n,
 				     df_json_text(r, "zh")); /* main */
 	}
-	(void)printf(
-		"估计 estimate: 节省 saved %.2f 元 yuan, 减少 avoided "
-		"%.2f mSv (prices.tsv)\n",
-		cJSON_GetNumberValue(df_json_at(total, "saved_yuan")),
-		cJSON_GetNumberValue(df_json_at(total, "saved_msv"))); /* */
+	(void)printf("估计 estimate: 节省 saved %.2f 元 yuan, 减少 avoided "
+		     "%.2f mSv (prices.tsv)\n",
+		     cJSON_GetNumberValue(df_json_at(total, "saved_yuan")),
+		     cJSON_GetNumberValue(
+			     df_json_at(total, "saved_msv"))); /* the same */
 }
 
 static enum df_err figures_run(struct df_cli *cli, struct df_why *why)

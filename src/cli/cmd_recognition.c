@@ -61,8 +61,9 @@ static void entry_print(const cJSON *e)
 	if (df_json_num(e, "undo") > 0)
 		(void)printf("(%lld) ", (long long)df_json_num(e, "undo"));
 	if (df_json_num(e, "undone_by") > 0)
-		(void)printf("已撤销 taken back by %lld",
-			     (long long)df_json_num(e, "undone_by")); /* */
+		(void)printf(
+			"已撤销 taken back by %lld",
+			(long long)df_json_num(e, "undone_by")); /* the same */
 	if (cJSON_IsTrue(df_json_at(e, "emergency")))
 		(void)fputs("急诊 emergency", stdout); /* the same */
 	(void)putchar('\n');			       /* the same */

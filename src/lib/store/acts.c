@@ -8,16 +8,20 @@
 
 #define CASE_LEN 8 /* of a blind key: what it finds is compared by people */
 
-static const char *const WORDS[] = {"",
+/* clang-format off */
+static const char *const WORDS[] = {
+	"",
 #define X(name, word, zh) word,
-				    DF_ACT_MAP(X)
+	DF_ACT_MAP(X)
 #undef X
 };
-static const char *const WORDS_ZH[] = {"",
+static const char *const WORDS_ZH[] = {
+	"",
 #define X(name, word, zh) zh,
-				       DF_ACT_MAP(X)
+	DF_ACT_MAP(X)
 #undef X
 };
+/* clang-format on */
 
 const char *df_act_word(enum df_act a)
 {
