@@ -1,7 +1,7 @@
 #!/bin/sh
 # prior_fetch.sh - an exam made at one clinic is fetched by another: found by
 # number, brought from the centre with its signed report, every byte the same,
-# never sent on; an exam of the centre's own too; over a restart in the middle.
+# never sent on; an exam of the centre's own too; state.db is lost afterwards.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify dcmdump storescp echoscu python3 openssl
 
