@@ -56,7 +56,7 @@ END
 check "every acknowledged entry is there" compare
 check "and the chain is whole" node clinic audit verify
 check "the index has followed" truth clinic \
-	"len(j['entries']) == $(grep -c '"recognition"' "$T/export")" recognition list --limit 2000
+	"len(j['entries']) == $(grep -c '"recognition"' "$T/export")" recognition list --limit 10000
 
 # --- a disk that does not take it
 [ -f "$DF_BIN/sysshim.so" ] || { done_testing; exit; }
@@ -88,7 +88,7 @@ check "the room begins anew from what the disk has" wait_for 20 changed
 check "and takes the next" wait_for 20 view 医生 D6
 check "the chain is whole" node clinic audit verify
 compare_orders() {
-	node clinic recognition list --limit 2000 --json |
+	node clinic recognition list --limit 10000 --json |
 		json '(lambda o: {"D1", "D4", "D6"} <= o and not o & {"D2", "D3"})(
 {e.get("order") for e in j["entries"]})' | grep -qx true
 }

@@ -11,7 +11,7 @@
 #include "ledger_room.h"
 
 #define LISTED 200 /* entries, when nobody says how many */
-#define LISTED_MAX 2000
+#define LISTED_MAX 10000
 #define LOOKED_AT_MAX 100000 /* for those of one kind */
 
 static const char *word(const cJSON *o, const char *key)
