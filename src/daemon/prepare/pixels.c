@@ -20,7 +20,8 @@
 #include "prepare.h"
 
 #define TS_JPEG2000_LOSSLESS "1.2.840.10008.1.2.4.90"
-#define PIECE 4096u /* samples at a time */
+#define J2K_SSIZ_AT 42u /* in a codestream */
+#define PIECE 4096u	/* samples at a time */
 
 /* One data set, walked, and what of it tells when it was acquired. */
 struct image {
@@ -139,13 +140,14 @@ static bool take_piece(const struct image *im, size_t at, size_t k,
 		       uint16_t first, uint8_t *to)
 {
 	const struct df_walk *w = &im->walk;
-	const uint8_t *p = im->ptr + w->pixel_value + 2 * at;
 	const bool wide = w->stored > 8;
 	const unsigned mask = (1u << w->stored) - 1;
 	unsigned differ = 0;
 
 	if (wide && w->samples == 1 && w->syntax != DF_WALK_EXPLICIT_BE &&
 	    w->high_bit + 1 == w->stored) {
+		const uint8_t *p = im->ptr + w->pixel_value + 2 * at;
+
 		for (size_t i = 0; i < k; i++) {
 			unsigned v =
 				((unsigned)p[2 * i + 1] << 8 | p[2 * i]) & mask;
@@ -209,37 +211,58 @@ static bool digest_streams(const struct image *im, struct df_digest *d)
 	return any;
 }
 
+/* The precision that a codestream has is its own: 16 bits for 12 are common.
+ * Ssiz of its first component (ISO 15444-1, A.5.1). */
+static bool take_precision(struct df_frame_shape *shape, const uint8_t *code,
+			   uint64_t len)
+{
+	if (len < J2K_SSIZ_AT + 1 || memcmp(code, "\xff\x4f\xff\x51", 4) != 0)
+		return false;
+	shape->bits = (uint8_t)((code[J2K_SSIZ_AT] & 0x7f) + 1);
+	shape->sign_extended = code[J2K_SSIZ_AT] >> 7 != 0;
+	return shape->bits >= 2 && shape->bits <= 8 * shape->bytes;
+}
+
 /* JPEG 2000, which DCMTK does not decode: grey, a frame in each fragment. */
-static bool digest_jpeg2000(const struct image *im, uint64_t limit,
-			    struct df_digest *d)
+static bool decode_jpeg2000(const struct image *im, uint64_t limit,
+			    struct bytes *all)
 {
 	const struct df_walk *w = &im->walk;
 	const uint64_t frames = w->frames > 0 ? w->frames : 1;
 	struct df_frame_shape shape = {.columns = w->columns,
 				       .rows = w->rows,
-				       .bits = (uint8_t)w->stored,
 				       .bytes = (uint8_t)(w->allocated / 8),
-				       .samples = 1,
-				       .sign_extended = w->representation == 1};
-	uint64_t at = w->pixel_value, offset, length, size;
+				       .bits = (uint8_t)w->stored,
+				       .samples = 1};
+	uint64_t at = w->pixel_value, offset, length;
+	const uint64_t size = df_frame_size(&shape);
+	bool good = size > 0 && frames <= limit / size &&
+		    bytes_new(all, size * frames, limit, NULL) == DF_OK &&
+		    df_walk_fragment(w, im->ptr, &at, &offset, &length);
+
+	for (uint64_t i = 0; good && i < frames; i++)
+		good = df_walk_fragment(w, im->ptr, &at, &offset, &length) &&
+		       take_precision(&shape, im->ptr + offset, length) &&
+		       df_frame_decode(all->ptr + i * size, (size_t)size,
+				       DF_CODED_JPEG2000, &shape,
+				       im->ptr + offset, (size_t)length,
+				       NULL) == DF_OK;
+	return good;
+}
+
+static bool digest_jpeg2000(const struct image *im, uint64_t limit,
+			    struct df_digest *d)
+{
+	const struct df_walk *w = &im->walk;
 	struct image plain = *im;
 	struct bytes all = {0};
 	bool good;
 
-	if (w->samples != 1 || w->stored > 16 ||
+	if (w->samples != 1 || w->stored == 0 || w->stored > 16 ||
 	    (w->allocated != 8 && w->allocated != 16) ||
-	    w->fragments != frames + 1)
+	    w->fragments != (w->frames > 0 ? w->frames : 1) + 1ull)
 		return false;
-	size = df_frame_size(&shape);
-	good = size > 0 && frames <= limit / size &&
-	       bytes_new(&all, size * frames, limit, NULL) == DF_OK &&
-	       df_walk_fragment(w, im->ptr, &at, &offset, &length);
-	for (uint64_t i = 0; good && i < frames; i++)
-		good = df_walk_fragment(w, im->ptr, &at, &offset, &length) &&
-		       df_frame_decode(all.ptr + i * size, (size_t)size,
-				       DF_CODED_JPEG2000, &shape,
-				       im->ptr + offset, (size_t)length,
-				       NULL) == DF_OK;
+	good = decode_jpeg2000(im, limit, &all);
 	plain.ptr = all.ptr;
 	plain.walk.pixel_value = 0;
 	plain.walk.pixel_length = all.len;
