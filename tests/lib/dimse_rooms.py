@@ -277,8 +277,12 @@ class Receiver:
         self.queue.sock.close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.queue = Channel(ours)
-        self.room.supervise.send("LINK", 0, fields(
-            ("ROLE", ROLE["QUEUE"]), ("NUMBER", 0)), [theirs.detach()])
+        fd = theirs.detach()
+        try:
+            self.room.supervise.send("LINK", 0, fields(
+                ("ROLE", ROLE["QUEUE"]), ("NUMBER", 0)), [fd])
+        except BrokenPipeError:
+            os.close(fd)  # it saw the end before the beginning, and ended
 
     def serve(self, stage_err=0, after_stage=None, instead=None):
         """Plays queue until the room ends."""
