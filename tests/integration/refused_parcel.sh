@@ -1,6 +1,7 @@
 #!/bin/sh
 # refused_parcel.sh - a parcel that the centre refused: the clinic says so and
-# why, keeps it, and a person's order sends it once more.
+# why, keeps it, and a person's order sends it once more. An answer that does not
+# say where a parcel stands is no refusal: it is asked for.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend python3
 
@@ -34,4 +35,22 @@ id=$(node clinic queue list --json | json '[d["id"] for d in j["deliveries"] if 
 check "a person sends it once more" node clinic queue retry "$id"
 check "studies are closed" send_studies clinic
 check "it arrives and is receipted" wait_for 60 has_at_least clinic confirmed 1
+
+# --- a centre that forgets to say where it stands ---
+stop_node centre
+"$LIB/forgetful_centre.py" "$T/centre" "$HTTPS_centre" "$T/requests" &
+forgetful=$!
+PIDS="$PIDS $forgetful"
+check "another image is taken" send "$DICOM_clinic" "$TESTDATA/ct/IM0002.dcm"
+asked_again() { # an offer behind a part
+	sed -n '/^PATCH .* 204/,$p' "$T/requests" | grep -q "^POST /peer/v1/offers 200"
+}
+check "it is asked where the parcel stands" wait_for 30 asked_again
+refused() { node clinic queue list --json | json 'any(d["state"] == "refused" for d in j["deliveries"])' | grep -q true; }
+not_refused() { ! refused; }
+check "nothing is refused for that" not_refused
+kill $forgetful
+check "the centre is itself again" start_node centre
+check "studies are closed" send_studies clinic
+check "it arrives and is receipted" wait_for 60 has_at_least clinic confirmed 2
 done_testing

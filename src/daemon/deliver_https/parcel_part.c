@@ -11,7 +11,7 @@
 #include "df/file.h"
 #include "parcel.h"
 
-#define STUMBLES_MAX 6 /* 404 and 409 for one parcel */
+#define STUMBLES_MAX 6 /* 404, 409 and no offset, for one parcel */
 
 static bool told_offset(const struct df_http_result *r, const struct parcel *p,
 			uint64_t *offset)
@@ -46,8 +46,10 @@ static void judge(struct parcel *p, const struct df_http_result *r)
 
 	if (rc == DF_OK && told_offset(r, p, &offset)) {
 		arrived(p, offset);
+	} else if (rc == DF_OK && ++p->stumbles <= STUMBLES_MAX) {
+		p->doubt = true; /* an offer will say */
 	} else if (rc == DF_OK) {
-		(void)df_fail(&why, DF_E_FORMAT, "peer gave no offset");
+		(void)df_fail(&why, DF_E_AGAIN, "peer gave no offset");
 		fail_parcel(p, &why);
 	} else if ((r->status == 409 || r->status == 404) &&
 		   ++p->stumbles <= STUMBLES_MAX) {
