@@ -17,14 +17,6 @@
 #define SLICE_BYTES (1u << 20)
 #define CHECKED 20000 /* entries of one "audit verify" */
 
-static const char *word(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
 static uint64_t number(const cJSON *o, const char *key)
 {
 	double v =
@@ -124,7 +116,7 @@ static enum df_err note_export(struct index *x, const cJSON *args,
 	cJSON *e = cJSON_CreateObject();
 
 	(void)cJSON_AddStringToObject(e, "act", "audit-export");
-	(void)cJSON_AddStringToObject(e, "who", word(args, "export"));
+	(void)cJSON_AddStringToObject(e, "who", index_word(args, "export"));
 	put(e, "from", number(args, "from"));
 	return index_register_put(x, "audit", e, why);
 }
@@ -136,13 +128,13 @@ enum df_err audit_read(struct index *x, const cJSON *args, cJSON *out,
 {
 	uint64_t limit = number(args, "limit"), from = number(args, "from");
 	uint64_t next = df_register_next(x->reg);
-	struct slice s = {.kind = word(args, "kind")};
+	struct slice s = {.kind = index_word(args, "kind")};
 	enum df_err rc = DF_OK;
 
 	s.most = limit == 0 ? SLICE : limit > SLICE_MAX ? SLICE_MAX : limit;
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "newest")))
 		from = next > s.most ? next - s.most : 1;
-	if (word(args, "export")[0] != '\0')
+	if (index_word(args, "export")[0] != '\0')
 		rc = note_export(x, args, why);
 	if (rc != DF_OK)
 		return rc;

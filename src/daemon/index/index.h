@@ -66,6 +66,10 @@ void index_flush(struct index *x);
 /* Forgets the open transaction; every reply of it becomes this failure. */
 void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
 
+/* member.c: members of JSON */
+const char *index_word(const struct cJSON *o, const char *key); /* or "" */
+void index_add(struct cJSON *o, const char *key, const char *text);
+
 /* cipher.c */
 struct df_column_cipher index_cipher(struct index *x);
 /* reading.c: lends the store what else it needs, once it is open. */

@@ -181,18 +181,13 @@ static struct df_exam exam_of(const struct index *x, const cJSON *o)
 /* --- a verdict as JSON -----------------------------------------------------
  */
 
-static void add(cJSON *o, const char *key, const char *value)
-{
-	(void)cJSON_AddStringToObject(o, key, value); /* NULL: no memory */
-}
-
 static cJSON *verdict_json(const struct df_verdict *v)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
 
-	add(o, "recognise", df_recognise_word(v->recognise));
-	add(o, "item", v->item);
-	add(o, "institution", v->institution);
+	index_add(o, "recognise", df_recognise_word(v->recognise));
+	index_add(o, "item", v->item);
+	index_add(o, "institution", v->institution);
 	if (v->age_days >= 0)
 		(void)cJSON_AddNumberToObject(o, "age_days",
 					      (double)v->age_days);
@@ -204,12 +199,13 @@ static cJSON *verdict_json(const struct df_verdict *v)
 		const enum df_recognition_code c = v->reasons[i].code;
 		cJSON *r = cJSON_CreateObject();
 
-		add(r, "code", df_recognition_word(c));
-		add(r, "effect", df_effect_word(df_recognition_effect(c)));
-		add(r, "zh", df_recognition_zh(c));
-		add(r, "en", df_recognition_en(c));
+		index_add(r, "code", df_recognition_word(c));
+		index_add(r, "effect",
+			  df_effect_word(df_recognition_effect(c)));
+		index_add(r, "zh", df_recognition_zh(c));
+		index_add(r, "en", df_recognition_en(c));
 		if (v->reasons[i].detail[0] != '\0')
-			add(r, "detail", v->reasons[i].detail);
+			index_add(r, "detail", v->reasons[i].detail);
 		(void)cJSON_AddItemToArray(list, r);
 	}
 	return o;
@@ -263,7 +259,7 @@ void index_priors_judge(struct index *x, cJSON *priors, const cJSON *wanted)
 static void bad_tables(cJSON *out, const struct df_why *bad)
 {
 	if (bad->err != DF_OK)
-		add(out, "tables", bad->text);
+		index_add(out, "tables", bad->text);
 }
 
 /* A study of ours as an exam. Of its own patient: that is who it is. */

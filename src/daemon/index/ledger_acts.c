@@ -20,23 +20,10 @@
 #define TEXT_MAX 200  /* characters of a reason in words */
 #define LOOKED_AT 200 /* entries of one study */
 
-static const char *word(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
-static void add(cJSON *o, const char *key, const char *text)
-{
-	(void)cJSON_AddStringToObject(o, key, text); /* dies for memory */
-}
-
 static void add_said(cJSON *o, const char *key, const char *text)
 {
 	if (text != NULL && text[0] != '\0')
-		add(o, key, text);
+		index_add(o, key, text);
 }
 
 static const cJSON *member(const cJSON *o, const char *key)
@@ -107,16 +94,17 @@ enum df_err ledger_apply(struct index *x, const struct df_register_entry *e,
 		.seq = e->seq,
 		.at_ms = e->at_ms,
 		.day = (unsigned)number(json, "day"),
-		.act = df_act_from(word(json, "act")),
-		.study_uid = word(json, "study_uid"),
-		.node = word(json, "node"),
+		.act = df_act_from(index_word(json, "act")),
+		.study_uid = index_word(json, "study_uid"),
+		.node = index_word(json, "node"),
 		.json = e->json,
 	};
 	char day[16];
 	enum df_err rc;
 
 	df_str_fmt(day, sizeof day, "%u", a.day);
-	a.subject = word(json, "order")[0] ? word(json, "order") : day;
+	a.subject =
+		index_word(json, "order")[0] ? index_word(json, "order") : day;
 	if (a.act == DF_ACT_NONE || a.day == 0 ||
 	    !df_uid_valid(df_text_of(a.study_uid)) ||
 	    strlen(a.node) > DF_HEX_LEN)
@@ -166,27 +154,28 @@ static void add_exam(cJSON *e, const cJSON *exam)
 	const cJSON *verdict = member(exam, "verdict");
 	cJSON *o;
 
-	add(e, "study_uid", word(exam, "study_uid"));
-	add(e, "node", word(exam, "node"));
+	index_add(e, "study_uid", index_word(exam, "study_uid"));
+	index_add(e, "node", index_word(exam, "node"));
 	if (cJSON_IsObject(patient))
 		(void)cJSON_AddItemToObject(e, "patient",
 					    cJSON_Duplicate(patient, true));
 	o = cJSON_AddObjectToObject(e, "exam");
 	for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++)
-		add_said(o, KEPT[i], word(exam, KEPT[i]));
-	add_said(o, "institution_code", word(verdict, "institution"));
-	add(e, "verdict", word(verdict, "recognise"));
+		add_said(o, KEPT[i], index_word(exam, KEPT[i]));
+	add_said(o, "institution_code", index_word(verdict, "institution"));
+	index_add(e, "verdict", index_word(verdict, "recognise"));
 }
 
 /* The number that we know him by, too. */
 static void add_number(struct index *x, cJSON *e)
 {
 	cJSON *patient = cJSON_GetObjectItemCaseSensitive(e, "patient");
-	const char *node = word(e, "node");
+	const char *node = index_word(e, "node");
 	struct df_store_study st;
 
-	if (patient == NULL || df_store_study(x->store, word(e, "study_uid"),
-					      node, &st, NULL) != DF_OK)
+	if (patient == NULL ||
+	    df_store_study(x->store, index_word(e, "study_uid"), node, &st,
+			   NULL) != DF_OK)
 		return;
 	add_said(patient, "id", st.ident[DF_IDENT_PATIENT_ID]);
 	add_said(patient, "issuer", st.ident[DF_IDENT_PATIENT_ID_ISSUER]);
@@ -200,9 +189,9 @@ static enum df_err put_exam(struct index *x, cJSON *e, const char *study,
 	struct search s = {.node = node};
 	enum df_err rc;
 
-	add(args, "study", study);
+	index_add(args, "study", study);
 	if (node != NULL)
-		add(args, "peer", node);
+		index_add(args, "peer", node);
 	rc = index_recognition_check(x, args, found, why);
 	if (rc == DF_OK)
 		add_exam(e, member(found, "exam"));
@@ -245,14 +234,14 @@ static enum df_err check_words(const cJSON *args, struct df_why *why)
 					    "trigger"};
 
 	for (size_t i = 0; i < sizeof SHORT / sizeof SHORT[0]; i++)
-		if (characters(word(args, SHORT[i])) > 64)
+		if (characters(index_word(args, SHORT[i])) > 64)
 			return df_fail(why, DF_E_USAGE,
 				       "--%s has more than 64 characters",
 				       SHORT[i]);
-	if (characters(word(args, "text")) > TEXT_MAX)
+	if (characters(index_word(args, "text")) > TEXT_MAX)
 		return df_fail(why, DF_E_USAGE,
 			       "--text has more than %d characters", TEXT_MAX);
-	if (word(args, "doctor")[0] == '\0')
+	if (index_word(args, "doctor")[0] == '\0')
 		return df_fail(why, DF_E_USAGE, "who? say --doctor NAME");
 	return DF_OK;
 }
@@ -263,7 +252,7 @@ static enum df_err put_reason(struct index *x, cJSON *e, const cJSON *args,
 			      struct df_why *why)
 {
 	bool emergency = cJSON_IsTrue(member(args, "emergency"));
-	const char *code = word(args, "reason");
+	const char *code = index_word(args, "reason");
 	struct df_rules_reason r;
 
 	if (code[0] == '\0' && emergency)
@@ -278,23 +267,24 @@ static enum df_err put_reason(struct index *x, cJSON *e, const cJSON *args,
 			       "no reason has the code '%.16s'; recognition "
 			       "reasons shows which there are",
 			       code);
-	add(e, "reason", code);
-	add(e, "reason_zh", r.zh);
+	index_add(e, "reason", code);
+	index_add(e, "reason_zh", r.zh);
 	return DF_OK;
 }
 
 static void put_who(struct index *x, cJSON *e, const cJSON *args)
 {
-	const char *organisation = word(args, "organisation");
+	const char *organisation = index_word(args, "organisation");
 
-	add_said(e, "doctor", word(args, "doctor"));
-	add(e, "organisation",
-	    organisation[0] ? organisation
-			    : df_room_config(x->room)->node.name);
-	add_said(e, "order", word(args, "order"));
-	add(e, "trigger",
-	    word(args, "trigger")[0] ? word(args, "trigger") : "console");
-	add_said(e, "text", word(args, "text"));
+	add_said(e, "doctor", index_word(args, "doctor"));
+	index_add(e, "organisation",
+		  organisation[0] ? organisation
+				  : df_room_config(x->room)->node.name);
+	add_said(e, "order", index_word(args, "order"));
+	index_add(e, "trigger",
+		  index_word(args, "trigger")[0] ? index_word(args, "trigger")
+						 : "console");
+	add_said(e, "text", index_word(args, "text"));
 	if (cJSON_IsTrue(member(args, "emergency")))
 		(void)cJSON_AddTrueToObject(e, "emergency");
 	(void)cJSON_AddNumberToObject(e, "day",
@@ -321,11 +311,12 @@ static enum df_err record(struct index *x, cJSON *e, cJSON *out,
 static enum df_err act(struct index *x, enum df_act what, const cJSON *args,
 		       cJSON *out, struct df_why *why)
 {
-	const char *study = word(args, "study"), *node = word(args, "node");
+	const char *study = index_word(args, "study"),
+		   *node = index_word(args, "node");
 	cJSON *e = cJSON_CreateObject();
 	enum df_err rc = check_words(args, why);
 
-	add(e, "act", df_act_word(what));
+	index_add(e, "act", df_act_word(what));
 	if (rc == DF_OK && !df_uid_valid(df_text_of(study)))
 		rc = df_fail(why, DF_E_USAGE, "which study? a UID is needed");
 	if (rc == DF_OK)
@@ -370,7 +361,7 @@ enum df_err ledger_undo(struct index *x, const cJSON *args, cJSON *out,
 	cJSON *e;
 	enum df_err rc = check_words(args, why);
 
-	if (rc == DF_OK && word(args, "text")[0] == '\0')
+	if (rc == DF_OK && index_word(args, "text")[0] == '\0')
 		rc = df_fail(why, DF_E_USAGE, "why? say --text WORDS");
 	if (rc == DF_OK)
 		rc = undoable(x, seq, &t, why);
@@ -379,9 +370,9 @@ enum df_err ledger_undo(struct index *x, const cJSON *args, cJSON *out,
 		return rc;
 	}
 	e = cJSON_CreateObject();
-	add(e, "act", df_act_word(DF_ACT_UNDO));
+	index_add(e, "act", df_act_word(DF_ACT_UNDO));
 	(void)cJSON_AddNumberToObject(e, "undo", (double)seq);
-	add(e, "undone", df_act_word(t.act));
+	index_add(e, "undone", df_act_word(t.act));
 	for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++)
 		take_member(e, t.entry, KEPT[i]);
 	cJSON_Delete(t.entry);
@@ -405,7 +396,7 @@ static enum df_err offer(struct index *x, const cJSON *exam, const char *order,
 			 struct df_why *why)
 {
 	unsigned today = df_time_local_day(df_clock_wall_ms());
-	const char *study = word(exam, "study_uid");
+	const char *study = index_word(exam, "study_uid");
 	bool known = false;
 	char day[16];
 	cJSON *e;
@@ -414,17 +405,17 @@ static enum df_err offer(struct index *x, const cJSON *exam, const char *order,
 	df_str_fmt(day, sizeof day, "%u", today);
 	if (!df_uid_valid(df_text_of(study)))
 		return df_fail(why, DF_E_FORMAT, "an exam without a UID");
-	rc = df_store_case(x->store, study, word(exam, "node"),
+	rc = df_store_case(x->store, study, index_word(exam, "node"),
 			   order[0] ? order : day, saw, &known, why);
 	if (rc != DF_OK || known)
 		return rc;
 	e = cJSON_CreateObject();
-	add(e, "act", df_act_word(DF_ACT_OFFER));
+	index_add(e, "act", df_act_word(DF_ACT_OFFER));
 	add_exam(e, exam);
 	add_number(x, e);
-	add(e, "organisation", df_room_config(x->room)->node.name);
+	index_add(e, "organisation", df_room_config(x->room)->node.name);
 	add_said(e, "order", order);
-	add(e, "trigger", trigger);
+	index_add(e, "trigger", trigger);
 	if (emergency)
 		(void)cJSON_AddTrueToObject(e, "emergency");
 	(void)cJSON_AddNumberToObject(e, "day", today);
@@ -440,10 +431,11 @@ void index_recognition_offer(struct index *x, const cJSON *priors,
 
 	cJSON_ArrayForEach(exam, priors)
 	{
-		const char *v = word(member(exam, "verdict"), "recognise");
+		const char *v =
+			index_word(member(exam, "verdict"), "recognise");
 
 		if ((strcmp(v, "yes") != 0 && strcmp(v, "unknown") != 0) ||
-		    strcmp(word(exam, "match"), "exact") != 0)
+		    strcmp(index_word(exam, "match"), "exact") != 0)
 			continue;
 		if (offer(x, exam, order != NULL ? order : "", trigger,
 			  emergency, &why) != DF_OK)

@@ -55,14 +55,6 @@ struct figures {
 	size_t n_groups, cap_groups;
 };
 
-static const char *word(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
 /* As much as there is room for, whole characters. */
 static void keep(char *to, size_t cap, const char *from)
 {
@@ -84,7 +76,7 @@ static enum df_err take(void *ctx, const struct df_store_act *a)
 	struct figures *f = ctx;
 	cJSON *e = cJSON_ParseWithLength(a->json.ptr, a->json.len);
 	const cJSON *exam = cJSON_GetObjectItemCaseSensitive(e, "exam");
-	const char *order = word(e, "order");
+	const char *order = index_word(e, "order");
 	struct counted *c;
 	char day[16];
 
@@ -99,12 +91,13 @@ static enum df_err take(void *ctx, const struct df_store_act *a)
 	df_str_fmt(c->of, sizeof c->of, "%s %s %.120s", a->study_uid, a->node,
 		   order[0] ? order : day);
 	c->stands = a->undone == 0;
-	c->eligible = strcmp(word(e, "verdict"), "yes") == 0;
+	c->eligible = strcmp(index_word(e, "verdict"), "yes") == 0;
 	c->emergency =
 		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(e, "emergency"));
-	keep(c->item, sizeof c->item, word(exam, "item"));
-	keep(c->institution, sizeof c->institution, word(exam, "institution"));
-	keep(c->reason, sizeof c->reason, word(e, "reason"));
+	keep(c->item, sizeof c->item, index_word(exam, "item"));
+	keep(c->institution, sizeof c->institution,
+	     index_word(exam, "institution"));
+	keep(c->reason, sizeof c->reason, index_word(e, "reason"));
 	cJSON_Delete(e);
 	return DF_OK;
 }
@@ -292,7 +285,7 @@ static void as_json(struct figures *f, struct index *x, cJSON *out)
 static enum df_err days_of(const cJSON *args, unsigned *first, unsigned *last,
 			   struct df_why *why)
 {
-	const char *month = word(args, "month");
+	const char *month = index_word(args, "month");
 	uint64_t y, m, a, b;
 
 	if (month[0] != '\0') {
@@ -306,9 +299,10 @@ static enum df_err days_of(const cJSON *args, unsigned *first, unsigned *last,
 		*last = *first + 99;
 		return DF_OK;
 	}
-	if (strlen(word(args, "from")) != 8 || strlen(word(args, "to")) != 8 ||
-	    !df_text_u64(df_text_of(word(args, "from")), &a) ||
-	    !df_text_u64(df_text_of(word(args, "to")), &b) || a > b)
+	if (strlen(index_word(args, "from")) != 8 ||
+	    strlen(index_word(args, "to")) != 8 ||
+	    !df_text_u64(df_text_of(index_word(args, "from")), &a) ||
+	    !df_text_u64(df_text_of(index_word(args, "to")), &b) || a > b)
 		return df_fail(why, DF_E_USAGE,
 			       "of when? 'month' (2026-11), or 'from' and 'to' "
 			       "(20261101)");
@@ -328,9 +322,9 @@ enum df_err ledger_figures(struct index *x, const cJSON *args, cJSON *out,
 		rc = df_store_days(x->store, first, last, take, &f, why);
 	if (rc == DF_OK) {
 		count_all(&f);
-		if (word(args, "month")[0] != '\0')
-			(void)cJSON_AddStringToObject(out, "month",
-						      word(args, "month"));
+		if (index_word(args, "month")[0] != '\0')
+			(void)cJSON_AddStringToObject(
+				out, "month", index_word(args, "month"));
 		as_json(&f, x, out);
 	}
 	free(f.entries);

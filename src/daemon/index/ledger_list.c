@@ -14,19 +14,6 @@
 #define LISTED_MAX 10000
 #define LOOKED_AT_MAX 100000 /* for those of one kind */
 
-static const char *word(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
-static void add(cJSON *o, const char *key, const char *text)
-{
-	(void)cJSON_AddStringToObject(o, key, text); /* dies for memory */
-}
-
 static uint64_t number(const cJSON *o, const char *key)
 {
 	double v =
@@ -56,7 +43,7 @@ static enum df_err list_one(void *ctx, const struct df_store_act *a)
 		return DF_OK; /* it was parsed before it was put */
 	df_time_encode(at, a->at_ms);
 	(void)cJSON_AddNumberToObject(o, "seq", (double)a->seq);
-	add(o, "at", at);
+	index_add(o, "at", at);
 	if (a->undone != 0)
 		(void)cJSON_AddNumberToObject(o, "undone_by",
 					      (double)a->undone);
@@ -70,8 +57,8 @@ enum df_err ledger_list(struct index *x, const cJSON *args, cJSON *out,
 			struct df_why *why)
 {
 	struct listing l = {cJSON_AddArrayToObject(out, "entries"),
-			    word(args, "act"), 0};
-	const char *study = word(args, "study");
+			    index_word(args, "act"), 0};
+	const char *study = index_word(args, "study");
 	uint64_t before = number(args, "before");
 	uint64_t limit = number(args, "limit");
 	enum df_err rc;
@@ -100,11 +87,11 @@ enum df_err ledger_reasons(struct index *x, const cJSON *args, cJSON *out,
 	while (df_rules_reason_next(rules, here, &at, &r)) {
 		cJSON *o = cJSON_CreateObject();
 
-		add(o, "code", r.code);
-		add(o, "kind", r.kind);
-		add(o, "area", r.area);
-		add(o, "zh", r.zh);
-		add(o, "en", r.en);
+		index_add(o, "code", r.code);
+		index_add(o, "kind", r.kind);
+		index_add(o, "area", r.area);
+		index_add(o, "zh", r.zh);
+		index_add(o, "en", r.en);
 		(void)cJSON_AddItemToArray(list, o);
 	}
 	return DF_OK;

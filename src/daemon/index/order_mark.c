@@ -37,17 +37,17 @@ static bool has_modality(const char *all, struct df_text one)
 static enum weight weigh(const cJSON *prior, const cJSON *order)
 {
 	const char *recognise =
-		region_text(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
-			    "recognise");
+		index_word(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
+			   "recognise");
 	struct df_text modality = order_value(order, DF_WORKLIST_MODALITY);
 	bool is_no = strcmp(recognise, "no") == 0;
 
 	if (strcmp(recognise, "yes") == 0)
 		return WEIGHT_COUNTS; /* for this order, by its item */
 	if (is_no || modality.len == 0 ||
-	    !has_modality(region_text(prior, "modality"), modality))
+	    !has_modality(index_word(prior, "modality"), modality))
 		return WEIGHT_NONE;
-	return strcmp(region_text(prior, "match"), "exact") == 0
+	return strcmp(index_word(prior, "match"), "exact") == 0
 		       ? WEIGHT_KNOWN
 		       : WEIGHT_PROBABLE;
 }
@@ -72,11 +72,11 @@ static void place(char to[PLACE * 4 + 1], const char *name)
 static void name_exam(char *to, size_t cap, const cJSON *prior)
 {
 	static const char codes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/ ";
-	const char *date = region_text(prior, "study_date");
-	const char *modalities = region_text(prior, "modality");
+	const char *date = index_word(prior, "study_date");
+	const char *modalities = index_word(prior, "modality");
 	char where[PLACE * 4 + 1], modality[17] = "", day[12] = "";
 
-	place(where, region_text(prior, "institution"));
+	place(where, index_word(prior, "institution"));
 	if (strlen(modalities) < sizeof modality &&
 	    strspn(modalities, codes) == strlen(modalities))
 		df_str_fmt(modality, sizeof modality, "%s", modalities);
@@ -90,10 +90,10 @@ static void name_exam(char *to, size_t cap, const cJSON *prior)
 static const char *word_of(const cJSON *prior)
 {
 	const char *recognise =
-		region_text(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
-			    "recognise");
+		index_word(cJSON_GetObjectItemCaseSensitive(prior, "verdict"),
+			   "recognise");
 
-	if (strcmp(region_text(prior, "match"), "exact") != 0)
+	if (strcmp(index_word(prior, "match"), "exact") != 0)
 		return "疑似本人,请核对";
 	if (strcmp(recognise, "yes") == 0)
 		return "可互认";

@@ -80,7 +80,7 @@ static bool is_same_patient(const struct choice *c, const cJSON *order)
 	struct df_text id = ident(c, DF_IDENT_PATIENT_ID);
 
 	return id.len == 0 || is_value(id, order, DF_WORKLIST_PATIENT_ID) ||
-	       df_text_same(id, df_text_of(region_text(order, "resident_id")));
+	       df_text_same(id, df_text_of(index_word(order, "resident_id")));
 }
 
 static enum df_err look(void *ctx, const struct df_store_order *o)
@@ -91,8 +91,8 @@ static enum df_err look(void *ctx, const struct df_store_order *o)
 	char moment[DF_WORKLIST_KEY_CAP];
 
 	df_str_fmt(moment, sizeof moment, "%.8s%.14s",
-		   region_text(order, "scheduled_date"),
-		   region_text(order, "scheduled_time"));
+		   index_word(order, "scheduled_date"),
+		   index_word(order, "scheduled_time"));
 	if (tie != TIE_NONE && !is_same_patient(c, order)) {
 		c->contradicts = true;
 		df_log(DF_LOG_WARN, "order.other-patient",

@@ -49,8 +49,8 @@ static bool is_emergency(const cJSON *order)
 /* A clinic's number and a resident number may find different exams. */
 static const char *number_of(const cJSON *order, unsigned nth)
 {
-	const char *resident = region_text(order, "resident_id");
-	const char *own = region_text(order, "patient_id");
+	const char *resident = index_word(order, "resident_id");
+	const char *own = index_word(order, "patient_id");
 
 	if (resident[0] == '\0')
 		return nth == 0 ? own : NULL;
@@ -63,10 +63,10 @@ static bool is_there(const cJSON *list, const cJSON *prior)
 
 	cJSON_ArrayForEach(p, list)
 	{
-		if (strcmp(region_text(p, "study_uid"),
-			   region_text(prior, "study_uid")) == 0 &&
-		    strcmp(region_text(p, "node"),
-			   region_text(prior, "node")) == 0)
+		if (strcmp(index_word(p, "study_uid"),
+			   index_word(prior, "study_uid")) == 0 &&
+		    strcmp(index_word(p, "node"), index_word(prior, "node")) ==
+			    0)
 			return true;
 	}
 	return false;
@@ -163,10 +163,9 @@ static enum df_err put_mark(struct index *x, const char *id, const cJSON *order,
 
 	(void)cJSON_AddStringToObject(entry, "event", "mark"); /* memory */
 	(void)cJSON_AddStringToObject(entry, "id", id);
-	(void)cJSON_AddStringToObject(entry, "mark",
-				      region_text(order, "mark"));
+	(void)cJSON_AddStringToObject(entry, "mark", index_word(order, "mark"));
 	(void)cJSON_AddStringToObject(entry, "mark_text",
-				      region_text(order, "mark_text"));
+				      index_word(order, "mark_text"));
 	return index_register_put(x, "order", entry, why);
 }
 
@@ -184,12 +183,12 @@ static enum df_err mark_again(struct index *x, const char *id,
 	out = cJSON_CreateObject();
 	if (row.state == DF_ORDER_OPEN)
 		order_judge(x, order, out);
-	if (strcmp(region_text(order, "mark_text"),
-		   region_text(before, "mark_text")) != 0) {
+	if (strcmp(index_word(order, "mark_text"),
+		   index_word(before, "mark_text")) != 0) {
 		rc = put_mark(x, id, order, why);
 		index_recognition_offer(
 			x, cJSON_GetObjectItemCaseSensitive(out, "priors"),
-			region_text(order, "accession"), "registration", false);
+			index_word(order, "accession"), "registration", false);
 	}
 	cJSON_Delete(before);
 	cJSON_Delete(order);
@@ -221,9 +220,9 @@ void order_ask(struct index *x, const cJSON *order)
 	q = question_of(order, number_of(order, 0));
 	if (person_of(x, q, &p)) {
 		df_str_fmt(waiting[n_waiting++], sizeof waiting[0], "%s",
-			   region_text(order, "id"));
+			   index_word(order, "id"));
 		df_str_fmt(purpose, sizeof purpose, "order %s",
-			   region_text(order, "accession"));
+			   index_word(order, "accession"));
 		unanswered++;
 		region_ask_quietly(x, &p, purpose, answered);
 	}

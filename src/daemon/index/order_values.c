@@ -25,7 +25,7 @@ static bool has(const cJSON *order, enum df_worklist_field f)
 
 struct df_text order_value(const cJSON *order, enum df_worklist_field f)
 {
-	return df_text_of(region_text(order, df_worklist_attribute(f)->word));
+	return df_text_of(index_word(order, df_worklist_attribute(f)->word));
 }
 
 static enum df_err take_values(cJSON *order, const cJSON *args,
@@ -56,7 +56,7 @@ static enum df_err take_values(cJSON *order, const cJSON *args,
  * an exam does not wait for a number. */
 static void take_resident(cJSON *order, cJSON *out)
 {
-	struct df_text given = df_text_of(region_text(order, "resident_id"));
+	struct df_text given = df_text_of(index_word(order, "resident_id"));
 	struct df_text birth = order_value(order, DF_WORKLIST_BIRTH_DATE);
 	struct df_resident r;
 
@@ -118,7 +118,7 @@ static void fill(struct index *x, cJSON *order)
 	if (!has(order, DF_WORKLIST_ACCESSION))
 		make_accession(x, order, now);
 	df_str_fmt(accession, sizeof accession, "%s",
-		   region_text(order, "accession"));
+		   index_word(order, "accession"));
 	if (!has(order, DF_WORKLIST_PROCEDURE_ID))
 		put(order, DF_WORKLIST_PROCEDURE_ID, accession);
 	if (!has(order, DF_WORKLIST_STEP_ID))
@@ -136,7 +136,7 @@ static void fill(struct index *x, cJSON *order)
 enum df_err order_take(struct index *x, const cJSON *args, cJSON *order,
 		       cJSON *out, struct df_why *why)
 {
-	const char *resident = region_text(args, "resident_id");
+	const char *resident = index_word(args, "resident_id");
 	bool emergency = cJSON_IsTrue(
 		cJSON_GetObjectItemCaseSensitive(args, "emergency"));
 	enum df_err rc = take_values(order, args, why);

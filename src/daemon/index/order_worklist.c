@@ -109,8 +109,8 @@ struct said {
 static void say(const struct answer *a, const cJSON *order, struct said *s,
 		struct df_worklist_item *item)
 {
-	const char *mark = region_text(order, "mark");
-	const char *text = region_text(order, "mark_text");
+	const char *mark = index_word(order, "mark");
+	const char *text = index_word(order, "mark_text");
 	struct df_text *v = item->v;
 
 	if (a->verdict == DF_WORKLIST_VERDICT_NO)

@@ -38,12 +38,12 @@ static enum df_err store_order(struct index *x, enum df_order_state state,
 	char *text;
 	enum df_err rc;
 
-	if (!df_id_decode(&id, df_text_of(region_text(order, "id"))) ||
+	if (!df_id_decode(&id, df_text_of(index_word(order, "id"))) ||
 	    !df_uid_valid(uid) ||
 	    df_str_copy(o.study_uid, sizeof o.study_uid, uid) != DF_OK ||
 	    df_str_copy(o.modality, sizeof o.modality, modality) != DF_OK ||
 	    df_str_copy(o.performed, sizeof o.performed,
-			df_text_of(region_text(done, "study_uid"))) != DF_OK ||
+			df_text_of(index_word(done, "study_uid"))) != DF_OK ||
 	    !df_text_u64(order_value(order, DF_WORKLIST_STEP_DATE), &day) ||
 	    !df_text_u64(order_value(order, DF_WORKLIST_STEP_TIME), &time))
 		return df_fail(why, DF_E_FORMAT, "this is no order");
@@ -126,7 +126,7 @@ static enum df_err change(struct index *x, const struct df_register_entry *e,
 	enum df_order_state state;
 	cJSON *order = NULL;
 	enum df_err rc =
-		order_load(x, region_text(json, "id"), &row, &order, why);
+		order_load(x, index_word(json, "id"), &row, &order, why);
 
 	if (rc != DF_OK)
 		return rc;
@@ -140,8 +140,8 @@ static enum df_err change(struct index *x, const struct df_register_entry *e,
 		set_part(order, "performed", json, e->at_ms);
 		state = DF_ORDER_PERFORMED;
 	} else if (rc == DF_OK && strcmp(event, "mark") == 0) {
-		set_text(order, "mark", region_text(json, "mark"));
-		set_text(order, "mark_text", region_text(json, "mark_text"));
+		set_text(order, "mark", index_word(json, "mark"));
+		set_text(order, "mark_text", index_word(json, "mark_text"));
 	} else if (rc == DF_OK) {
 		rc = df_fail(why, DF_E_UNSUPPORTED, "no such event");
 	}
@@ -154,7 +154,7 @@ static enum df_err change(struct index *x, const struct df_register_entry *e,
 enum df_err order_apply(struct index *x, const struct df_register_entry *e,
 			const cJSON *json, struct df_why *why)
 {
-	const char *event = region_text(json, "event");
+	const char *event = index_word(json, "event");
 
 	order_performed_again();
 	if (strcmp(event, "add") != 0)
@@ -219,7 +219,7 @@ enum df_err order_add(struct index *x, const cJSON *args, cJSON *out,
 
 	df_id_new(&id);
 	(void)cJSON_AddStringToObject(order, "id", id.s);
-	(void)cJSON_AddStringToObject(order, "who", region_text(args, "who"));
+	(void)cJSON_AddStringToObject(order, "who", index_word(args, "who"));
 	(void)cJSON_AddNumberToObject(order, "added_ms",
 				      (double)df_clock_wall_ms());
 	rc = order_take(x, args, order, out, why);
@@ -297,15 +297,15 @@ enum df_err order_list(struct index *x, const cJSON *args, cJSON *out,
 enum df_err order_cancel(struct index *x, const cJSON *args, cJSON *out,
 			 struct df_why *why)
 {
-	struct same same = {.accession = df_text_of(region_text(args, "id"))};
-	const char *reason = region_text(args, "reason");
+	struct same same = {.accession = df_text_of(index_word(args, "id"))};
+	const char *reason = index_word(args, "reason");
 	struct df_store_order row;
 	cJSON *order, *entry;
 	enum df_err rc = find_accession(x, &same, why);
 
 	if (rc == DF_OK)
 		rc = order_load(x,
-				same.id[0] ? same.id : region_text(args, "id"),
+				same.id[0] ? same.id : index_word(args, "id"),
 				&row, &order, why);
 	if (rc != DF_OK)
 		return rc;
@@ -317,7 +317,7 @@ enum df_err order_cancel(struct index *x, const cJSON *args, cJSON *out,
 		(void)cJSON_AddStringToObject(entry, "event", "cancel");
 		(void)cJSON_AddStringToObject(entry, "id", row.id);
 		(void)cJSON_AddStringToObject(entry, "who",
-					      region_text(args, "who"));
+					      index_word(args, "who"));
 		(void)cJSON_AddStringToObject(entry, "reason", reason);
 		rc = index_register_put(x, "order", entry, why);
 	}

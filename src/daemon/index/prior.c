@@ -10,19 +10,6 @@
 #include "df/statement.h"
 #include "index.h"
 
-static const char *word(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
-static void add(cJSON *o, const char *key, const char *text)
-{
-	(void)cJSON_AddStringToObject(o, key, text); /* dies for memory */
-}
-
 /* --- does it answer the question? ----------------------------------------------- */
 
 /* Is `one` among "a/b/c"? Letters of either case. */
@@ -68,8 +55,8 @@ static bool age_days(const char *date, double *days)
 bool index_prior_fits(struct index *x, const struct df_store_study *st,
 		      const cJSON *question)
 {
-	const char *modality = word(question, "modality");
-	const char *part = word(question, "body_part");
+	const char *modality = index_word(question, "modality");
+	const char *part = index_word(question, "body_part");
 	const struct df_exam_words typed = {.modality = modality,
 					    .body_part = part};
 	const struct df_exam_words has = {
@@ -97,7 +84,7 @@ void index_match_json(cJSON *o, const struct df_match_result *m)
 	cJSON *reasons = cJSON_CreateArray();
 	unsigned bit;
 
-	add(o, "match", df_match_word(m->match));
+	index_add(o, "match", df_match_word(m->match));
 	for (bit = 0; bit < DF_MATCH_REASON_COUNT; bit++)
 		if (m->reasons & (1u << bit))
 			(void)cJSON_AddItemToArray(
@@ -124,10 +111,10 @@ static enum df_err add_report(void *ctx, const struct df_store_report *r)
 	    strcmp(s.clinic_node.s, to->node) != 0)
 		return DF_OK;
 	o = cJSON_CreateObject();
-	add(o, "report_id", r->report_id);
+	index_add(o, "report_id", r->report_id);
 	(void)cJSON_AddNumberToObject(o, "version", r->version);
-	add(o, "verification",
-	    df_report_verdict_word((enum df_report_verdict)r->verdict));
+	index_add(o, "verification",
+		  df_report_verdict_word((enum df_report_verdict)r->verdict));
 	(void)cJSON_AddItemToArray(to->list, o);
 	return DF_OK;
 }
@@ -136,9 +123,9 @@ static void add_patient(cJSON *o, const struct df_store_study *st)
 {
 	cJSON *p = cJSON_AddObjectToObject(o, "patient");
 
-	add(p, "name", st->ident[DF_IDENT_PATIENT_NAME]);
-	add(p, "birth_date", st->ident[DF_IDENT_BIRTH_DATE]);
-	add(p, "sex", st->ident[DF_IDENT_SEX]);
+	index_add(p, "name", st->ident[DF_IDENT_PATIENT_NAME]);
+	index_add(p, "birth_date", st->ident[DF_IDENT_BIRTH_DATE]);
+	index_add(p, "sex", st->ident[DF_IDENT_SEX]);
 }
 
 cJSON *index_prior_json(struct index *x, const struct df_store_study *st,
@@ -151,16 +138,16 @@ cJSON *index_prior_json(struct index *x, const struct df_store_study *st,
 	/* who it is stands open: nobody is told that it is certain */
 	if (m.match == DF_MATCH_EXACT && (st->held || st->mixed))
 		m.match = DF_MATCH_PROBABLE;
-	add(o, "study_uid", st->study_uid);
-	add(o, "node", st->peer);
-	add(o, "institution", st->ident[DF_IDENT_INSTITUTION]);
+	index_add(o, "study_uid", st->study_uid);
+	index_add(o, "node", st->peer);
+	index_add(o, "institution", st->ident[DF_IDENT_INSTITUTION]);
 	add_patient(o, st);
 	index_match_json(o, &m);
-	add(o, "study_date", st->ident[DF_IDENT_STUDY_DATE]);
-	add(o, "study_time", st->ident[DF_IDENT_STUDY_TIME]);
-	add(o, "modality", st->modalities);
-	add(o, "body_part", st->body_parts);
-	add(o, "description", st->ident[DF_IDENT_STUDY_DESCRIPTION]);
+	index_add(o, "study_date", st->ident[DF_IDENT_STUDY_DATE]);
+	index_add(o, "study_time", st->ident[DF_IDENT_STUDY_TIME]);
+	index_add(o, "modality", st->modalities);
+	index_add(o, "body_part", st->body_parts);
+	index_add(o, "description", st->ident[DF_IDENT_STUDY_DESCRIPTION]);
 	(void)cJSON_AddNumberToObject(o, "instances", (double)st->instances);
 	(void)cJSON_AddNumberToObject(o, "bytes", (double)st->bytes);
 	(void)cJSON_AddBoolToObject(o, "held", st->held || st->mixed);

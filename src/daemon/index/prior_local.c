@@ -161,7 +161,7 @@ static enum df_err find_persons(struct search *s)
 static enum df_err add_exam(void *ctx, const struct df_store_study *st)
 {
 	struct search *s = ctx;
-	const char *not = region_text(s->args, "not");
+	const char *not = index_word(s->args, "not");
 	cJSON *o;
 
 	if (strcmp(st->study_uid, not) == 0 ||
@@ -211,15 +211,15 @@ static enum df_err add_person(struct search *s, const struct found *f,
 static int newest_first(const void *a, const void *b)
 {
 	const cJSON *const *x = a, *const *y = b;
-	int d = strcmp(region_text(*y, "study_date"),
-		       region_text(*x, "study_date"));
+	int d = strcmp(index_word(*y, "study_date"),
+		       index_word(*x, "study_date"));
 
 	if (d == 0)
-		d = strcmp(region_text(*y, "study_time"),
-			   region_text(*x, "study_time"));
+		d = strcmp(index_word(*y, "study_time"),
+			   index_word(*x, "study_time"));
 	return d != 0 ? d
-		      : strcmp(region_text(*x, "study_uid"),
-			       region_text(*y, "study_uid"));
+		      : strcmp(index_word(*x, "study_uid"),
+			       index_word(*y, "study_uid"));
 }
 
 static enum df_err answer(struct search *s, cJSON *out)

@@ -32,7 +32,6 @@ bool region_person_enough(const struct df_person *p);
 #define REGION_NAME_CAP 640
 bool region_person_key(const struct df_person *p, size_t nth,
 		       char to[REGION_NAME_CAP], bool *certain);
-const char *region_text(const cJSON *o, const char *key); /* never NULL */
 
 /* --- region_merge.c: answers become one ------------------------------------
  */

@@ -177,7 +177,7 @@ static enum df_err allowed(struct answering *a)
 		return df_fail(a->why, DF_E_DENIED,
 			       "this node answers no questions ([region] "
 			       "answer = no)");
-	if (region_text(a->question, "purpose")[0] == '\0')
+	if (index_word(a->question, "purpose")[0] == '\0')
 		return df_fail(a->why, DF_E_DENIED, "no purpose is given");
 	if (!region_person_enough(&a->who))
 		return df_fail(a->why, DF_E_DENIED,
@@ -249,13 +249,13 @@ enum df_err region_audit_apply(struct index *x,
 	const cJSON *o;
 	enum df_err rc = DF_OK;
 
-	if (strcmp(region_text(json, "act"), "prior-told") != 0)
+	if (strcmp(index_word(json, "act"), "prior-told") != 0)
 		return DF_OK; /* nothing follows from it */
 	cJSON_ArrayForEach(o, cJSON_GetObjectItemCaseSensitive(json, "studies"))
 	{
-		rc = df_store_put_told(x->store, region_text(json, "peer"),
-				       region_text(o, "study_uid"),
-				       region_text(o, "node"), e->at_ms, why);
+		rc = df_store_put_told(x->store, index_word(json, "peer"),
+				       index_word(o, "study_uid"),
+				       index_word(o, "node"), e->at_ms, why);
 		if (rc != DF_OK)
 			return rc;
 	}

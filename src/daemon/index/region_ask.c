@@ -111,9 +111,9 @@ static void one_less(struct region_search *s)
 
 		region_sort(list);
 		index_priors_judge(x, list, wanted(s->question));
-		if (region_text(s->question, "purpose")[0] != '\0')
+		if (index_word(s->question, "purpose")[0] != '\0')
 			index_recognition_offer(
-				x, list, region_text(s->question, "order"),
+				x, list, index_word(s->question, "order"),
 				"search", false);
 		index_answer(s->to, DF_MSG_ANSWER, s->tag, DF_OK, s->out, &why);
 		s->out = NULL;
@@ -207,7 +207,7 @@ static const char *trigger_of(const struct region_search *s)
 {
 	if (s->done == NULL)
 		return "person";
-	return strncmp(region_text(s->question, "purpose"), "order ", 6) == 0
+	return strncmp(index_word(s->question, "purpose"), "order ", 6) == 0
 		       ? "registration"
 		       : "new study";
 }
@@ -259,7 +259,7 @@ static enum df_err record_answer(struct region_search *s,
 	cJSON_ArrayForEach(
 		o, cJSON_GetObjectItemCaseSensitive(answer, "priors"))(void)
 		cJSON_AddItemToArray(
-			uids, cJSON_CreateString(region_text(o, "study_uid")));
+			uids, cJSON_CreateString(index_word(o, "study_uid")));
 	return index_register_put(s->x, "audit", e, why);
 }
 
@@ -381,7 +381,7 @@ static enum unasked may_ask(const struct region_search *s, const cJSON *args)
 		return UNASKED_OFF;
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "local")))
 		return UNASKED_LOCAL;
-	if (region_text(s->question, "purpose")[0] == '\0')
+	if (index_word(s->question, "purpose")[0] == '\0')
 		return UNASKED_PURPOSE;
 	return region_person_enough(&s->who) ? UNASKED_NONE : UNASKED_PERSON;
 }
@@ -424,9 +424,9 @@ static cJSON *question_of(const struct df_person *p, const cJSON *args)
 	for (size_t i = 0; i < sizeof MORE / sizeof *MORE; i++)
 		copy_member(q, args, MORE[i]);
 	if (!cJSON_HasObjectItem(q, "purpose") &&
-	    region_text(q, "order")[0] != '\0') {
+	    index_word(q, "order")[0] != '\0') {
 		df_str_fmt(purpose, sizeof purpose, "order %.64s",
-			   region_text(q, "order"));
+			   index_word(q, "order"));
 		(void)cJSON_AddStringToObject(q, "purpose", purpose); /* */
 	}
 	return q;

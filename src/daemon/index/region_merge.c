@@ -33,8 +33,8 @@ static cJSON *same_exam(cJSON *list, const char *uid, const char *node)
 	cJSON *o;
 
 	cJSON_ArrayForEach(
-		o, list) if (!strcmp(region_text(o, "study_uid"), uid) &&
-			     !strcmp(region_text(o, "node"), node)) return o;
+		o, list) if (!strcmp(index_word(o, "study_uid"), uid) &&
+			     !strcmp(index_word(o, "node"), node)) return o;
 	return NULL;
 }
 
@@ -47,7 +47,7 @@ static void set_text(cJSON *o, const char *key, const char *text)
 static void merge_one(struct index *x, cJSON *list, cJSON *prior_take,
 		      const char *node, int64_t learned_ms)
 {
-	const char *made = region_text(prior_take, "node");
+	const char *made = index_word(prior_take, "node");
 	char by[DF_HEX_LEN + 1], at[DF_TIME_LEN + 1];
 	cJSON *here;
 
@@ -55,7 +55,7 @@ static void merge_one(struct index *x, cJSON *list, cJSON *prior_take,
 	df_str_fmt(by, sizeof by, "%.64s", made[0] != '\0' ? made : node);
 	if (strcmp(by, x->self) == 0)
 		by[0] = '\0';
-	here = same_exam(list, region_text(prior_take, "study_uid"), by);
+	here = same_exam(list, index_word(prior_take, "study_uid"), by);
 	if (here != NULL) {
 		add_where(here, "centre");
 		cJSON_Delete(prior_take);
@@ -83,12 +83,12 @@ void region_merge(struct index *x, cJSON *list, cJSON *answer, const char *node,
 
 static int newer(const cJSON *a, const cJSON *b)
 {
-	int d = strcmp(region_text(b, "study_date"),
-		       region_text(a, "study_date"));
+	int d = strcmp(index_word(b, "study_date"),
+		       index_word(a, "study_date"));
 
 	return d != 0 ? d
-		      : strcmp(region_text(b, "study_time"),
-			       region_text(a, "study_time"));
+		      : strcmp(index_word(b, "study_time"),
+			       index_word(a, "study_time"));
 }
 
 void region_sort(cJSON *list)
@@ -149,8 +149,8 @@ enum df_err region_learn(struct index *x, const struct df_person *p,
 	       (o = cJSON_DetachItemFromArray(
 			cJSON_GetObjectItemCaseSensitive(old, "priors"), 0)) !=
 		       NULL)
-		if (same_exam(list, region_text(o, "study_uid"),
-			      region_text(o, "node")) != NULL)
+		if (same_exam(list, index_word(o, "study_uid"),
+			      index_word(o, "node")) != NULL)
 			cJSON_Delete(o);
 		else
 			(void)cJSON_AddItemToArray(list, o); /* memory */
@@ -204,11 +204,11 @@ static void leave_unwanted(struct index *x, const cJSON *question,
 
 		next = o->next;
 		df_str_fmt(st.modalities, sizeof st.modalities, "%.63s",
-			   region_text(o, "modality"));
+			   index_word(o, "modality"));
 		df_str_fmt(st.body_parts, sizeof st.body_parts, "%.127s",
-			   region_text(o, "body_part"));
+			   index_word(o, "body_part"));
 		df_str_fmt(st.ident[DF_IDENT_STUDY_DATE], DF_IDENT_CAP, "%.16s",
-			   region_text(o, "study_date"));
+			   index_word(o, "study_date"));
 		if (!index_prior_fits(x, &st, question))
 			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
 	}

@@ -6,14 +6,6 @@
 
 #define SAME_NUMBER_MAX 16 /* patients that are looked at */
 
-const char *region_text(const cJSON *o, const char *key)
-{
-	const char *s =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-	return s != NULL ? s : "";
-}
-
 /* "1990-03-07" and "19900307"; false: neither. */
 static bool date_typed(char to[9], const char *text)
 {
@@ -33,9 +25,9 @@ static bool date_typed(char to[9], const char *text)
 enum df_err region_person_typed(struct index *x, const cJSON *args,
 				struct df_person *p, struct df_why *why)
 {
-	const char *id = region_text(args, "id");
-	const char *issuer = region_text(args, "issuer");
-	const char *sex = region_text(args, "sex");
+	const char *id = index_word(args, "id");
+	const char *issuer = index_word(args, "issuer");
+	const char *sex = index_word(args, "sex");
 	struct df_identifier number;
 	bool good;
 
@@ -54,9 +46,9 @@ enum df_err region_person_typed(struct index *x, const cJSON *args,
 		(void)df_person_add(p, &number); /* the first one */
 	}
 	if (df_str_copy(p->name, sizeof p->name,
-			df_text_of(region_text(args, "name"))) != DF_OK)
+			df_text_of(index_word(args, "name"))) != DF_OK)
 		return df_fail(why, DF_E_USAGE, "the name is too long");
-	if (!date_typed(p->birth_date, region_text(args, "birth_date")))
+	if (!date_typed(p->birth_date, index_word(args, "birth_date")))
 		return df_fail(why, DF_E_USAGE,
 			       "a birth date is written 1990-03-07");
 	if (sex[0] != '\0' && (strchr("MFO", sex[0]) == NULL || sex[1] != '\0'))
@@ -172,16 +164,16 @@ void region_person_get(const cJSON *from, struct df_person *p)
 		enum df_identifier_type type;
 		struct df_identifier id;
 
-		if (type_of(region_text(o, "type"), &type) &&
+		if (type_of(index_word(o, "type"), &type) &&
 		    df_identifier_set(&id, type,
-				      df_text_of(region_text(o, "number")),
-				      df_text_of(region_text(o, "issuer"))))
+				      df_text_of(index_word(o, "number")),
+				      df_text_of(index_word(o, "issuer"))))
 			(void)df_person_add(p, &id); /* as many as fit */
 	}
-	copy_fitting(p->name, sizeof p->name, region_text(from, "name"));
+	copy_fitting(p->name, sizeof p->name, index_word(from, "name"));
 	copy_fitting(p->birth_date, sizeof p->birth_date,
-		     region_text(from, "birth_date"));
-	copy_fitting(p->sex, sizeof p->sex, region_text(from, "sex"));
+		     index_word(from, "birth_date"));
+	copy_fitting(p->sex, sizeof p->sex, index_word(from, "sex"));
 }
 
 /* --- names for what was learned --------------------------------------------
