@@ -3,7 +3,8 @@
 # live it: an exam at clinic A with its signed report; at clinic B the order
 # knows of it before the exposure, it is judged, fetched, read, recognised; the
 # ledger and the month's figures say so. Then a second patient whose exam has to
-# be made again, and a cut line.
+# be made again, and a cut line. DF_SERIES: a directory with the files of another
+# head CT.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify findscu storescp echoscu python3 openssl
 
@@ -42,8 +43,17 @@ for name in a b centre; do node $name report trust add "$T/pki/ca.pem" >/dev/nul
 python3 "$LIB/make_pdf.py" "$T/report.pdf" "CT head: no acute finding." "Dr. Wang"
 
 # exam OUT SEED NUMBER NAME BIRTH: a head CT of real slices, made today at A
+slices() { # OUT SEED: prints the study's UID
+	if [ -z "${DF_SERIES:-}" ] || [ "$2" != one ]; then
+		python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$1" 6 "$2"
+	else
+		cp -r "$DF_SERIES" "$1" && chmod -R u+w "$1" &&
+			dcmdump +P 0020,000d "$1/$(ls "$1" | head -n 1)" |
+			sed 's/.*\[\(.*\)\].*/\1/'
+	fi
+}
 exam() {
-	python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$1" 6 "$2" &&
+	slices "$1" "$2" &&
 		dcmodify -nb -ie -i "(0008,0005)=ISO_IR 192" -m "PatientID=$3" \
 			-m "PatientName=$4" -i "(0010,0030)=$5" -i "(0010,0040)=M" \
 			-i "(0008,0020)=$today" -i "(0008,0080)=县医院" \
@@ -51,10 +61,11 @@ exam() {
 }
 uid=$(exam "$T/ct" one "$number" 'Wang^San=王^三' 19900307) || exit 1
 uid2=$(exam "$T/ct2" two "$number2" 'Zhao^Liu=赵^六' 19850203) || exit 1
+count=$(ls "$T/ct" | wc -l)
 
 # --- at clinic A ---
 check "two exams are made at clinic A" send "$DICOM_a" "$T/ct" "$T/ct2"
-check "the centre holds them, by receipt" wait_for 60 has_at_least a confirmed 12
+check "the centre holds them, by receipt" wait_for 60 has_at_least a confirmed $((count + 6))
 for study in "$uid" "$uid2"; do
 	check "a physician signs a report" wait_for 30 node centre report submit \
 		--study "$study" --file "$T/report.pdf" --signer "$T/pki/rsa.p12" \
@@ -95,7 +106,7 @@ check "every reason is said in both languages" truth b \
 check "it is fetched" node b prior fetch "$uid" --purpose 门诊 --by 李医生 --order "$order"
 came() { truth b "any(p['study_uid'] == '$1' and p['state'] == 'done' for p in j['priors'])" prior list; }
 check "it comes" wait_for 60 came "$uid"
-in_pacs() { [ "$(find "$T/pacs" -type f | wc -l)" -eq 6 ]; }
+in_pacs() { [ "$(find "$T/pacs" -type f | wc -l)" -eq "$count" ]; }
 check "the PACS of clinic B shows its images" wait_for 40 in_pacs
 report_b() { node b report list --study "$1" --json | json "[r['id'] for r in j['reports'] if r['verification'] == 'signed'][0]"; }
 opens() { node b report export "$(report_b "$uid")" --to "$T/out.pdf"; }
