@@ -121,6 +121,18 @@ static CURLcode set_identity(CURL *easy, void *ssl_ctx, void *ctx)
 		       : CURLE_SSL_CERTPROBLEM;
 }
 
+/* An option that was not taken is a request without it: without a pin, say. */
+#define set_option(easy, option, value) \
+	taken(curl_easy_setopt(easy, option, value))
+static void taken(CURLcode code)
+{
+	if (code == CURLE_OUT_OF_MEMORY)
+		df_no_memory(0);
+	if (code != CURLE_OK)
+		df_bug("curl does not take an option: %s",
+		       curl_easy_strerror(code));
+}
+
 static enum df_err set_pin(CURL *e, const char *pin, struct df_why *why)
 {
 	struct df_digest d;
@@ -137,8 +149,7 @@ static enum df_err set_pin(CURL *e, const char *pin, struct df_why *why)
 	if (rc == DF_OK)
 		rc = df_buf_u8(&b, 0);
 	if (rc == DF_OK)
-		curl_easy_setopt(e, CURLOPT_PINNEDPUBLICKEY,
-				 (const char *)b.ptr);
+		set_option(e, CURLOPT_PINNEDPUBLICKEY, (const char *)b.ptr);
 	df_buf_release(&b);
 	return rc;
 }
@@ -150,14 +161,13 @@ static enum df_err set_tls(struct df_http_call *call, struct df_why *why)
 	bool anchored = tls->ca_pem != NULL && tls->ca_pem[0] != '\0';
 	CURL *e = call->easy;
 
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST,
-			 "ECDHE+AESGCM:ECDHE+CHACHA20");
+	set_option(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	set_option(e, CURLOPT_SSL_CIPHER_LIST, "ECDHE+AESGCM:ECDHE+CHACHA20");
 	/* a resumed session would skip the checks above it */
-	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	set_option(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	if (tls->ssl_ctx != NULL) {
-		curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_identity);
-		curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, call);
+		set_option(e, CURLOPT_SSL_CTX_FUNCTION, set_identity);
+		set_option(e, CURLOPT_SSL_CTX_DATA, call);
 	}
 	if (anchored) {
 		struct curl_blob blob = {
@@ -166,16 +176,16 @@ static enum df_err set_tls(struct df_http_call *call, struct df_why *why)
 			.flags = CURL_BLOB_COPY,
 		};
 
-		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
-		curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* only these */
+		set_option(e, CURLOPT_CAINFO_BLOB, &blob);
+		set_option(e, CURLOPT_CAPATH, NULL); /* only these */
 		free(blob.data);
 	}
 	if (!pinned)
 		return DF_OK;
 	/* the key says who it is; a name in a certificate adds nothing */
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	set_option(e, CURLOPT_SSL_VERIFYHOST, 0L);
 	if (!anchored)
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		set_option(e, CURLOPT_SSL_VERIFYPEER, 0L);
 	return set_pin(e, tls->pin, why);
 }
 
@@ -184,46 +194,46 @@ static void set_body(struct df_http_call *call)
 	const struct df_http_request *rq = &call->rq;
 	CURL *e = call->easy;
 
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
+	set_option(e, CURLOPT_WRITEFUNCTION, take_body);
+	set_option(e, CURLOPT_WRITEDATA, call);
 	if (rq->body != NULL || rq->body_fd_len > 0 ||
 	    strcmp(rq->method, "POST") == 0 ||
 	    strcmp(rq->method, "PATCH") == 0) {
-		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
-				 (curl_off_t)body_size(rq));
+		set_option(e, CURLOPT_POST, 1L);
+		set_option(e, CURLOPT_POSTFIELDSIZE_LARGE,
+			   (curl_off_t)body_size(rq));
 		if (body_is_file(rq) || rq->pace != NULL) {
-			curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
-			curl_easy_setopt(e, CURLOPT_READDATA, call);
-			curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, seek_body);
-			curl_easy_setopt(e, CURLOPT_SEEKDATA, call);
+			set_option(e, CURLOPT_READFUNCTION, give_body);
+			set_option(e, CURLOPT_READDATA, call);
+			set_option(e, CURLOPT_SEEKFUNCTION, seek_body);
+			set_option(e, CURLOPT_SEEKDATA, call);
 		} else {
-			curl_easy_setopt(e, CURLOPT_POSTFIELDS,
-					 rq->body != NULL ? rq->body : "");
+			set_option(e, CURLOPT_POSTFIELDS,
+				   rq->body != NULL ? rq->body : "");
 		}
-		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+		set_option(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	}
-	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, rq->method); /* copied */
+	set_option(e, CURLOPT_CUSTOMREQUEST, rq->method); /* copied */
 }
 
 /* What goes through it is still TLS with the peer, end to end. */
 static void set_proxy(CURL *e, const struct df_http_proxy *proxy)
 {
 	if (proxy == NULL || proxy->url[0] == '\0') {
-		curl_easy_setopt(e, CURLOPT_PROXY, ""); /* nor the environment's */
+		set_option(e, CURLOPT_PROXY, ""); /* nor the environment's */
 		return;
 	}
-	curl_easy_setopt(e, CURLOPT_PROXY, proxy->url);
-	curl_easy_setopt(e, CURLOPT_NOPROXY, "");
-	curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L);
-	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	set_option(e, CURLOPT_PROXY, proxy->url);
+	set_option(e, CURLOPT_NOPROXY, "");
+	set_option(e, CURLOPT_HTTPPROXYTUNNEL, 1L);
+	set_option(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	if (proxy->user == NULL || proxy->user[0] == '\0')
 		return;
-	curl_easy_setopt(e, CURLOPT_PROXYUSERNAME, proxy->user);
-	curl_easy_setopt(e, CURLOPT_PROXYPASSWORD,
-			 proxy->password != NULL ? proxy->password : "");
-	curl_easy_setopt(e, CURLOPT_PROXYAUTH,
-			 (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+	set_option(e, CURLOPT_PROXYUSERNAME, proxy->user);
+	set_option(e, CURLOPT_PROXYPASSWORD,
+		   proxy->password != NULL ? proxy->password : "");
+	set_option(e, CURLOPT_PROXYAUTH,
+		   (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
 }
 
 static void add_header(struct df_http_call *call, const char *line)
@@ -231,7 +241,7 @@ static void add_header(struct df_http_call *call, const char *line)
 	struct curl_slist *more = curl_slist_append(call->headers, line);
 
 	if (more == NULL)
-		df_bug("out of memory");
+		df_no_memory(strlen(line));
 	call->headers = more;
 }
 
@@ -240,35 +250,33 @@ enum df_err http_request_set(struct df_http_call *call, struct df_why *why)
 	const struct df_http_request *rq = &call->rq;
 	CURL *e = call->easy;
 
-	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
-	curl_easy_setopt(e, CURLOPT_URL, rq->url); /* copied */
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, http_socket_opened);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, call->client);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, call->client);
-	curl_easy_setopt(
-		e, CURLOPT_CONNECTTIMEOUT_MS,
-		(long)(rq->connect_ms > 0 ? rq->connect_ms : CONNECT_MS));
+	set_option(e, CURLOPT_PRIVATE, call);
+	set_option(e, CURLOPT_ERRORBUFFER, call->error);
+	set_option(e, CURLOPT_URL, rq->url); /* copied */
+	set_option(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	set_option(e, CURLOPT_FOLLOWLOCATION, 0L);
+	set_option(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	set_option(e, CURLOPT_NOSIGNAL, 1L);
+	set_option(e, CURLOPT_TCP_NODELAY, 1L);
+	set_option(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	set_option(e, CURLOPT_SOCKOPTFUNCTION, http_socket_opened);
+	set_option(e, CURLOPT_SOCKOPTDATA, call->client);
+	set_option(e, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close);
+	set_option(e, CURLOPT_CLOSESOCKETDATA, call->client);
+	set_option(e, CURLOPT_CONNECTTIMEOUT_MS,
+		   (long)(rq->connect_ms > 0 ? rq->connect_ms : CONNECT_MS));
 	if (rq->fresh)
-		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
-	curl_easy_setopt(
-		e, CURLOPT_LOW_SPEED_TIME,
-		(long)((rq->stall_ms > 0 ? rq->stall_ms : STALL_MS) + 999) /
-			1000);
+		set_option(e, CURLOPT_FRESH_CONNECT, 1L);
+	set_option(e, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
+	set_option(e, CURLOPT_LOW_SPEED_TIME,
+		   (long)((rq->stall_ms > 0 ? rq->stall_ms : STALL_MS) + 999) /
+			   1000);
 	if (rq->total_ms > 0)
-		curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->total_ms);
+		set_option(e, CURLOPT_TIMEOUT_MS, (long)rq->total_ms);
 	for (size_t i = 0; i < rq->n_headers; i++)
 		add_header(call, rq->headers[i]);
 	add_header(call, "Expect:"); /* no round trip before a body */
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
+	set_option(e, CURLOPT_HTTPHEADER, call->headers);
 	set_proxy(e, rq->proxy);
 	set_body(call);
 	return set_tls(call, why);
