@@ -16,7 +16,7 @@
 #include "df/receipt.h"
 #include "queue.h"
 
-#define PARCELS_MAX 12 /* under way to one peer */
+#define PARCELS_MAX 24 /* under way to one peer */
 #define SOON_MS 1000
 
 struct parcel_job {
