@@ -2,12 +2,13 @@
  * pixels.c - what an image shows, as one digest: the same for every lossless
  * transfer syntax, and for a copy with other UIDs.
  *
- * Over the shape, the time of acquisition where the data set says it (two true
- * exams of one day are two, even of a phantom), and the stored bits of every
- * sample, by pixel, as little endian. What cannot be decoded here goes in as
- * the codestreams stand, under its transfer syntax: then only the same
- * codestreams are the same image. An image of one value has no digest: black
- * frames and blank pages are no proof of anything.
+ * Over the shape, what the data set says of when and how the image was taken
+ * and is to be read (two true exams of one day are two, even of a phantom; an
+ * image that comes again with its side corrected is another), and the stored
+ * bits of every sample, by pixel, as little endian. What cannot be decoded here
+ * goes in as the codestreams stand, under its transfer syntax: then only the
+ * same codestreams are the same image. An image of one value has no digest:
+ * black frames and blank pages are no proof of anything.
  *
  * XXH3 and no SHA-256: it costs a third, and proves nothing to anybody. Who
  * could make two images collide can as well send one of them twice.
@@ -23,54 +24,86 @@
 #define J2K_SSIZ_AT 42u /* in a codestream */
 #define PIECE 4096u	/* samples at a time */
 
-/* One data set, walked, and what of it tells when it was acquired. */
+/* What tells one image from another of the same pixels. All of short VRs, texts
+ * that no coding changes. */
+static const uint32_t TELLING[] = {
+	0x00080022, 0x0008002a, 0x00080032, /* when it was acquired */
+	0x00180015, 0x00181164, 0x00185101, /* part, spacing, view */
+	0x00200020, 0x00200032, 0x00200037, /* orientation, position */
+	0x00200060, 0x00200062,		    /* side */
+	0x00280030, 0x00281052, 0x00281053, /* spacing, what a value means */
+};
+#define PHOTOMETRIC 0x00280004u /* of colours: by the coding */
+#define SAID_MAX 1024
+
+/* One data set, walked, and what of it tells. */
 struct image {
 	const uint8_t *ptr;
 	size_t len;
 	const char *transfer_syntax;
 	struct df_walk walk;
-	char acquired[3][27]; /* date, time, both in one */
+	char said[SAID_MAX];
+	size_t said_len;
+	bool too_long; /* to be told from others */
+	char photometric[17];
 };
 
-static void note_time(void *ctx, uint32_t tag, uint64_t at, uint64_t len)
+static bool is_telling(uint32_t tag)
 {
-	static const uint32_t tags[] = {0x00080022, 0x00080032, 0x0008002a};
+	for (size_t i = 0; i < sizeof TELLING / sizeof TELLING[0]; i++)
+		if (TELLING[i] == tag)
+			return true;
+	return tag == PHOTOMETRIC;
+}
+
+static void note(void *ctx, uint32_t tag, uint64_t at, uint64_t len)
+{
 	struct image *im = ctx;
+	size_t n = len > 8 ? (size_t)len - 8 : 0; /* short VRs */
+	const char *v = (const char *)im->ptr + at + 8;
 
-	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-		size_t n = len > 8 ? (size_t)len - 8 : 0; /* short VRs */
-		const char *v = (const char *)im->ptr + at + 8;
-
-		if (tag != tags[i])
-			continue;
-		while (n > 0 && (v[n - 1] == ' ' || v[n - 1] == '\0'))
-			n--;
-		if (n < sizeof im->acquired[i])
-			memcpy(im->acquired[i], v, n);
+	if (!is_telling(tag))
+		return;
+	while (n > 0 && (v[n - 1] == ' ' || v[n - 1] == '\0'))
+		n--;
+	if (tag == PHOTOMETRIC) {
+		if (n < sizeof im->photometric)
+			memcpy(im->photometric, v, n);
+		return;
 	}
+	if (n + 10 > SAID_MAX - im->said_len) {
+		im->too_long = true;
+		return;
+	}
+	df_str_fmt(im->said + im->said_len, 10, "%08x=", (unsigned)tag);
+	memcpy(im->said + im->said_len + 9, v, n);
+	im->said[im->said_len + 9 + n] = '\n';
+	im->said_len += n + 10;
 }
 
 static bool look(struct image *im, const void *ptr, size_t len, const char *ts)
 {
-	struct df_walk_limits how = {.passed = note_time, .ctx = im};
+	struct df_walk_limits how = {.passed = note, .ctx = im};
 
 	*im = (struct image){.ptr = ptr, .len = len, .transfer_syntax = ts};
 	return df_walk(&im->walk, ptr, len, df_walk_syntax_of(df_text_of(ts)),
-		       &how, NULL) == DF_OK;
+		       &how, NULL) == DF_OK &&
+	       !im->too_long;
 }
 
 static void begin(struct df_summer *h, const struct image *im, const char *form)
 {
 	const struct df_walk *w = &im->walk;
-	char text[400];
+	char text[256];
 
 	df_str_fmt(text, sizeof text,
-		   "dcmf-pixels 1\n%s\n%u %u %u %u %u %u\n%s\n%s\n%s\n", form,
-		   w->rows, w->columns, w->frames > 0 ? w->frames : 1,
-		   w->samples, w->stored, w->representation, im->acquired[0],
-		   im->acquired[1], im->acquired[2]);
+		   "dcmf-pixels 2\n%s\n%u %u %u %u %u %u %s\n", form, w->rows,
+		   w->columns, w->frames > 0 ? w->frames : 1, w->samples,
+		   w->stored, w->representation,
+		   w->samples == 1 ? im->photometric : "");
 	df_summer_init(h);
 	df_summer_update(h, text, strlen(text));
+	df_summer_update(h, im->said, im->said_len);
 }
 
 static void end(struct df_summer *h, struct df_digest *d)

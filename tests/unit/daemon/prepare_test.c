@@ -639,13 +639,21 @@ static void test_shows_the_same(void **state)
 	}
 }
 
-/* One sample, the time, or nothing but black: and of a report nothing. */
+/* One sample, the time, where it lies, what a value means, or nothing but
+ * black: and of a report nothing. */
 static void test_shows_another(void **state)
 {
+	static const char *const tells[] = {
+		"\x08\0\x32\0TM",
+		"\x20\0\x32\0DS",
+		"\x20\0\x37\0DS",
+		"\x28\0\x30\0DS",
+		"\x28\0\x52\x10"
+		"DS",
+	};
 	struct object o = load(FILES[0]), black = o, sr = load(FILES[5]);
 	struct df_digest was, is;
 	struct df_walk w;
-	uint8_t *time;
 
 	(void)state;
 	assert_int_equal(
@@ -656,14 +664,17 @@ static void test_shows_another(void **state)
 	assert_true(shows(&o, &is));
 	assert_false(df_digest_same(&was, &is));
 	o.data[w.pixel_value + 1000] ^= 1;
-	time = memmem(o.data, o.len, "\x08\0\x32\0TM", 6); /* acquired */
-	assert_non_null(time);
-	time[8] ^= 1;
-	assert_true(shows(&o, &is));
-	assert_false(df_digest_same(&was, &is));
-	time[8] ^= 1;
-	assert_true(shows(&o, &is));
-	assert_true(df_digest_same(&was, &is));
+	for (size_t i = 0; i < sizeof tells / sizeof *tells; i++) {
+		uint8_t *value = memmem(o.data, o.len, tells[i], 6);
+
+		assert_non_null(value);
+		value[8] ^= 1;
+		assert_true(shows(&o, &is));
+		assert_false(df_digest_same(&was, &is));
+		value[8] ^= 1;
+		assert_true(shows(&o, &is));
+		assert_true(df_digest_same(&was, &is));
+	}
 	memset(black.data + w.pixel_value, 0, w.pixel_length);
 	assert_false(shows(&black, &is));
 	assert_false(shows(&sr, &is));
