@@ -24,6 +24,8 @@ struct df_hex {
 };
 
 struct df_text df_text_of(const char *s); /* NULL gives {NULL, 0} */
+/* Without the padding of DICOM: spaces at both ends, NULs at the far one. */
+struct df_text df_text_trim(struct df_text t);
 bool df_text_eq(struct df_text t, const char *s);
 bool df_text_same(struct df_text a, struct df_text b);
 /* Takes one line (without its LF) off *rest; false at the end. */

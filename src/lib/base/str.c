@@ -12,6 +12,18 @@ struct df_text df_text_of(const char *s)
 	return (struct df_text){s, s ? strlen(s) : 0};
 }
 
+struct df_text df_text_trim(struct df_text t)
+{
+	while (t.len > 0 &&
+	       (t.ptr[t.len - 1] == ' ' || t.ptr[t.len - 1] == '\0'))
+		t.len--;
+	while (t.len > 0 && t.ptr[0] == ' ') {
+		t.ptr++;
+		t.len--;
+	}
+	return t;
+}
+
 bool df_text_eq(struct df_text t, const char *s)
 {
 	return t.len == strlen(s) && (t.len == 0 || !memcmp(t.ptr, s, t.len));

@@ -5,17 +5,6 @@
 
 #define MOMENT 14 /* digits: YYYYMMDDHHMMSS */
 
-static struct df_text strip(struct df_text t)
-{
-	while (t.len > 0 && t.ptr[0] == ' ') {
-		t.ptr++;
-		t.len--;
-	}
-	while (t.len > 0 && t.ptr[t.len - 1] == ' ')
-		t.len--;
-	return t;
-}
-
 /* Takes what stands before the next `by` off *rest. */
 static bool part(struct df_text *rest, char by, struct df_text *one)
 {
@@ -86,7 +75,7 @@ static bool wild(struct df_text key, struct df_text value, bool any_case)
 /* Empty components at the end say nothing: 张^三^^^ is 张^三. */
 static struct df_text name(struct df_text t)
 {
-	t = strip(t);
+	t = df_text_trim(t);
 	while (t.len > 0 &&
 	       (t.ptr[t.len - 1] == '^' || t.ptr[t.len - 1] == ' '))
 		t.len--;
@@ -111,7 +100,7 @@ static bool one_of(struct df_text keys, struct df_text value)
 	struct df_text key;
 
 	while (part(&keys, '\\', &key))
-		if (wild(strip(key), value, false))
+		if (wild(df_text_trim(key), value, false))
 			return true;
 	return false;
 }
@@ -149,7 +138,7 @@ struct range {
 
 static struct range range_of(struct df_text key)
 {
-	struct range r = {strip(key), strip(key), false};
+	struct range r = {df_text_trim(key), df_text_trim(key), false};
 	const char *at =
 		r.from.len > 0 ? memchr(r.from.ptr, '-', r.from.len) : NULL;
 
@@ -179,7 +168,7 @@ static bool moment(bool is_date, struct df_text key, struct df_text value)
 	static const struct df_text none = {0}, same = {"19700101", 8};
 	struct range r = range_of(key);
 
-	value = strip(value);
+	value = df_text_trim(value);
 	if (r.from.len == 0 && r.to.len == 0)
 		return true;
 	if (value.len == 0)
@@ -201,8 +190,8 @@ bool df_moment_match(struct df_text date_key, struct df_text time_key,
 bool df_attribute_match(const char *vr, struct df_text key,
 			struct df_text value)
 {
-	key = strip(key);
-	value = strip(value);
+	key = df_text_trim(key);
+	value = df_text_trim(value);
 	if (key.len == 0)
 		return true;
 	if (strcmp(vr, "DA") == 0 || strcmp(vr, "TM") == 0)

@@ -57,18 +57,6 @@ static void note(struct parse *p, enum df_err rc, const char *text)
 	p->rc = df_fail(p->why, rc, "line %u: %s", (unsigned)p->line, text);
 }
 
-static struct df_text trimmed(struct df_text t)
-{
-	while (t.len > 0 && t.ptr[0] == ' ') {
-		t.ptr++;
-		t.len--;
-	}
-	while (t.len > 0 &&
-	       (t.ptr[t.len - 1] == ' ' || t.ptr[t.len - 1] == '\0'))
-		t.len--;
-	return t;
-}
-
 static void *item_add(void **items, size_t *n, size_t size)
 {
 	void *last;
@@ -95,7 +83,7 @@ static void begin_modality(struct parse *p, struct df_text name)
 	struct df_modality *m;
 	void *items = c->modalities;
 
-	name = trimmed(name);
+	name = df_text_trim(name);
 	if (!df_ae_valid(name)) {
 		note(p, DF_E_CONFIG, "modality is not an AE title");
 		return;
@@ -437,8 +425,8 @@ enum df_admit df_config_admit(const struct df_config *cfg,
 {
 	const struct df_modality *m;
 
-	called = trimmed(called);
-	calling = trimmed(calling);
+	called = df_text_trim(called);
+	calling = df_text_trim(calling);
 	if (!df_text_eq(called, cfg->node.ae))
 		return DF_ADMIT_CALLED_UNKNOWN;
 	if (df_text_eq(calling, cfg->node.ae) && is_loopback(addr))

@@ -4,25 +4,13 @@
 #include <string.h>
 
 /* AE titles compare without their padding spaces. */
-static struct df_text trimmed(const char *s)
-{
-	struct df_text t = df_text_of(s);
-
-	while (t.len > 0 && t.ptr[t.len - 1] == ' ')
-		t.len--;
-	while (t.len > 0 && t.ptr[0] == ' ') {
-		t.ptr++;
-		t.len--;
-	}
-	return t;
-}
-
 bool df_route_destination(const struct df_destination *d,
 			  const char *calling_ae)
 {
 	if (d->ae[0] == '\0')
 		return true;
-	return !df_text_same(trimmed(d->ae), trimmed(calling_ae));
+	return !df_text_same(df_text_trim(df_text_of(d->ae)),
+			     df_text_trim(df_text_of(calling_ae)));
 }
 
 bool df_route_peers(const struct df_config *cfg, const char *origin_peer)

@@ -20,19 +20,6 @@ static uint32_t le32(const uint8_t *p)
 }
 
 /* Padding of UI (NUL) and of text (space) goes; writers mix them up. */
-static struct df_text trim(const uint8_t *ptr, size_t len)
-{
-	struct df_text t = {(const char *)ptr, len};
-
-	while (t.len > 0 && (t.ptr[t.len - 1] == 0 || t.ptr[t.len - 1] == ' '))
-		t.len--;
-	while (t.len > 0 && t.ptr[0] == ' ') {
-		t.ptr++;
-		t.len--;
-	}
-	return t;
-}
-
 static void take_uid(char to[DF_UID_CAP], struct df_text t)
 {
 	if (!df_uid_valid(t) || df_str_copy(to, DF_UID_CAP, t) != DF_OK)
@@ -51,7 +38,8 @@ static void take_comment(char to[65], struct df_text t)
 static enum df_err take(struct command *c, uint16_t element, const uint8_t *ptr,
 			size_t len, struct df_why *why)
 {
-	struct df_text t = trim(ptr, len);
+	struct df_text t =
+		df_text_trim((struct df_text){(const char *)ptr, len});
 	bool number = element == 0x0100 || element == 0x0110 ||
 		      element == 0x0120 || element == 0x0800 ||
 		      element == 0x0900 || element == 0x1002 ||

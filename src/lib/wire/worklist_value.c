@@ -13,17 +13,6 @@ static enum df_err wrong(struct df_why *why, enum df_worklist_field f,
 		       df_worklist_attribute(f)->word, what);
 }
 
-static struct df_text strip(struct df_text t)
-{
-	while (t.len > 0 && t.ptr[0] == ' ') {
-		t.ptr++;
-		t.len--;
-	}
-	while (t.len > 0 && t.ptr[t.len - 1] == ' ')
-		t.len--;
-	return t;
-}
-
 /* Digits of "2026-11-22" or "09:30"; SIZE_MAX when there is anything else. */
 static size_t digits(char to[14], size_t most, struct df_text t)
 {
@@ -123,7 +112,7 @@ enum df_err df_worklist_value(struct df_buf *to, enum df_worklist_field f,
 			      struct df_text value, struct df_why *why)
 {
 	const struct df_worklist_attr *a = df_worklist_attribute(f);
-	struct df_text t = strip(value);
+	struct df_text t = df_text_trim(value);
 	size_t chars = 0;
 	uint64_t number;
 
