@@ -46,9 +46,10 @@ static bool is_placeholder(const char *s)
 	static const char *const none[] = {
 		"",	   "NULL",     "NONE",	    "NIL",	 "N/A",
 		"NA",	   "UNKNOWN",  "ANON",	    "ANONYMOUS", "ANONYMIZED",
-		"TEST",	   "NOID",     "UNDEFINED", "无",	 "未知",
-		"不详",	   "123",      "1234",	    "12345",	 "123456",
-		"1234567", "12345678", "123456789"};
+		"TEST",	   "NOID",     "UNDEFINED", "EMERGENCY", "无",
+		"未知",	   "不详",     "急诊",	    "急救",	 "门诊",
+		"住院",	   "体检",     "123",	    "1234",	 "12345",
+		"123456",  "1234567",  "12345678",  "123456789"};
 
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
 		if (!strcmp(s, none[i]))

@@ -23,7 +23,19 @@ struct numbers {
 /* --- numbers ----------------------------------------------------------------
  */
 
-#define SHORT_NUMBER 4 /* shorter ones start anew each day, or year */
+#define SHORT_NUMBER 4 /* digits; shorter ones start anew each day, or year */
+
+/* Digits, without zeros before the first other one: a word like 急诊 is no
+ * number, and 0001 is the first one of some day. */
+static size_t digits_that_count(const char *number)
+{
+	size_t n = 0;
+
+	for (; *number != '\0'; number++)
+		n += (*number > '0' && *number <= '9') ||
+		     (*number == '0' && n > 0);
+	return n;
+}
 
 /* The date that it bears is the one that was stated beside it. */
 static bool fits_person(const struct df_person *p,
@@ -42,7 +54,7 @@ static bool is_strong(const struct df_person *p, const struct df_identifier *id)
 		return id->checked && fits_person(p, id);
 	case DF_IDENTIFIER_LOCAL:
 		return !strncmp(id->issuer, "node:", 5) &&
-		       strlen(id->number) >= SHORT_NUMBER;
+		       digits_that_count(id->number) >= SHORT_NUMBER;
 	case DF_IDENTIFIER_PASSPORT:
 	case DF_IDENTIFIER_INSURANCE:
 	case DF_IDENTIFIER_TYPES:

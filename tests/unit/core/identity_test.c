@@ -374,6 +374,29 @@ static void weak_numbers(void **state)
 	expect(&a, &b, DF_MATCH_PROBABLE, weak | DF_BECAUSE(BIRTH_NOT_OF_ID));
 }
 
+/* What an emergency console writes: two strangers come with the same. */
+static void words_are_no_numbers(void **state)
+{
+	static const char *const words[] = {"急诊", "门诊",	"体检", "EMERGENCY",
+					    "JIZHEN", "胸痛中心", "0001", "0000012",
+					    "A-17"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		struct df_person a = person("a", words[i], "", "无名氏", "", "M");
+		struct df_person b = person("a", words[i], "", "不详", "", "M");
+		struct df_person c = person("a", words[i], "", "张三", "", "M");
+		struct df_person d = person("a", words[i], "", "", "", "");
+
+		assert_int_not_equal(df_person_match(&a, &b).match,
+				     DF_MATCH_EXACT);
+		assert_int_not_equal(df_person_match(&a, &c).match,
+				     DF_MATCH_EXACT);
+		assert_int_not_equal(df_person_match(&c, &d).match,
+				     DF_MATCH_EXACT);
+	}
+}
+
 static void numbers_against_each_other(void **state)
 {
 	struct df_person a = person("n", "P1234", "", "张三", "19491231", "F");
@@ -437,6 +460,7 @@ int main(void)
 		cmocka_unit_test(too_long_is_no_number),
 		cmocka_unit_test(decided_cases),
 		cmocka_unit_test(weak_numbers),
+		cmocka_unit_test(words_are_no_numbers),
 		cmocka_unit_test(numbers_against_each_other),
 		cmocka_unit_test(names_that_are_written_otherwise),
 		cmocka_unit_test(every_reason_has_words),
