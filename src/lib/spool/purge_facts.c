@@ -12,6 +12,7 @@
 #include "df/commitments.h"
 #include "df/fetches.h"
 #include "df/hash.h"
+#include "df/linked.h"
 #include "df/receipt.h"
 #include "df/route.h"
 #include "purge_facts.h"
@@ -165,22 +166,26 @@ static void weigh_deliveries(struct df_journal *j, const struct df_purge *p,
 }
 
 static void weigh(struct df_journal *j, const struct df_purge *p,
-		  const struct df_row_study *s, const struct words *w,
-		  size_t row, bool copy, struct purge_row *r)
+		  const struct purge_study *ps, const struct words *w,
+		  size_t row)
 {
+	const char *peer = ps->study.peer;
+	struct purge_row *r = &ps->v[row];
+
 	if (r->state != DF_INSTANCE_INSPECTED && r->state != DF_INSTANCE_PACKED)
 		return;
 	weigh_deliveries(j, p, w, row, r);
-	if (copy) { /* who made it ready for us answers for it */
+	if (ps->copy) { /* who made it ready for us answers for it */
 		r->unheld = false;
 		return;
 	}
 	/* a word to a modality that rests on these bytes */
-	r->promised = s->peer[0] == '\0' && df_commitment_promised(j, r->sop);
-	if (s->peer[0] != '\0' && !*word_of(w, row, OURS))
+	r->promised = peer[0] == '\0' && df_commitment_promised(j, r->sop);
+	if (peer[0] != '\0' && !*word_of(w, row, OURS))
 		r->unreceipted = true;
-	/* still to be packed for a peer */
-	if (df_route_peers(p->cfg, s->peer) && !r->in_parcel)
+	/* still to be packed for a peer; or what the peers have is like it, and
+	 * their word is for that and not for this */
+	if (df_route_peers(p->cfg, peer) && (!r->in_parcel || ps->held_back))
 		r->unsent = true;
 }
 
@@ -221,19 +226,22 @@ bool df_purge_load(struct df_journal *j, const struct df_purge *p,
 		   int64_t study, struct purge_study *ps)
 {
 	struct words w = {0};
-	bool copy;
+	struct df_row_linked linked;
 
 	*ps = (struct purge_study){0};
 	if (!df_journal_study(j, study, &ps->study))
 		return false;
-	copy = df_journal_study_is_copy(j, study);
+	ps->copy = df_journal_study_is_copy(j, study);
+	(void)df_journal_linked(j, study, &linked); /* mostly NOT */
+	ps->held_back = linked.state == DF_LINKED_WATCHED ||
+			linked.state == DF_LINKED_HELD;
 	df_journal_retained(j, study, &ps->retained);
 	read_rows(j, ps);
 	words_of(j, p, ps, &w);
 	for (size_t i = 0; i < ps->n; i++) {
 		struct purge_row *r = &ps->v[i];
 
-		weigh(j, p, &ps->study, &w, i, copy, r);
+		weigh(j, p, ps, &w, i);
 		ps->waiting += r->unsent || r->unreceipted || r->unheld;
 	}
 	free(w.named);

@@ -25,6 +25,8 @@ struct purge_row { /* an instance whose bytes are here */
 struct purge_study {
 	struct df_row_study study;
 	struct df_row_retained retained;
+	bool copy;	     /* fetched; another node answers for it */
+	bool held_back;	     /* linked: no peer gets it (df/linked.h) */
 	struct purge_row *v; /* owned; those of one object stand together */
 	size_t n, cap;
 	uint64_t waiting; /* that someone has yet to confirm */

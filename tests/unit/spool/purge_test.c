@@ -21,6 +21,7 @@
 
 #include "df/commitments.h"
 #include "df/hash.h"
+#include "df/linked.h"
 #include "df/purge.h"
 #include "df/receipt.h"
 
@@ -52,6 +53,7 @@ struct object {
 
 struct study {
 	bool taken, open;
+	enum df_linked_state linked;
 	int64_t n, last_ms, since_ms; /* since when the oracle lets it go */
 	struct object o[OBJECTS];
 	size_t objects;
@@ -88,6 +90,12 @@ static bool mostly(void)
 
 /* --- the oracle --- */
 
+/* It shows what the peers have under another UID: they get none of it. */
+static bool held_back(const struct study *s)
+{
+	return s->linked == DF_LINKED_WATCHED || s->linked == DF_LINKED_HELD;
+}
+
 static bool is_held(const struct world *w, const struct study *s,
 		    const struct object *o, const struct truth *t)
 {
@@ -100,7 +108,7 @@ static bool is_held(const struct world *w, const struct study *s,
 	}
 	if (s->taken && !t->ours_named)
 		return false;
-	if (!s->taken && w->cfg.n_peers > 0 && !o->parcel)
+	if (!s->taken && w->cfg.n_peers > 0 && (!o->parcel || held_back(s)))
 		return false; /* a peer is still to get it */
 	for (size_t i = 0; i < w->cfg.n_peers && o->parcel && !s->taken; i++) {
 		if (o->peer[i] == NO_ROW)
@@ -280,7 +288,7 @@ static void put_object(struct world *w, struct study *s, size_t at)
 		put_instance(w, s, o, k, parcel);
 	for (size_t i = 0; i < PEERS && o->parcel && !s->taken; i++)
 		delivery(w, s, DF_DELIVER_PARCEL, parcel, w->peers[i].name,
-			 o->peer[i]);
+			 held_back(s) ? NO_ROW : o->peer[i]);
 }
 
 /* A manifest over a part of the study, and a receipt that may be a lie. */
@@ -428,11 +436,18 @@ static void put_study(struct world *w, size_t at)
 	struct df_row_study row;
 
 	*s = (struct study){.taken = chance(3) == 0, .open = !mostly()};
+	if (!s->taken && !mostly())
+		s->linked = (enum df_linked_state)(1 + chance(3));
 	df_str_fmt(s->uid, sizeof s->uid, "1.2.%zu", at + 1);
 	s->last_ms = w->now;
 	df_journal_study_touch(w->j, s->uid, s->taken ? "ab" : "", "CT", w->now,
 			       &row);
 	s->n = row.n;
+	if (s->linked != DF_LINKED_NOT)
+		df_journal_linked_put(
+			w->j, &(struct df_row_linked){.study = s->n,
+						      .state = s->linked,
+						      .twin = "1.2.8"});
 	s->objects = 1 + chance(OBJECTS);
 	for (size_t i = 0; i < s->objects; i++)
 		draw_object(w, s, i);
