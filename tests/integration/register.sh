@@ -80,16 +80,25 @@ check "an exam is taken all the same" send_sure "$DICOM_clinic" 1 "$TESTDATA/mr/
 rules "# none"
 check "there is room again" view 医生 D4
 check "nothing was written but that" [ "$(last)" = $((before + 1)) ]
-was=$(room_pids clinic index)
-rules "counts $T/counts" "room=index call=fdatasync path=*/register n=1 times=1 do=error:EIO"
-check "a sync that fails is said to the doctor" refused view 医生 D5
 changed() { now=$(room_pids clinic index) && [ "$now" != "$was" ]; }
-check "the room begins anew from what the disk has" wait_for 20 changed
-check "and takes the next" wait_for 20 view 医生 D6
+for error in EIO ENOSPC; do
+	was=$(room_pids clinic index)
+	rules "counts $T/counts.$error" \
+		"room=index call=fdatasync path=*/register n=1 times=1 do=error:$error"
+	check "a sync that fails ($error) is said to the doctor" refused view 医生 D5
+	check "the room begins anew from what the disk has" wait_for 20 changed
+	check "and takes the next" wait_for 20 view 医生 D6
+done
 check "the chain is whole" node clinic audit verify
+rules "counts $T/wal" "room=index call=pwrite path=*/index.db-wal n=1 times=1 do=error:EIO"
+check "an entry is answered before index.db has it" view 医生 D7
+acted() { [ "$(od -An -tu8 -j8 -N8 "$T/wal" | tr -d ' ')" = 1 ]; }
+check "index.db does not take it" wait_for 20 acted
+check "the room goes on, and takes the next" view 医生 D8
+check "it is the same" [ "$(room_pids clinic index)" = "$now" ]
 compare_orders() {
 	node clinic recognition list --limit 10000 --json |
-		json '(lambda o: {"D1", "D4", "D6"} <= o and not o & {"D2", "D3"})(
+		json '(lambda o: {"D1", "D4", "D6", "D7", "D8"} <= o and not o & {"D2", "D3"})(
 {e.get("order") for e in j["entries"]})' | grep -qx true
 }
 check "what was said is there, what was refused is not" compare_orders

@@ -63,7 +63,8 @@ DF_MUST_CHECK enum df_err index_begin(struct index *x, struct df_why *why);
 void index_ack(struct index *x, struct df_link *to, struct df_msg *reply);
 /* Commits and answers now: what is read next must be durable. */
 void index_flush(struct index *x);
-/* Forgets the open transaction; every reply of it becomes this failure. */
+/* Forgets the open transaction; every reply of it becomes this failure. What
+ * the register has of it is applied anew. */
 void index_abandon(struct index *x, enum df_err err, const struct df_why *why);
 
 /* member.c: members of JSON */
@@ -79,6 +80,9 @@ void index_lend(struct index *x);
 /* Opens the register and applies what index.db has not seen of it. */
 DF_MUST_CHECK enum df_err index_register_open(struct index *x,
 					      struct df_why *why);
+/* Applies what a lost transaction had of it, or sees to it that the room ends:
+ * x->reg_failed. */
+void index_register_follow(struct index *x);
 /*
  * Writes an entry of this kind (entry_take is taken), applies it to index.db
  * in the open transaction, and syncs the register: after DF_OK it may be

@@ -4,7 +4,7 @@
  *
  * Invariants: nothing is answered before its entry is synced; index.db says
  * in meta how far it has followed (register_seq), in the transaction that
- * follows; an entry is applied once.
+ * follows; an entry is applied once, and none before all that stand before it.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -52,18 +52,31 @@ static enum df_err put_part(struct index *x, struct df_register_entry *e,
 			    const char *kind, const cJSON *json,
 			    struct df_why *why)
 {
-	enum df_err rc = apply_json(x, e, json, why);
+	uint64_t followed;
+	enum df_err rc =
+		df_store_number(x->store, DF_STORE_FOLLOWED, &followed, why);
 
+	if (rc == DF_OK && followed + 1 != e->seq) {
+		x->reg_failed = true;
+		rc = df_fail(why, DF_E_AGAIN,
+			     "index.db is at %llu, not at %llu",
+			     (unsigned long long)followed,
+			     (unsigned long long)e->seq - 1);
+	}
+	if (rc == DF_OK)
+		rc = apply_json(x, e, json, why);
 	if (rc == DF_OK)
 		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED, e->seq,
 					 why);
 	if (rc != DF_OK)
 		return rc;
 	rc = df_register_append(x->reg, kind, e->at_ms, e->json, NULL, why);
+	if (rc == DF_E_LIMIT || rc == DF_E_NOSPACE)
+		return rc; /* nothing was added */
 	if (rc == DF_OK)
 		rc = df_register_sync(x->reg, why);
 	/* nobody knows what of it is on the disk, but the disk */
-	x->reg_failed = rc != DF_OK && rc != DF_E_LIMIT && rc != DF_E_NOSPACE;
+	x->reg_failed = rc != DF_OK;
 	return rc;
 }
 
@@ -86,8 +99,10 @@ static enum df_err put_text(struct index *x, const char *kind,
 		return rc;
 	rc = put_part(x, &e, kind, json, why);
 	if (rc == DF_OK)
-		return df_store_keep(x->store, why);
-	if (df_store_back(x->store, NULL) != DF_OK)
+		rc = df_store_keep(x->store, why);
+	else if (df_store_back(x->store, NULL) == DF_OK)
+		return rc;
+	if (rc != DF_OK)
 		index_abandon(x, rc, why);
 	return rc;
 }
@@ -165,7 +180,12 @@ static enum df_err replay(struct index *x, uint64_t from, struct df_why *why)
 	enum df_err rc = df_register_read(x->reg, from, replay_one, &r,
 					  &r.forged, &r.why);
 
-	if (rc == DF_OK && x->begun) {
+	if (rc == DF_OK)
+		rc = index_begin(x, &r.why);
+	if (rc == DF_OK) /* also past those that were passed over */
+		rc = df_store_put_number(x->store, DF_STORE_FOLLOWED,
+					 df_register_next(x->reg) - 1, &r.why);
+	if (rc == DF_OK) {
 		rc = df_store_commit(x->store, &r.why);
 		x->begun = rc != DF_OK;
 	}
@@ -181,6 +201,29 @@ static enum df_err replay(struct index *x, uint64_t from, struct df_why *why)
 		*why = r.why;
 	}
 	return rc;
+}
+
+/* seen: how far index.db has followed. */
+static enum df_err follow(struct index *x, uint64_t seen, struct df_why *why)
+{
+	return seen + 1 < df_register_next(x->reg) ? replay(x, seen + 1, why)
+						   : DF_OK;
+}
+
+void index_register_follow(struct index *x)
+{
+	struct df_why why = {0};
+	uint64_t seen;
+	enum df_err rc;
+
+	if (x->reg == NULL || x->reg_failed)
+		return; /* whoever opens it follows */
+	rc = df_store_number(x->store, DF_STORE_FOLLOWED, &seen, &why);
+	if (rc == DF_OK)
+		rc = follow(x, seen, &why);
+	if (rc != DF_OK)
+		df_log(DF_LOG_ERROR, "register.not-followed", DF_F_ERR(&why));
+	x->reg_failed = rc != DF_OK;
 }
 
 enum df_err index_register_open(struct index *x, struct df_why *why)
@@ -204,5 +247,5 @@ enum df_err index_register_open(struct index *x, struct df_why *why)
 		       DF_F_NUM("entry", a->broken),
 		       DF_F_NUM("at", a->broken_at),
 		       DF_F_NUM("missing", a->missing));
-	return replay(x, seen + 1, why);
+	return follow(x, seen, why);
 }

@@ -8,7 +8,8 @@
  * in memory, in order.
  *
  * Failures: a commit that fails is answered as such and the queue asks again;
- * a database that does not open ends the room, so that supervise shows it.
+ * what the register has of it is applied again before anything is answered. A
+ * database that does not open ends the room, so that supervise shows it.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ void index_abandon(struct index *x, enum df_err err, const struct df_why *why)
 		df_msg_release(&failed); /* a link that is gone asks again */
 	}
 	x->n_acks = 0;
+	index_register_follow(x);
 }
 
 void index_flush(struct index *x)
@@ -143,13 +145,19 @@ static void unpark(struct index *x)
 /* --- handlers --------------------------------------------------------------
  */
 
+/* A room that is about to end answers nothing more: it is asked again. */
+static bool can_answer(const struct index *x)
+{
+	return x->store != NULL && !x->reg_failed;
+}
+
 static void on_facts(struct df_room *room, struct df_link *from,
 		     const struct df_msg *m, int *fds, size_t n_fds)
 {
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_facts);
 	else
 		index_facts_put(x, from, m);
@@ -161,7 +169,7 @@ static void on_study(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_study);
 	else
 		index_study_facts(x, from, m);
@@ -173,7 +181,7 @@ static void on_report(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_report);
 	else
 		index_report_put(x, from, m);
@@ -185,7 +193,7 @@ static void on_twins(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_twins);
 	else
 		index_twins(x, from, m);
@@ -197,7 +205,7 @@ static void on_related(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_related);
 	else
 		index_related(x, from, m);
@@ -209,7 +217,7 @@ static void on_audit(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_audit);
 	else
 		index_audit_put(x, from, m);
@@ -221,7 +229,7 @@ static void on_query(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* index verbs take none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_query);
 	else
 		index_query(x, from, m);
@@ -233,7 +241,7 @@ static void on_prior(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_prior);
 	else
 		region_asked(x, from, m);
@@ -245,7 +253,7 @@ static void on_fetch(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_fetch);
 	else
 		region_may_fetch(x, from, m);
@@ -257,7 +265,7 @@ static void on_worklist(struct df_room *room, struct df_link *from,
 	struct index *x = df_room_ctx(room);
 
 	(void)fds, (void)n_fds; /* carries none */
-	if (x->store == NULL)
+	if (!can_answer(x))
 		park(x, from, m, on_worklist);
 	else
 		order_worklist(x, from, m);
