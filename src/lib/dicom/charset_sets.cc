@@ -174,23 +174,29 @@ static bool by_japanese(struct df_text t, std::string *out)
 	       convert(jp2, {s.data(), s.size()}, out);
 }
 
-/* glibc reads the dot of "买买提·艾合买提" in GB 2312 as that of katakana, in
- * GB 18030 as U+00B7: the same name must be the same text. */
-static void dot_as_gb18030(std::string *s)
+/* In one pass: a hostile text is nothing but these. */
+static std::string replaced(const std::string &s, const char *what,
+			    const char *by)
 {
-	static const char katakana[] = "\xe3\x83\xbb";
-	size_t at;
+	size_t from = 0, at;
+	std::string out;
 
-	while ((at = s->find(katakana)) != std::string::npos)
-		s->replace(at, sizeof katakana - 1, "\xc2\xb7");
+	while ((at = s.find(what, from)) != std::string::npos) {
+		out.append(s, from, at - from).append(by);
+		from = at + strlen(what);
+	}
+	return out.append(s, from, std::string::npos);
 }
 
 bool charset_as_declared(struct df_text t, const struct text_setting &s,
 			 std::string *out)
 {
 	if (by_dcmtk(t, s.declared, s.is_pn, out)) {
+		/* glibc reads the dot of "买买提·艾合买提" in GB 2312 as that
+		 * of katakana, in GB 18030 as U+00B7: the same name must be the
+		 * same text */
 		if (strstr(s.declared, "IR 58") != nullptr)
-			dot_as_gb18030(out);
+			*out = replaced(*out, "\xe3\x83\xbb", "\xc2\xb7");
 		return true;
 	}
 	return (strstr(s.declared, "IR 87") != nullptr ||
@@ -201,16 +207,11 @@ bool charset_as_declared(struct df_text t, const struct text_setting &s,
 /* Bytes past ASCII behind the escape of GB 2312, but of GBK's own rows. */
 static bool by_gbk_behind_escapes(struct df_text t, std::string *out)
 {
-	static const char gb2312[] = "\x1b$)A", ascii[] = "\x1b(B";
-	std::string plain(t.ptr, t.len);
-	size_t at;
+	std::string all(t.ptr, t.len), plain = replaced(all, "\x1b$)A", "");
 
-	if (plain.find(gb2312) == std::string::npos)
+	if (plain.size() == all.size())
 		return false;
-	while ((at = plain.find(gb2312)) != std::string::npos)
-		plain.erase(at, sizeof gb2312 - 1);
-	while ((at = plain.find(ascii)) != std::string::npos)
-		plain.erase(at, sizeof ascii - 1);
+	plain = replaced(plain, "\x1b(B", "");
 	return plain.find('\x1b') == std::string::npos &&
 	       charset_as_gb18030({plain.data(), plain.size()}, out);
 }

@@ -269,6 +269,43 @@ static void short_texts(void **state)
 	}
 }
 
+/* 16 MiB of nothing but what is taken out or put otherwise, which took minutes
+ * when each was looked for from the beginning; the timeout of the test is the
+ * measure. */
+static void long_texts(void **state)
+{
+	static const struct {
+		const char *unit, *end, *begins;
+		enum df_text_basis basis;
+	} table[] = {
+		/* rows of GBK behind the escape of GB 2312: 镕 */
+		{"\x1b$)A", "\xe9\x46", "镕", DF_TEXT_ISO2022},
+		{"\x1b(B", "\x1b$)A\xe9\x46", "镕", DF_TEXT_ISO2022},
+		{"\x1b$)A\xa1\xa4", "", "··", DF_TEXT_DECLARED},
+	};
+	const size_t size = 16u << 20;
+	char *all = malloc(size), got[64];
+	size_t i, at;
+
+	(void)state;
+	assert_non_null(all);
+	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
+		size_t unit = strlen(table[i].unit), end = strlen(table[i].end);
+
+		for (at = 0; at + unit + end <= size; at += unit)
+			memcpy(all + at, table[i].unit, unit);
+		memcpy(all + at, table[i].end, end);
+		assert_int_equal(
+			df_charset_decode(got, sizeof got,
+					  (struct df_text){all, at + end},
+					  "\\ISO 2022 IR 58", false),
+			table[i].basis);
+		assert_memory_equal(got, table[i].begins,
+				    strlen(table[i].begins));
+	}
+	free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +313,7 @@ int main(void)
 		cmocka_unit_test(bytes_of_delimiters),
 		cmocka_unit_test(western_names_stay),
 		cmocka_unit_test(short_texts),
+		cmocka_unit_test(long_texts),
 	};
 
 	if (df_object_init(NULL) != DF_OK) /* silences DCMTK */
