@@ -265,7 +265,7 @@ static bool line_is_busy(const struct fetching *f)
 {
 	const struct destination_state *d = &f->q->peers[f->peer];
 
-	return d->under_way > 0 || d->manifests[0] != 0;
+	return d->under_way > 0 || d->manifests[0] != 0 || d->manifests[1] != 0;
 }
 
 /* A new file, or the one that an earlier life began. */
