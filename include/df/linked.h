@@ -38,6 +38,10 @@ void df_journal_linked_put(struct df_journal *j,
 size_t df_journal_linked_in(struct df_journal *j, enum df_linked_state state,
 			    int64_t after, struct df_row_linked *rows,
 			    size_t max);
+/* Does that peer hold it, all of it? What is ours by its receipt; what was
+ * fetched when it was fetched there, and is still here. */
+bool df_journal_study_held_by(struct df_journal *j,
+			      const struct df_row_study *s, const char *dest);
 /* Closed, and every image of it in a parcel that was compared? */
 bool df_journal_study_packed(struct df_journal *j, int64_t study);
 

@@ -57,21 +57,18 @@ void linked_let_go(struct queue *q, int64_t study)
 		send_all(q, &row);
 }
 
-/* Do the peers hold it, all of it, by their word? */
+/* Does every peer that ours go to hold it, all of it? */
 static bool is_held_there(struct queue *q, const char *uid, const char *peer)
 {
-	struct df_row_linked row;
-	struct df_study_counts c;
 	struct df_row_study s;
+	size_t i = 0;
 
 	if (!df_journal_study_find(q->j, uid, peer, &s))
 		return false;
-	if (peer[0] != '\0') /* fetched from there */
-		return df_journal_study_is_copy(q->j, s.n);
-	(void)df_journal_linked(q->j, s.n, &row); /* mostly NOT or SENT */
-	df_journal_study_counts(q->j, s.n, &c);
-	return row.state != DF_LINKED_WATCHED && row.state != DF_LINKED_HELD &&
-	       c.instances > 0 && c.receipted == c.instances;
+	while (i < q->cfg->n_peers &&
+	       df_journal_study_held_by(q->j, &s, q->cfg->peers[i].name))
+		i++;
+	return i == q->cfg->n_peers;
 }
 
 static void answered(void *ctx, struct df_reply *r)
@@ -84,21 +81,20 @@ static void answered(void *ctx, struct df_reply *r)
 
 	q->twins_asked--;
 	q->study_look = true;
-	if (df_journal_linked(q->j, a->study, &row) == DF_LINKED_SENT) {
-		parcel_route(q, a->parcel, a->study); /* let go meanwhile */
-	} else if (r->err == DF_OK &&
-		   df_msg_get_u64(r->msg, DF_M_NUMBER, &same) &&
-		   same == a->instances &&
-		   df_msg_get_str(r->msg, DF_M_STUDY, uid, sizeof uid) &&
-		   (df_msg_get_str(r->msg, DF_M_PEER, peer, sizeof peer) ||
-		    peer[0] == '\0') &&
-		   is_held_there(q, uid, peer)) {
+	(void)df_journal_linked(q->j, a->study, &row); /* SENT: let go */
+	if (row.state != DF_LINKED_SENT && r->err == DF_OK &&
+	    df_msg_get_u64(r->msg, DF_M_NUMBER, &same) &&
+	    same == a->instances &&
+	    df_msg_get_str(r->msg, DF_M_STUDY, uid, sizeof uid) &&
+	    (df_msg_get_str(r->msg, DF_M_PEER, peer, sizeof peer) ||
+	     peer[0] == '\0') &&
+	    is_held_there(q, uid, peer)) {
 		row.state = DF_LINKED_WATCHED;
 		memcpy(row.twin, uid, sizeof row.twin);
 		memcpy(row.peer, peer, sizeof row.peer);
 		df_journal_linked_put(q->j, &row);
-	} else {
-		send_all(q, &row);
+	} else if (row.state != DF_LINKED_SENT) {
+		send_all(q, &row); /* this parcel, too */
 	}
 	free(a);
 }

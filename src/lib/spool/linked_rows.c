@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "df/fetches.h"
 #include "linked_schema.h"
 
 const char df_linked_schema[] =
@@ -58,6 +59,30 @@ size_t df_journal_linked_in(struct df_journal *j, enum df_linked_state state,
 		read_row(st, &rows[n++]);
 	df_sql_done(st);
 	return n;
+}
+
+bool df_journal_study_held_by(struct df_journal *j,
+			      const struct df_row_study *s, const char *dest)
+{
+	if (s->peer[0] != '\0')
+		return df_journal_study_is_copy(j, s->n) &&
+		       df_sql_any(
+			       j,
+			       df_sql(j,
+				      "SELECT 1 FROM fetches WHERE study = ?1"
+				      " AND dest = ?2 AND state = 1 AND"
+				      " NOT EXISTS (SELECT 1 FROM instances"
+				      "  WHERE study = ?3 AND state = 4)",
+				      "tti", s->uid, dest, s->n));
+	return df_sql_any(
+		j, df_sql(j,
+			  "SELECT 1 FROM instances WHERE study = ?1 AND"
+			  " state NOT IN (3, 5) AND NOT EXISTS (SELECT 1 FROM"
+			  "  instances i WHERE study = ?1 AND"
+			  "  state NOT IN (3, 5) AND NOT EXISTS (SELECT 1 FROM"
+			  "   deliveries WHERE kind = 1 AND item = i.parcel"
+			  "   AND dest = ?2 AND state = 5)) LIMIT 1",
+			  "it", s->n, dest));
 }
 
 bool df_journal_study_packed(struct df_journal *j, int64_t study)

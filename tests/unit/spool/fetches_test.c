@@ -207,6 +207,52 @@ static void a_linked_study_has_no_manifest(void **state)
 		df_journal_linked_in(w->j, DF_LINKED_WATCHED, 0, &got, 1), 0);
 }
 
+static void a_twin_counts_for_the_peer_that_holds_it(void **state)
+{
+	struct world *w = *state;
+	struct df_row_parcel p;
+	struct df_row_delivery d;
+	struct df_row_study s;
+	int64_t n = study_of(w, DF_ENV_MADE, &p);
+
+	assert_true(df_journal_study(w->j, n, &s));
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+	df_journal_delivery_add(w->j, DF_DELIVER_PARCEL, p.n, n, "centre", 5);
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+	assert_true(df_journal_delivery_find(w->j, DF_DELIVER_PARCEL, p.n,
+					     "centre", &d));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_START, 0,
+					     DF_OK, NULL, 0));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_TAKEN, 0,
+					     DF_OK, NULL, 0));
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_WORD, 0,
+					     DF_OK, NULL, 0));
+	assert_true(df_journal_study_held_by(w->j, &s, "centre"));
+	/* a peer that was added later never got it */
+	assert_false(df_journal_study_held_by(w->j, &s, "another"));
+}
+
+static void a_copy_counts_where_it_was_fetched(void **state)
+{
+	struct world *w = *state;
+	struct df_row_parcel p;
+	struct df_row_study s;
+	struct df_row_fetch f = {.study = "1.2.9", .dest = "centre"};
+	int64_t n = study_of(w, DF_ENV_FETCHED, &p);
+
+	assert_true(df_journal_study(w->j, n, &s));
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+	f.n = df_journal_fetch_put(w->j, &f);
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+	f.state = DF_FETCH_DONE;
+	(void)df_journal_fetch_put(w->j, &f); /* n is known */
+	assert_true(df_journal_study_held_by(w->j, &s, "centre"));
+	assert_false(df_journal_study_held_by(w->j, &s, "another"));
+	assert_int_equal(purged(w), 1); /* who knows whether it is there now */
+	assert_false(df_journal_study_held_by(w->j, &s, "centre"));
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -217,6 +263,8 @@ int main(void)
 		CASE(what_we_took_stays),
 		CASE(a_receipt_makes_it_no_copy),
 		CASE(a_linked_study_has_no_manifest),
+		CASE(a_twin_counts_for_the_peer_that_holds_it),
+		CASE(a_copy_counts_where_it_was_fetched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
