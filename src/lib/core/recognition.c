@@ -269,18 +269,16 @@ static const struct rules_row *validity_in(const struct df_rules *r,
 {
 	const struct rules_sheet *s = &r->sheet[DF_RULES_VALIDITY];
 	const struct rules_row *best = NULL;
+	size_t most = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const char *const *c = s->rows[i].cell;
+		const size_t fit = df_rules_fit(c[VALIDITY_ITEM], item);
 
-		if (strcmp(c[VALIDITY_AREA], area) != 0 ||
-		    !df_rules_covers(c[VALIDITY_ITEM], item))
-			continue;
-		if (best == NULL ||
-		    strlen(c[VALIDITY_ITEM]) >
-			    strlen(best->cell[VALIDITY_ITEM]) ||
-		    strcmp(c[VALIDITY_ITEM], item) == 0)
+		if (fit > most && strcmp(c[VALIDITY_AREA], area) == 0) {
 			best = &s->rows[i];
+			most = fit;
+		}
 	}
 	return best;
 }

@@ -47,6 +47,13 @@ bool df_rules_covers(const char *patterns, const char *code)
 	return false;
 }
 
+size_t df_rules_fit(const char *pattern, const char *code)
+{
+	if (strcmp(pattern, code) == 0)
+		return SIZE_MAX;
+	return df_rules_covers(pattern, code) ? strlen(pattern) : 0;
+}
+
 /* --- rows ------------------------------------------------------------------
  */
 
@@ -369,13 +376,12 @@ bool df_rules_price(const struct df_rules *r, const char *item,
 	size_t most = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		const char *pattern = s->rows[i].cell[PRICE_ITEM];
-		const bool exact = strcmp(pattern, item) == 0;
-		const size_t fits = exact ? SIZE_MAX : strlen(pattern);
+		const size_t fit =
+			df_rules_fit(s->rows[i].cell[PRICE_ITEM], item);
 
-		if (fits > most && df_rules_covers(pattern, item)) {
+		if (fit > most) {
 			best = &s->rows[i];
-			most = fits;
+			most = fit;
 		}
 	}
 	return best != NULL &&

@@ -96,6 +96,9 @@ bool df_rules_list_next(const char **list, struct df_text *entry);
 bool df_rules_list_has(const char *list, struct df_text entry);
 /* "CT-*" covers "CT-CHEST"; any entry of the list does. */
 bool df_rules_covers(const char *patterns, const char *code);
+/* How well one pattern fits: not at all (0), the better the longer it is, and
+ * best when it is the code itself. */
+size_t df_rules_fit(const char *pattern, const char *code);
 /* By the first column, or NULL. */
 const struct rules_row *df_rules_row(const struct df_rules *r,
 				     enum df_rules_table t,
