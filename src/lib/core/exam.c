@@ -111,18 +111,21 @@ static void part_add(struct found *f, const struct rules_row *part)
 		f->parts[f->n++] = part;
 }
 
-static void mean(const struct df_rules *r, const char *means, struct found *f)
+/* no: the word right before says that there is none of this contrast. */
+static void mean(const struct df_rules *r, const char *means, bool no,
+		 struct found *f)
 {
 	struct df_text e;
 
 	while (df_rules_list_next(&means, &e)) {
+		const bool enhanced = df_text_eq(e, "contrast:enhanced");
 		const struct rules_row *part;
 
 		f->left |= df_text_eq(e, "side:left");
 		f->right |= df_text_eq(e, "side:right");
 		f->both |= df_text_eq(e, "side:both");
-		f->plain |= df_text_eq(e, "contrast:plain");
-		f->enhanced |= df_text_eq(e, "contrast:enhanced");
+		f->plain |= df_text_eq(e, "contrast:plain") || (enhanced && no);
+		f->enhanced |= enhanced && !no;
 		if (e.len > 9 && !memcmp(e.ptr, "modality:", 9))
 			modalities_add(&f->modalities,
 				       (struct df_text){e.ptr + 9, e.len - 9},
@@ -152,16 +155,21 @@ static void scan(const struct df_rules *r, const char *text, struct found *f)
 {
 	char folded[2 * TEXT_MAX + 1];
 	struct df_text t = words_apart(text, folded);
+	bool no = false;
 
 	t.len = df_rules_fold(folded, t);
 	for (size_t at = 0; at < t.len;) {
 		const struct rules_key *k = df_rules_word_at(r, t, at);
 
-		if (k == NULL) {
+		if (k == NULL) { /* "NO IV" goes on, "无, " does not */
+			no = no && t.ptr[at] == ' ' && t.ptr[at - 1] >= 'A' &&
+			     t.ptr[at - 1] <= 'Z';
 			at++;
 			continue;
 		}
-		mean(r, k->row->cell[WORD_MEANS], f);
+		mean(r, k->row->cell[WORD_MEANS], no, f);
+		no = df_rules_list_has(k->row->cell[WORD_MEANS],
+				       df_text_of("contrast:not"));
 		at += k->len;
 	}
 }

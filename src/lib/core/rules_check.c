@@ -142,7 +142,8 @@ static enum df_err part(const struct check *x)
 static enum df_err word(const struct check *x)
 {
 	static const char MARKS[] = "-,side:left,side:right,side:both,"
-				    "contrast:plain,contrast:enhanced";
+				    "contrast:plain,contrast:enhanced,"
+				    "contrast:not";
 	const char *list = x->row->cell[WORD_MEANS];
 	struct df_text e;
 

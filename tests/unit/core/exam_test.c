@@ -281,6 +281,90 @@ static void test_words(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void assert_contrasts(const char *const *texts, size_t n,
+			     enum df_contrast want)
+{
+	struct df_exam_meaning m;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct df_exam_words w = {.texts = {texts[i]}};
+
+		df_exam_understand(rules, &w, &m);
+		if (m.contrast != want)
+			fail_msg("'%s': contrast %d", texts[i],
+				 (int)m.contrast);
+	}
+}
+
+/* What is said not to be there is not there; what was made without and with is
+ * with. */
+static void test_contrast(void **state)
+{
+	static const char *const PLAIN[] = {
+		"非增强",
+		"非增强扫描",
+		"不增强",
+		"未增强",
+		"未行增强",
+		"未做增强",
+		"没有增强",
+		"无增强",
+		"无强化",
+		"未见强化",
+		"不做三期增强",
+		"平扫, 未增强",
+		"无需增强",
+		"暂不增强",
+		"增强前",
+		"NO CONTRAST",
+		"NO IV CONTRAST",
+		"pre contrast",
+		"PRE-GD",
+		"W/O CONTRAST",
+		"W/O IV CONTRAST",
+		"WITHOUT CONTRAST",
+		"WITHOUT ANY CONTRAST",
+		"without intravenous contrast",
+		"WITHOUT GADOLINIUM",
+		"WITHOUT ORAL OR IV CONTRAST",
+		"WO IV CONTRAST",
+		"W/O GD",
+		"NO GD",
+		"no C+",
+		"NON-CONTRAST",
+		"NON IV CONTRAST",
+		"NON-ENHANCED",
+		"NOT ENHANCED",
+		"NON CE",
+	};
+	static const char *const ENHANCED[] = {
+		"平扫+增强",
+		"非增强+增强",
+		"无 头痛, 增强",
+		"W/O AND W CONTRAST",
+		"W/O, W CONTRAST",
+		"WITHOUT AND WITH CONTRAST",
+		"WITH/WITHOUT CONTRAST",
+		"WITH AND WITHOUT IV CONTRAST",
+		"W+WO CONTRAST",
+		"PRE/POST CONTRAST",
+		"PRE AND POST CONTRAST",
+		"PRE+POST GD",
+		"NO ORAL, WITH IV CONTRAST",
+		"NO FEVER. CONTRAST",
+	};
+	static const char *const UNSAID[] = {"NO ORAL CONTRAST", "无, PRE-OP",
+					     "WITHOUT ORAL CONTRAST"};
+
+	(void)state;
+	assert_contrasts(PLAIN, sizeof PLAIN / sizeof *PLAIN,
+			 DF_CONTRAST_PLAIN);
+	assert_contrasts(ENHANCED, sizeof ENHANCED / sizeof *ENHANCED,
+			 DF_CONTRAST_ENHANCED);
+	assert_contrasts(UNSAID, sizeof UNSAID / sizeof *UNSAID,
+			 DF_CONTRAST_UNSAID);
+}
+
 static void test_procedure(void **state)
 {
 	const struct df_exam_words w = {
@@ -336,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_contrast),
 		cmocka_unit_test(test_procedure),
 		cmocka_unit_test(test_meet),
 	};
