@@ -18,6 +18,7 @@ extern "C" {
 struct df_retention { /* the policy */
 	int64_t keep_ms; /* after the last word; 0 = only when space is short */
 	bool short_of_space;
+	int64_t fetched_ms; /* after it was fetched, also when space is short */
 };
 
 /* Of one object (a raw object or a parcel); counts of instances. */
@@ -35,6 +36,8 @@ struct df_retention_facts {
 	bool study_open;     /* more of the study may come */
 	uint64_t study_waiting; /* instances in other objects of the study for
 				 * which one of unsent to unheld holds */
+	bool fetching;		/* somebody here waits for more of it */
+	int64_t fetched_ms;	/* when that was over last; 0 = never */
 	int64_t confirmed_ms; /* since when the study is; 0 = not yet noted */
 	int64_t now_ms;
 };
@@ -52,6 +55,8 @@ enum df_keep {
 	DF_KEEP_PROMISED,
 	DF_KEEP_OPEN,
 	DF_KEEP_STUDY,
+	DF_KEEP_FETCHING,
+	DF_KEEP_FETCHED,
 	DF_KEEP_YOUNG, /* everything else allows it */
 	DF_KEEP_COUNT,
 };

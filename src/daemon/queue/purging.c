@@ -22,7 +22,11 @@ static struct df_purge purge_of(const struct queue *q)
 		.policy = {.keep_ms = q->cfg->retention.days * DAY_MS,
 			   .short_of_space =
 				   q->cfg->retention.early &&
-				   q->acceptance.pressure.mark >= DF_MARK_SOFT},
+				   q->acceptance.pressure.mark >= DF_MARK_SOFT,
+			   .fetched_ms =
+				   q->acceptance.pressure.mark >= DF_MARK_HIGH
+					   ? 0
+					   : DAY_MS},
 		.now_ms = q->now,
 		.judge = df_retention_judge,
 	};

@@ -27,7 +27,10 @@ KEEPS_WHEN(is_unheld, f->unheld > 0)
 KEEPS_WHEN(is_promised, f->promised > 0)
 KEEPS_WHEN(is_open, f->study_open)
 KEEPS_WHEN(study_waits, f->study_waiting > 0)
+KEEPS_WHEN(is_fetching, f->fetching)
 /* a clock that went back makes it younger, never older */
+KEEPS_WHEN(is_fetched,
+	   f->fetched_ms > 0 && f->now_ms - f->fetched_ms < p->fetched_ms)
 KEEPS_WHEN(is_young,
 	   !p->short_of_space &&
 		   (p->keep_ms <= 0 || f->confirmed_ms <= 0 ||
@@ -45,6 +48,8 @@ static const struct condition conditions[] = {
 	{DF_KEEP_PROMISED, is_promised},
 	{DF_KEEP_OPEN, is_open},
 	{DF_KEEP_STUDY, study_waits},
+	{DF_KEEP_FETCHING, is_fetching},
+	{DF_KEEP_FETCHED, is_fetched},
 	{DF_KEEP_YOUNG, is_young},
 };
 #define N_CONDITIONS (sizeof conditions / sizeof conditions[0])

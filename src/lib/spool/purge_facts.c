@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "df/commitments.h"
-#include "df/fetches.h"
 #include "df/hash.h"
 #include "df/linked.h"
 #include "df/receipt.h"
@@ -236,6 +235,8 @@ bool df_purge_load(struct df_journal *j, const struct df_purge *p,
 	ps->held_back = linked.state == DF_LINKED_WATCHED ||
 			linked.state == DF_LINKED_HELD;
 	df_journal_retained(j, study, &ps->retained);
+	(void)df_journal_fetch_of(j, ps->study.uid,
+				  &ps->fetch); /* mostly none */
 	read_rows(j, ps);
 	words_of(j, p, ps, &w);
 	for (size_t i = 0; i < ps->n; i++) {
@@ -278,6 +279,9 @@ size_t df_purge_object(struct df_journal *j, const struct df_purge *p,
 
 	*f = (struct df_retention_facts){
 		.study_open = ps->study.state == DF_STUDY_OPEN,
+		.fetching =
+			ps->fetch.n > 0 && ps->fetch.state == DF_FETCH_WAITING,
+		.fetched_ms = ps->fetch.ended_ms,
 		.confirmed_ms = ps->retained.confirmed_ms,
 		.now_ms = p->now_ms,
 	};

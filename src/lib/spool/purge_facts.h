@@ -2,6 +2,7 @@
 #ifndef DF_SPOOL_PURGE_FACTS_H
 #define DF_SPOOL_PURGE_FACTS_H
 
+#include "df/fetches.h"
 #include "df/purge.h"
 #include "sql.h"
 
@@ -25,6 +26,7 @@ struct purge_row { /* an instance whose bytes are here */
 struct purge_study {
 	struct df_row_study study;
 	struct df_row_retained retained;
+	struct df_row_fetch fetch; /* n 0: nobody here ever asked for it */
 	bool copy;	     /* fetched; another node answers for it */
 	bool held_back;	     /* linked: no peer gets it (df/linked.h) */
 	struct purge_row *v; /* owned; those of one object stand together */

@@ -24,7 +24,9 @@ static bool may_go(const struct df_retention_facts *f,
 	bool old = f->confirmed_ms > 0 && p->keep_ms > 0 &&
 		   f->confirmed_ms <= f->now_ms - p->keep_ms;
 
-	if (f->instances < 1 || f->study_open)
+	if (f->instances < 1 || f->study_open || f->fetching)
+		return false;
+	if (f->fetched_ms > 0 && f->fetched_ms > f->now_ms - p->fetched_ms)
 		return false;
 	if (f->aside + f->unindexed + f->reports + f->unsent + f->unreceipted +
 		    f->unheld + f->promised + f->study_waiting !=
@@ -54,7 +56,8 @@ static void facts(struct df_retention_facts *f, struct df_retention *p)
 	static const int64_t keeps[] = {0, DAY, 30 * DAY, -1, INT64_MAX};
 	int64_t now = (int64_t)(1 + chance(100)) * DAY;
 
-	*p = (struct df_retention){keeps[chance(5)], chance(2) == 0};
+	*p = (struct df_retention){keeps[chance(5)], chance(2) == 0,
+				   (int64_t)chance(3) * DAY};
 	*f = (struct df_retention_facts){
 		.instances = chance(10) == 0 ? 0 : 1 + chance(50),
 		.aside = few(),
@@ -66,6 +69,10 @@ static void facts(struct df_retention_facts *f, struct df_retention *p)
 		.promised = few(),
 		.study_open = chance(12) == 0,
 		.study_waiting = few(),
+		.fetching = chance(12) == 0,
+		.fetched_ms = chance(2) == 0
+				      ? 0
+				      : now - (int64_t)chance(8) * DAY + DAY,
 		.confirmed_ms =
 			chance(8) == 0
 				? 0
@@ -119,7 +126,7 @@ static void each_condition_is_missed(void **state)
 
 static void the_reason_is_named(void **state)
 {
-	struct df_retention p = {30 * DAY, false};
+	struct df_retention p = {30 * DAY, false, 0};
 	struct df_retention_facts f = {
 		.instances = 1, .confirmed_ms = 1, .now_ms = 30 * DAY};
 
@@ -131,6 +138,15 @@ static void the_reason_is_named(void **state)
 	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_YOUNG);
 	p.short_of_space = true;
 	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_NOT);
+	p.fetched_ms = DAY;
+	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_NOT);
+	f.fetched_ms = f.now_ms - DAY + 1;
+	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_FETCHED);
+	f.fetched_ms--;
+	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_NOT);
+	f.fetching = true; /* for the second time */
+	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_FETCHING);
+	f.fetching = false;
 	f.unreceipted = 1;
 	assert_int_equal(df_retention_judge(&f, &p), DF_KEEP_UNRECEIPTED);
 }

@@ -20,12 +20,14 @@
 #include <cmocka.h>
 
 #include "df/commitments.h"
+#include "df/fetches.h"
 #include "df/hash.h"
 #include "df/linked.h"
 #include "df/purge.h"
 #include "df/receipt.h"
 
 #define DAY 86400000LL
+#define FETCHED (DAY / 2) /* after that, what was fetched may go */
 #define PEERS 2
 #define PACS 2
 #define OBJECTS 3
@@ -54,6 +56,7 @@ struct object {
 struct study {
 	bool taken, open;
 	enum df_linked_state linked;
+	int64_t fetch, fetched_ms;    /* row, 0 = none; 0 = still under way */
 	int64_t n, last_ms, since_ms; /* since when the oracle lets it go */
 	struct object o[OBJECTS];
 	size_t objects;
@@ -130,10 +133,17 @@ static bool all_held(const struct world *w, const struct study *s)
 	return true;
 }
 
+/* Somebody here waits for more of it, or has it since a moment ago. */
+static bool is_wanted(const struct world *w, const struct study *s)
+{
+	return s->fetch > 0 &&
+	       (s->fetched_ms == 0 || w->now - s->fetched_ms < FETCHED);
+}
+
 static bool but_for_age(const struct world *w, const struct study *s,
 			const struct object *o)
 {
-	if (o->gone || s->open || !all_held(w, s))
+	if (o->gone || s->open || is_wanted(w, s) || !all_held(w, s))
 		return false;
 	for (size_t k = 0; k < o->n; k++)
 		if (!o->in[k].in_use || !o->in[k].indexed || o->in[k].report ||
@@ -430,6 +440,17 @@ static void receipts(struct world *w, struct study *s, int dest)
 	}
 }
 
+static void fetch(struct world *w, struct study *s)
+{
+	struct df_row_fetch f = {.n = s->fetch,
+				 .state = s->fetched_ms > 0 ? DF_FETCH_DONE
+							    : DF_FETCH_WAITING,
+				 .ended_ms = s->fetched_ms};
+
+	df_str_fmt(f.study, sizeof f.study, "%s", s->uid);
+	s->fetch = df_journal_fetch_put(w->j, &f);
+}
+
 static void put_study(struct world *w, size_t at)
 {
 	struct study *s = &w->s[at];
@@ -448,6 +469,8 @@ static void put_study(struct world *w, size_t at)
 			w->j, &(struct df_row_linked){.study = s->n,
 						      .state = s->linked,
 						      .twin = "1.2.8"});
+	if (chance(4) == 0)
+		fetch(w, s);
 	s->objects = 1 + chance(OBJECTS);
 	for (size_t i = 0; i < s->objects; i++)
 		draw_object(w, s, i);
@@ -502,7 +525,7 @@ static struct study *study_of(struct world *w, int64_t n)
 static void purge_all(struct world *w, df_retention_fn *judge)
 {
 	struct df_purge p = {
-		&w->cfg, {30 * DAY, w->short_of_space}, w->now, judge};
+		&w->cfg, {30 * DAY, w->short_of_space, FETCHED}, w->now, judge};
 	struct df_purged out;
 	int64_t cursor = 0;
 
@@ -549,6 +572,16 @@ static void something_happens(struct world *w)
 		s->since_ms = 0;
 		df_journal_study_touch(w->j, s->uid, "", "CT", w->now, &row);
 	}
+}
+
+static void fetches_end(struct world *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->s[i].fetch > 0 && w->s[i].fetched_ms == 0 &&
+		    chance(2) == 0) {
+			w->s[i].fetched_ms = w->now;
+			fetch(w, &w->s[i]);
+		}
 }
 
 static void world_open(struct world *w, size_t peers, size_t pacs, size_t n)
@@ -611,6 +644,7 @@ static void live(size_t peers, size_t pacs, size_t studies,
 	for (int day = 0; day <= 60; day++) {
 		w.short_of_space = day == 60;
 		if (day % 20 == 0) {
+			fetches_end(&w);
 			purge_all(&w, judge);
 			a->left += left_behind(&w);
 		}
@@ -671,11 +705,13 @@ WITHOUT(unheld)
 WITHOUT(promised)
 WITHOUT(study_open)
 WITHOUT(study_waiting)
+WITHOUT(fetching)
+WITHOUT(fetched_ms)
 
 static enum df_keep without_age(const struct df_retention_facts *f,
 				const struct df_retention *p)
 {
-	struct df_retention any = {p->keep_ms, true};
+	struct df_retention any = {p->keep_ms, true, p->fetched_ms};
 
 	return df_retention_judge(f, &any);
 }
@@ -686,7 +722,7 @@ static void each_fact_is_missed(void **state)
 		without_aside,	  without_unindexed,   without_reports,
 		without_unsent,	  without_unreceipted, without_unheld,
 		without_promised, without_study_open,  without_study_waiting,
-		without_age,
+		without_fetching, without_fetched_ms,  without_age,
 	};
 
 	(void)state;
