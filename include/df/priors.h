@@ -27,7 +27,9 @@ extern "C" {
 DF_MUST_CHECK enum df_err df_priors_question_clean(struct df_buf *out,
 						   struct df_text json,
 						   struct df_why *why);
-/* Its answer. */
+/* Its answer. One odd member keeps nothing else back: what is too long, or no
+ * text, date or number as it should be, is left out; an exam, report or reason
+ * that lacks what it needs, is left out whole. */
 DF_MUST_CHECK enum df_err df_priors_answer_clean(struct df_buf *out,
 						 struct df_text json,
 						 struct df_why *why);

@@ -1,6 +1,7 @@
 /*
  * priors_json.c - see df/priors.h: tables of what may be said, and the one
- * copy that keeps to them.
+ * copy that keeps to them. A question is as it should be or refused; of an
+ * answer what is not as it should be is left out, and the rest is said.
  */
 #include <math.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static const struct member FETCH[] = {
  * is this patient, and nothing more. */
 static const struct member PATIENT[] = {
 	{"name", TEXT, 303, false, NULL},
-	{"birth_date", TEXT, 8, false, NULL},
+	{"birth_date", DATE, 8, false, NULL},
 	{"sex", TEXT, 16, false, NULL},
 	{.name = NULL},
 };
@@ -92,7 +93,7 @@ static const struct member PRIOR[] = {
 	{"study_date", TEXT, 16, false, NULL},
 	{"study_time", TEXT, 32, false, NULL},
 	{"modality", TEXT, 64, false, NULL},
-	{"body_part", TEXT, 64, false, NULL},
+	{"body_part", TEXT, 127, false, NULL},
 	{"description", TEXT, 303, false, NULL},
 	{"item", TEXT, 64, false, NULL},
 	{"instances", NUMBER, MS_MAX, false, NULL},
@@ -108,7 +109,7 @@ static const struct member ANSWER[] = {
 };
 
 static enum df_err copy_object(cJSON *to, const cJSON *from,
-			       const struct member *members,
+			       const struct member *members, bool forgives,
 			       struct df_why *why);
 
 static bool is_date(struct df_text t)
@@ -136,39 +137,57 @@ static bool copy_text(cJSON *to, const cJSON *v, const struct member *m)
 	return true;
 }
 
-static enum df_err copy_list(cJSON *to, const cJSON *v, const struct member *m,
+static enum df_err copy_item(cJSON *list, const cJSON *item,
+			     const struct member *m, bool forgives,
 			     struct df_why *why)
+{
+	enum df_err rc = DF_OK;
+	cJSON *o;
+
+	if (cJSON_IsObject(item)) {
+		o = df_json_put_item(list);
+		rc = copy_object(o, item, m->members, forgives, why);
+		if (rc != DF_OK)
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
+	} else if (m->kind == REASONS && cJSON_IsString(item) &&
+		   strlen(item->valuestring) <= 64 &&
+		   df_json_text_clean(df_text_of(item->valuestring))) {
+		o = cJSON_CreateString(item->valuestring);
+		if (o == NULL || !cJSON_AddItemToArray(list, o))
+			df_bug("out of memory");
+	} else {
+		rc = df_fail(why, DF_E_FORMAT, "an item of '%s' is bad",
+			     m->name);
+	}
+	return rc;
+}
+
+static enum df_err copy_list(cJSON *to, const cJSON *v, const struct member *m,
+			     bool forgives, struct df_why *why)
 {
 	const cJSON *item;
 	enum df_err rc = DF_OK;
-	cJSON *list, *word;
+	uint64_t left = m->max;
+	cJSON *list;
 
 	if (!cJSON_IsArray(v))
 		return df_fail(why, DF_E_FORMAT, "'%s' is no list", m->name);
-	if ((uint64_t)cJSON_GetArraySize(v) > m->max)
+	if ((uint64_t)cJSON_GetArraySize(v) > m->max && !forgives)
 		return df_fail(why, DF_E_LIMIT, "more than %u of '%s'",
 			       (unsigned)m->max, m->name);
 	list = df_json_put_array(to, m->name);
-	for (item = v->child; item != NULL && rc == DF_OK; item = item->next) {
-		if (cJSON_IsObject(item)) {
-			rc = copy_object(df_json_put_item(list), item,
-					 m->members, why);
-		} else if (m->kind == REASONS && cJSON_IsString(item) &&
-			   strlen(item->valuestring) <= 64 &&
-			   df_json_text_clean(df_text_of(item->valuestring))) {
-			word = cJSON_CreateString(item->valuestring);
-			if (word == NULL || !cJSON_AddItemToArray(list, word))
-				df_bug("out of memory");
-		} else {
-			rc = df_fail(why, DF_E_FORMAT, "an item of '%s' is bad",
-				     m->name);
-		}
+	for (item = v->child; item != NULL && left > 0 && rc == DF_OK;
+	     item = item->next, left--) {
+		rc = copy_item(list, item, m, forgives, forgives ? NULL : why);
+		if (forgives)
+			rc = DF_OK; /* it is not in the list */
 	}
 	return rc;
 }
 
 static enum df_err copy_member(cJSON *to, const cJSON *v,
-			       const struct member *m, struct df_why *why)
+			       const struct member *m, bool forgives,
+			       struct df_why *why)
 {
 	bool good = false;
 	cJSON *o;
@@ -200,16 +219,17 @@ static enum df_err copy_member(cJSON *to, const cJSON *v,
 		o = cJSON_AddObjectToObject(to, m->name);
 		if (o == NULL)
 			df_bug("out of memory");
-		return copy_object(o, v, m->members, why);
+		return copy_object(o, v, m->members, forgives, why);
 	case LIST:
 	case REASONS:
-		return copy_list(to, v, m, why);
+		return copy_list(to, v, m, forgives, why);
 	}
 	return good ? DF_OK : df_fail(why, DF_E_FORMAT, "'%s' is bad", m->name);
 }
 
 static enum df_err copy_object(cJSON *to, const cJSON *from,
-			       const struct member *members, struct df_why *why)
+			       const struct member *members, bool forgives,
+			       struct df_why *why)
 {
 	const struct member *m;
 	enum df_err rc = DF_OK;
@@ -218,17 +238,23 @@ static enum df_err copy_object(cJSON *to, const cJSON *from,
 		const cJSON *v =
 			cJSON_GetObjectItemCaseSensitive(from, m->name);
 
+		/* without its node an exam would be another's */
+		bool optional = forgives && !m->needed && m->kind != NODE;
+
 		if (v != NULL && !cJSON_IsNull(v))
-			rc = copy_member(to, v, m, why);
+			rc = copy_member(to, v, m, forgives,
+					 optional ? NULL : why);
 		else if (m->needed)
 			rc = df_fail(why, DF_E_FORMAT, "no '%s'", m->name);
+		if (optional)
+			rc = DF_OK;
 	}
 	return rc;
 }
 
 /* *kept is the caller's, also after a failure. */
 static enum df_err copy_document(cJSON **kept, struct df_text json, size_t max,
-				 const struct member *members,
+				 const struct member *members, bool forgives,
 				 struct df_why *why)
 {
 	cJSON *root;
@@ -236,7 +262,7 @@ static enum df_err copy_document(cJSON **kept, struct df_text json, size_t max,
 
 	*kept = df_json_object();
 	if (rc == DF_OK)
-		rc = copy_object(*kept, root, members, why);
+		rc = copy_object(*kept, root, members, forgives, why);
 	cJSON_Delete(root);
 	return rc;
 }
@@ -255,8 +281,8 @@ enum df_err df_priors_question_clean(struct df_buf *out, struct df_text json,
 				     struct df_why *why)
 {
 	cJSON *kept;
-	enum df_err rc =
-		copy_document(&kept, json, DF_PRIORS_QUESTION, QUESTION, why);
+	enum df_err rc = copy_document(&kept, json, DF_PRIORS_QUESTION,
+				       QUESTION, false, why);
 
 	if (rc == DF_OK &&
 	    cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(
@@ -273,7 +299,7 @@ enum df_err df_priors_answer_clean(struct df_buf *out, struct df_text json,
 {
 	cJSON *kept;
 	enum df_err rc =
-		copy_document(&kept, json, DF_PEER_JSON_MAX, ANSWER, why);
+		copy_document(&kept, json, DF_PEER_JSON_MAX, ANSWER, true, why);
 
 	return finish(out, kept, rc, why);
 }
@@ -282,8 +308,8 @@ enum df_err df_priors_fetch_clean(struct df_buf *out, struct df_text json,
 				  struct df_why *why)
 {
 	cJSON *kept;
-	enum df_err rc =
-		copy_document(&kept, json, DF_PRIORS_QUESTION, FETCH, why);
+	enum df_err rc = copy_document(&kept, json, DF_PRIORS_QUESTION, FETCH,
+				       false, why);
 
 	return finish(out, kept, rc, why);
 }

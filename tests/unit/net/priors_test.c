@@ -142,17 +142,34 @@ static void answers(void **state)
 	       DF_OK,
 	       "{\"priors\":[{\"study_uid\":\"" UID "\","
 	       "\"patient\":{\"name\":\"A\"},\"match\":\"exact\"}]}");
+	/* what is odd is left out, the rest is said */
+#define GOOD "{\"study_uid\":\"" UID "\",\"match\":\"exact\"}"
 	expect(df_priors_answer_clean,
-	       "{\"priors\":[{\"study_uid\":\"../x\",\"match\":\"exact\"}]}",
-	       DF_E_FORMAT, NULL);
+	       "{\"priors\":[{\"study_uid\":\"../x\",\"match\":\"exact\"},"
+	       "1," GOOD ",{\"study_uid\":\"" UID "\"}]}",
+	       DF_OK, "{\"priors\":[" GOOD "]}");
 	expect(df_priors_answer_clean,
 	       "{\"priors\":[{\"study_uid\":\"" UID "\",\"node\":\"me\","
 	       "\"match\":\"exact\"}]}",
-	       DF_E_FORMAT, NULL);
+	       DF_OK, "{\"priors\":[]}");
 	expect(df_priors_answer_clean,
 	       "{\"priors\":[{\"study_uid\":\"" UID "\",\"match\":\"exact\","
-	       "\"description\":\"\\u001b[2J\"}]}",
-	       DF_E_FORMAT, NULL);
+	       "\"description\":\"\\u001b[2J\",\"instances\":-1,"
+	       "\"study_date\":\"2026-11-22T00:00:00Z\"}]}",
+	       DF_OK, "{\"priors\":[" GOOD "]}");
+	expect(df_priors_answer_clean,
+	       "{\"priors\":[{\"study_uid\":\"" UID "\",\"patient\":{"
+	       "\"name\":\"A\",\"birth_date\":\"1990.03.07\",\"sex\":7},"
+	       "\"match\":\"exact\",\"reports\":[{\"report_id\":\"r1\"},"
+	       "{\"report_id\":\"r2\",\"version\":1,\"verification\":"
+	       "\"signed\"}]}],\"more\":1}",
+	       DF_OK,
+	       "{\"priors\":[{\"study_uid\":\"" UID "\",\"patient\":{"
+	       "\"name\":\"A\"},\"match\":\"exact\",\"reports\":["
+	       "{\"report_id\":\"r2\",\"version\":1,\"verification\":"
+	       "\"signed\"}]}]}");
+#undef GOOD
+	expect(df_priors_answer_clean, "{\"priors\":{}}", DF_E_FORMAT, NULL);
 }
 
 static void fetches(void **state)
