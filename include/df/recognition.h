@@ -188,7 +188,8 @@ const char *df_effect_word(enum df_effect e); /* "for" "against" "open" */
 
 /* name, effect, code, Chinese, English. Codes go into the ledger: append. */
 #define DF_RECOGNITION_MAP(X)                                                  \
-	X(ITEM, FOR, "item", "属于互认项目", "the exam is an item of the list") \
+	X(ITEM, FOR, "item", "属于互认项目",                                   \
+	  "the exam is an item of the list")                                   \
 	X(MODALITY_MISSING, OPEN, "modality-missing", "检查类型不明",          \
 	  "the modality is not known")                                         \
 	X(PART_UNKNOWN, OPEN, "body-part-unknown",                             \
@@ -245,7 +246,8 @@ const char *df_effect_word(enum df_effect e); /* "for" "against" "open" */
 	  "images are missing")                                                \
 	X(QUALITY_REJECTED, AGAINST, "quality-rejected", "影像质量不合格",     \
 	  "the images were found not usable")                                  \
-	X(REPORT, FOR, "report", "有经验证的报告", "a verified report is there")   \
+	X(REPORT, FOR, "report", "有经验证的报告",                             \
+	  "a verified report is there")                                        \
 	X(REPORT_MISSING, OPEN, "report-missing", "尚无报告",                  \
 	  "there is no report yet")                                            \
 	X(REPORT_UNVERIFIED, OPEN, "report-unverified", "报告签名未通过验证",  \
@@ -253,7 +255,10 @@ const char *df_effect_word(enum df_effect e); /* "for" "against" "open" */
 	X(PATIENT, FOR, "patient", "患者身份一致", "it is the same person")    \
 	X(PATIENT_PROBABLE, OPEN, "patient-probable",                          \
 	  "患者身份仅为疑似一致, 需人工确认",                                  \
-	  "it is probably the same person: somebody must make sure")
+	  "it is probably the same person: somebody must make sure")           \
+	X(PART_NARROWER, OPEN, "part-narrower",                                \
+	  "既往检查的部位只是申请部位的一部分",                                \
+	  "it shows only a part of what is ordered")
 enum df_recognition_code {
 #define X(name, effect, code, zh, en) DF_RECOGNITION_##name,
 	DF_RECOGNITION_MAP(X)

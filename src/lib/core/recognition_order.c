@@ -46,46 +46,72 @@ static void sides(const struct df_rules *r, const struct df_exam_meaning *want,
 		df_verdict_add(v, DF_RECOGNITION_SIDE_OTHER, "%s", item);
 }
 
-static bool is_met(const struct df_rules *r, const struct rules_row *want,
-		   const char *of_item, const struct df_exam_meaning *has,
-		   bool *any)
+/* Is all of `want` on images of `part`? The liver is on those of the abdomen;
+ * the abdomen is not on those of the liver. */
+static bool shows(const struct df_rules *r, const struct rules_row *part,
+		  const struct rules_row *want)
 {
-	for (size_t i = 0; i < has->n_parts; i++) {
+	return df_rules_is_within(r, want, part) ||
+	       (strcmp(part->cell[PART_WITHIN], want->cell[PART_CODE]) == 0 &&
+		df_rules_list_has(part->cell[PART_KIND], df_text_of("whole")));
+}
+
+enum shown { SHOWN_OTHER, SHOWN_PARTLY, SHOWN_ALL };
+
+/* How much of a part that is wanted those show that were made of its item;
+ * none is known: nothing speaks against it. */
+static enum shown how_much(const struct df_rules *r,
+			   const struct df_exam_meaning *has,
+			   const char *of_item, struct df_text wanted)
+{
+	const struct rules_row *want = df_rules_row(r, DF_RULES_PARTS, wanted);
+	enum shown most = SHOWN_OTHER;
+	bool any = false;
+
+	for (size_t i = 0; i < has->n_parts && most != SHOWN_ALL; i++) {
 		const struct df_text code = df_text_of(has->parts[i]);
 		const struct rules_row *part =
 			df_rules_row(r, DF_RULES_PARTS, code);
 
 		if (!df_rules_list_has(of_item, code))
 			continue;
-		*any = true;
-		if (df_rules_is_within(r, want, part) ||
-		    df_rules_is_within(r, part, want))
-			return true;
+		any = true;
+		if (shows(r, part, want))
+			most = SHOWN_ALL;
+		else if (df_rules_is_within(r, part, want))
+			most = SHOWN_PARTLY;
 	}
-	return false;
+	return any ? most : SHOWN_ALL;
 }
 
 /* An item may be of many parts ("limbs and joints"): each that is ordered must
- * be of the family of one that was made. */
+ * have been made. The worst of them is said. */
 static void parts(const struct df_rules *r, const struct df_exam_meaning *want,
 		  struct df_verdict *v, const char *item)
 {
-	const struct rules_row *row =
-		df_rules_row(r, DF_RULES_ITEMS, df_text_of(item));
+	const char *list = df_rules_row(r, DF_RULES_ITEMS, df_text_of(item))
+				   ->cell[ITEM_PARTS];
+	enum shown least = SHOWN_ALL;
+	const char *of = "";
 
 	for (size_t i = 0; i < want->n_parts; i++) {
 		const struct df_text code = df_text_of(want->parts[i]);
-		bool any = false;
+		enum shown one;
 
-		if (df_rules_list_has(row->cell[ITEM_PARTS], code) &&
-		    !is_met(r, df_rules_row(r, DF_RULES_PARTS, code),
-			    row->cell[ITEM_PARTS], &v->meaning, &any) &&
-		    any) {
-			df_verdict_add(v, DF_RECOGNITION_PART_OTHER, "%s %s",
-				       item, want->parts[i]);
-			return;
+		if (!df_rules_list_has(list, code))
+			continue;
+		one = how_much(r, &v->meaning, list, code);
+		if (one < least) {
+			least = one;
+			of = want->parts[i];
 		}
 	}
+	if (least != SHOWN_ALL)
+		df_verdict_add(v,
+			       least == SHOWN_OTHER
+				       ? DF_RECOGNITION_PART_OTHER
+				       : DF_RECOGNITION_PART_NARROWER,
+			       "%s %s", item, of);
 }
 
 static void contrasts(const struct df_exam_meaning *want, struct df_verdict *v)

@@ -135,7 +135,7 @@ static enum df_err part(const struct check *x)
 		rc = refers(x, PART_WITHIN, DF_RULES_PARTS);
 	if (rc == DF_OK)
 		rc = climbs(x, PART_WITHIN);
-	return rc == DF_OK ? one_of(x, PART_KIND, "paired,vague") : rc;
+	return rc == DF_OK ? one_of(x, PART_KIND, "paired,vague,whole") : rc;
 }
 
 /* "-", sides, contrast and modality, or parts. */
