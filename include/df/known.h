@@ -38,12 +38,12 @@ DF_MUST_CHECK enum df_err df_store_forget_known(struct df_store *s,
 DF_MUST_CHECK enum df_err
 df_store_put_told(struct df_store *s, const char *peer, const char *study_uid,
 		  const char *origin, int64_t now_ms, struct df_why *why);
-/* Was it, and when last? DF_E_NOTFOUND: never; DF_E_CONFLICT: of two clinics
- * under one UID. */
+/* Was it since then, and whose? A clinic's comes before our own.
+ * DF_E_NOTFOUND: it was not; DF_E_CONFLICT: of two clinics under one UID. */
 DF_MUST_CHECK enum df_err df_store_told(struct df_store *s, const char *peer,
-					const char *study_uid,
+					const char *study_uid, int64_t since_ms,
 					char origin[DF_HEX_LEN + 1],
-					int64_t *at_ms, struct df_why *why);
+					struct df_why *why);
 
 #ifdef __cplusplus
 }

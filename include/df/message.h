@@ -269,8 +269,8 @@ extern "C" {
 	/* result [PEER: the clinic that it came from; absent: our own]        \
 	 * OBJECT*(reports on it that stand, in the order of their versions) */ \
 	X(FETCH_MAY)                                                           \
-	/* gateway > queue, when it may: PEER(who asks) STUDY CURSOR OBJECT*   \
-	 * (as FETCH_MAY said them) */                                         \
+	/* gateway > queue, when it may: RECIPIENT(who asks) STUDY CURSOR      \
+	 * [PEER] OBJECT* (as FETCH_MAY said them) */                          \
 	X(PRIOR_FILES_RQ)                                                      \
 	/* result PEER(who brought the study) NUMBER(its instances here)       \
 	 * MISSING(u64: of them let go here) CURSOR(where to ask on)           \

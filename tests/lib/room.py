@@ -119,7 +119,11 @@ class Room:
                                 fields(("ROLE", ROLE[peer]), ("NUMBER", 0)),
                                 [b.detach()])
             self.links[peer] = Channel(a)
+        self.greet()
         assert self.supervise.receive().type == "READY"
+
+    def greet(self):
+        """What a room asks of its neighbours before it is ready."""
 
     def end(self):
         """Loss of supervise ends every room."""

@@ -77,9 +77,10 @@ static void may(void *ctx, struct df_reply *reply)
 	if (request_failed(rq, reply))
 		return;
 	df_msg_init(&m, DF_MSG_PRIOR_FILES_RQ, 0);
-	df_msg_put_str(&m, DF_M_PEER, request_peer(rq));
+	df_msg_put_str(&m, DF_M_RECIPIENT, request_peer(rq));
 	df_msg_put_text(&m, DF_M_STUDY, rq->variable);
 	df_msg_put_u64(&m, DF_M_CURSOR, rq->cursor);
+	df_msg_copy(&m, reply->msg, DF_M_PEER);
 	df_msg_copy(&m, reply->msg, DF_M_OBJECT);
 	request_ask(rq, DF_ROLE_QUEUE, &m, NULL, 0, GATEWAY_QUEUE_MS,
 		    files_came);

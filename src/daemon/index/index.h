@@ -137,6 +137,9 @@ bool index_prior_fits(struct index *x, const struct df_store_study *st,
 struct cJSON *index_prior_json(struct index *x, const struct df_store_study *st,
 			       const struct df_match_result *match,
 			       struct df_why *why);
+/* Is it on the exam of that UID that `node` (a fingerprint) made? One of
+ * another clinic's is none of this exam. */
+bool index_report_is_on(const struct df_store_report *r, const char *node);
 /* "match" and "match_reasons". */
 void index_match_json(struct cJSON *o, const struct df_match_result *m);
 

@@ -98,17 +98,22 @@ struct reports {
 	const char *node; /* who made the exam: its clinic, or we */
 };
 
-/* Those that may be shown; a report of a study of that UID of another clinic
- * is none of this exam. */
+bool index_report_is_on(const struct df_store_report *r, const char *node)
+{
+	struct df_statement s;
+
+	return df_statement_decode(r->text, &s, NULL) == DF_OK &&
+	       strcmp(s.clinic_node.s, node) == 0;
+}
+
+/* Those that may be shown. */
 static enum df_err add_report(void *ctx, const struct df_store_report *r)
 {
 	const struct reports *to = ctx;
-	struct df_statement s;
 	cJSON *o;
 
 	if (r->verdict == DF_REPORT_REJECTED || !r->accepted || r->conflict ||
-	    df_statement_decode(r->text, &s, NULL) != DF_OK ||
-	    strcmp(s.clinic_node.s, to->node) != 0)
+	    !index_report_is_on(r, to->node))
 		return DF_OK;
 	o = cJSON_CreateObject();
 	index_add(o, "report_id", r->report_id);

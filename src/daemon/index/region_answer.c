@@ -109,15 +109,36 @@ struct telling {
 	const struct df_match_result *match;
 };
 
+/* What came to us under the UID of a clinic's exam is a report on it. */
+static enum df_err is_report(struct index *x, const struct df_store_study *st,
+			     bool *is, struct df_why *why)
+{
+	struct df_store_study first;
+	enum df_err rc = DF_OK;
+
+	*is = false;
+	if (st->peer[0] != '\0')
+		return DF_OK;
+	rc = df_store_study(x->store, st->study_uid, NULL, &first, why);
+	*is = rc == DF_E_CONFLICT || (rc == DF_OK && first.peer[0] != '\0');
+	explicit_bzero(&first, sizeof first);
+	return rc == DF_E_CONFLICT ? DF_OK : rc;
+}
+
 static enum df_err tell_one(void *ctx, const struct df_store_study *st)
 {
 	struct telling *t = ctx;
 	struct answering *a = t->a;
 	const char *node = st->peer[0] != '\0' ? st->peer : a->x->self;
+	enum df_err rc;
+	bool report;
 	cJSON *o;
 
 	if (st->mixed || st->held)
 		return DF_OK;
+	rc = is_report(a->x, st, &report, a->why);
+	if (rc != DF_OK || report)
+		return rc;
 	if (cJSON_GetArraySize(a->priors) == PRIORS_MAX) {
 		a->more = true;
 		return DF_OK;
@@ -169,6 +190,13 @@ static enum df_err record(struct answering *a, enum df_err result,
 	return index_register_put(a->x, "audit", e, why);
 }
 
+static enum df_err not_recorded(const struct df_why *unrecorded,
+				struct df_why *why)
+{
+	df_log(DF_LOG_ERROR, "region.not-recorded", DF_F_ERR(unrecorded));
+	return df_fail(why, DF_E_AGAIN, "the question cannot be recorded");
+}
+
 static enum df_err allowed(struct answering *a)
 {
 	const struct df_config *cfg = df_room_config(a->x->room);
@@ -195,12 +223,8 @@ static enum df_err answer(struct answering *a, cJSON *out)
 		rc = find_persons(a);
 	if (rc == DF_OK)
 		rc = tell_all(a);
-	if (record(a, rc, &unrecorded) != DF_OK) {
-		df_log(DF_LOG_ERROR, "region.not-recorded",
-		       DF_F_ERR(&unrecorded));
-		return df_fail(a->why, DF_E_AGAIN,
-			       "the question cannot be recorded");
-	}
+	if (record(a, rc, &unrecorded) != DF_OK)
+		return not_recorded(&unrecorded, a->why);
 	if (a->more)
 		(void)cJSON_AddTrueToObject(out, "more"); /* memory */
 	return rc;
@@ -265,14 +289,19 @@ enum df_err region_audit_apply(struct index *x,
 /* --- may it be fetched? ----------------------------------------------------
  */
 
+struct giving {
+	struct df_msg *reply;
+	const char *node; /* who made the exam */
+};
+
 /* Who gets it judges it by his own trust anchors: those of this node may lack
  * the physician's. */
 static enum df_err add_report(void *ctx, const struct df_store_report *r)
 {
-	struct df_msg *reply = ctx;
+	const struct giving *g = ctx;
 
-	if (!r->conflict)
-		df_msg_put_str(reply, DF_M_OBJECT, r->object);
+	if (!r->conflict && index_report_is_on(r, g->node))
+		df_msg_put_str(g->reply, DF_M_OBJECT, r->object);
 	return DF_OK;
 }
 
@@ -281,16 +310,15 @@ static enum df_err may_fetch(struct index *x, const char *asker,
 			     struct df_why *why)
 {
 	const struct df_config *cfg = df_room_config(x->room);
-	int64_t at_ms = 0;
 	enum df_err rc;
 
 	if (!cfg->region.answer)
 		return df_fail(why, DF_E_DENIED,
 			       "this node gives nothing to others ([region] "
 			       "answer = no)");
-	rc = df_store_told(x->store, asker, study, origin, &at_ms, why);
-	if (rc == DF_E_NOTFOUND ||
-	    (rc == DF_OK && at_ms < df_clock_wall_ms() - TOLD_MS))
+	rc = df_store_told(x->store, asker, study, df_clock_wall_ms() - TOLD_MS,
+			   origin, why);
+	if (rc == DF_E_NOTFOUND)
 		rc = df_fail(why, DF_E_DENIED,
 			     "ask for this patient's exams first: only what "
 			     "was told within a week is given");
@@ -301,8 +329,9 @@ void region_may_fetch(struct index *x, struct df_link *from,
 		      const struct df_msg *m)
 {
 	char asker[DF_HEX_LEN + 1], study[65], origin[DF_HEX_LEN + 1] = "";
-	struct df_why why = {0};
+	struct df_why why = {0}, unrecorded = {0};
 	struct df_msg reply;
+	struct giving giving = {&reply, origin};
 	cJSON *e = cJSON_CreateObject();
 	struct df_text json = {0};
 	enum df_err rc;
@@ -320,13 +349,14 @@ void region_may_fetch(struct index *x, struct df_link *from,
 	(void)cJSON_AddStringToObject(e, "result", df_err_name(rc));
 	(void)cJSON_AddItemToObject(e, "question",
 				    cJSON_ParseWithLength(json.ptr, json.len));
-	if (index_register_put(x, "audit", e, &why) != DF_OK)
-		rc = df_fail(&why, DF_E_AGAIN,
-			     "the question cannot be recorded");
+	if (index_register_put(x, "audit", e, &unrecorded) != DF_OK)
+		rc = not_recorded(&unrecorded, &why);
 	index_flush(x);
 	df_msg_init(&reply, DF_MSG_FETCH_MAY, m->tag);
+	if (origin[0] == '\0')
+		giving.node = x->self;
 	if (rc == DF_OK)
-		rc = df_store_reports(x->store, study, add_report, &reply,
+		rc = df_store_reports(x->store, study, add_report, &giving,
 				      &why);
 	df_msg_put_result(&reply, rc, &why);
 	df_msg_put_opt(&reply, DF_M_PEER, origin);

@@ -247,26 +247,21 @@ int64_t prior_wanted(const struct queue *q, size_t place)
 	return q->wanted[place].until_ms > q->now ? q->wanted[place].study : 0;
 }
 
-static bool find_study(struct queue *q, const char *uid, struct df_row_study *s)
-{
-	/* as for `study show`: a clinic's own, before reports of ours on it */
-	return df_journal_study_find(q->j, uid, NULL, s) ||
-	       df_journal_study_find(q->j, uid, "", s);
-}
-
 static enum df_err list(struct giving *g, const struct df_msg *m,
 			struct df_why *why)
 {
-	char uid[65];
+	char uid[65], origin[DF_HEX_LEN + 1];
 	struct df_study_counts c;
 
 	if (!df_msg_get_str(m, DF_M_STUDY, uid, sizeof uid) ||
-	    !df_msg_get_str(m, DF_M_PEER, g->peer, sizeof g->peer) ||
+	    !df_msg_get_str(m, DF_M_RECIPIENT, g->peer, sizeof g->peer) ||
 	    !df_msg_get_u64(m, DF_M_CURSOR, &g->cursor))
 		df_bug("a question for files that is not whole");
 	if (g->q->self[0] == '\0')
 		return df_fail(why, DF_E_AGAIN, "this node is starting");
-	if (!find_study(g->q, uid, &g->study))
+	(void)df_msg_get_str(m, DF_M_PEER, origin,
+			     sizeof origin); /* absent: our own */
+	if (!df_journal_study_find(g->q->j, uid, origin, &g->study))
 		return df_fail(why, DF_E_NOTFOUND,
 			       "this node holds no such study");
 	df_journal_study_counts(g->q->j, g->study.n, &c);

@@ -95,21 +95,22 @@ enum df_err df_store_put_told(struct df_store *s, const char *peer,
 }
 
 enum df_err df_store_told(struct df_store *s, const char *peer,
-			  const char *study_uid, char origin[DF_HEX_LEN + 1],
-			  int64_t *at_ms, struct df_why *why)
+			  const char *study_uid, int64_t since_ms,
+			  char origin[DF_HEX_LEN + 1], struct df_why *why)
 {
 	sqlite3_stmt *q = df_sql(s, DF_SQL_TOLD_GET_, why);
 	enum df_err rc;
 
 	df_sql_str(q, 1, peer);
 	df_sql_str(q, 2, study_uid);
+	df_sql_u64(q, 3, since_ms > 0 ? (uint64_t)since_ms : 0);
 	rc = df_sql_step(s, q, why);
 	if (rc == DF_OK)
 		rc = df_str_copy(origin, DF_HEX_LEN + 1, df_sql_col(q, 0));
 	if (rc == DF_OK) {
-		*at_ms = sqlite3_column_int64(q, 1);
 		rc = df_sql_step(s, q, why);
-		if (rc == DF_OK)
+		/* what came to us directly, an SR say, stands behind */
+		if (rc == DF_OK && df_sql_col(q, 0).len > 0)
 			rc = df_fail(why, DF_E_CONFLICT,
 				     "two clinics have a study of that UID");
 		else if (rc == DF_E_NOTFOUND)

@@ -139,8 +139,8 @@ X(KNOWN_GET, "SELECT learned_ms, sealed FROM known"                            \
 X(KNOWN_FORGET, "DELETE FROM known WHERE learned_ms < ?1")                     \
 X(TOLD_PUT, "INSERT OR REPLACE INTO told(peer, study_uid, origin, at_ms)"      \
 	" VALUES(?1, ?2, ?3, ?4)")                                             \
-X(TOLD_GET, "SELECT origin, at_ms FROM told WHERE peer = ?1"                   \
-	" AND study_uid = ?2 LIMIT 2")                                         \
+X(TOLD_GET, "SELECT origin FROM told WHERE peer = ?1 AND study_uid = ?2"       \
+	" AND at_ms >= ?3 ORDER BY origin = '' LIMIT 2")                       \
 /* --- orders ----------------------------------------------------------- */   \
 X(ORDER_PUT, "INSERT OR REPLACE INTO orders(id, state, moment, study_uid,"     \
 	" modality, performed, changed_ms, accession, number, sealed)"         \

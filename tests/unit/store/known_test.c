@@ -105,36 +105,45 @@ static void nothing_readable(void **state)
 	assert_non_null(memmem(bytes, n, CENTRE, 64)); /* it was looked at */
 }
 
+/* {DF_E_NOTFOUND, ""}, or whose exam it is. */
+static void expect_told(struct home *h, const char *peer, int64_t since,
+			enum df_err want, const char *whose)
+{
+	char origin[DF_HEX_LEN + 1] = "";
+
+	assert_int_equal(
+		df_store_told(h->store, peer, "1.2", since, origin, NULL),
+		want);
+	if (want == DF_OK)
+		assert_string_equal(origin, whose);
+}
+
+static void tell(struct home *h, const char *origin, int64_t at)
+{
+	assert_int_equal(
+		df_store_put_told(h->store, OTHER, "1.2", origin, at, NULL),
+		DF_OK);
+}
+
 static void told(void **state)
 {
 	struct home *h = *state;
-	char origin[DF_HEX_LEN + 1];
-	int64_t at;
 
-	assert_int_equal(
-		df_store_told(h->store, OTHER, "1.2", origin, &at, NULL),
-		DF_E_NOTFOUND);
-	assert_int_equal(
-		df_store_put_told(h->store, OTHER, "1.2", CENTRE, 5, NULL),
-		DF_OK);
-	assert_int_equal(
-		df_store_put_told(h->store, OTHER, "1.2", CENTRE, 7, NULL),
-		DF_OK);
-	assert_int_equal(
-		df_store_told(h->store, OTHER, "1.2", origin, &at, NULL),
-		DF_OK);
-	assert_string_equal(origin, CENTRE);
-	assert_int_equal(at, 7);
-	assert_int_equal(
-		df_store_told(h->store, CENTRE, "1.2", origin, &at, NULL),
-		DF_E_NOTFOUND);
-	/* two clinics have a study of that UID: nobody can say which is meant
-	 */
-	assert_int_equal(df_store_put_told(h->store, OTHER, "1.2", "", 8, NULL),
-			 DF_OK);
-	assert_int_equal(
-		df_store_told(h->store, OTHER, "1.2", origin, &at, NULL),
-		DF_E_CONFLICT);
+	expect_told(h, OTHER, 0, DF_E_NOTFOUND, NULL);
+	tell(h, "", 3);
+	expect_told(h, OTHER, 3, DF_OK, "");
+	expect_told(h, OTHER, 4, DF_E_NOTFOUND, NULL);
+	expect_told(h, CENTRE, 0, DF_E_NOTFOUND, NULL);
+	/* reports of ours on a clinic's exam stand behind it */
+	tell(h, CENTRE, 5);
+	tell(h, CENTRE, 7);
+	expect_told(h, OTHER, 0, DF_OK, CENTRE);
+	expect_told(h, OTHER, 7, DF_OK, CENTRE);
+	expect_told(h, OTHER, 8, DF_E_NOTFOUND, NULL);
+	/* of two clinics' nobody can say which is meant, while both are new */
+	tell(h, OTHER, 8);
+	expect_told(h, OTHER, 7, DF_E_CONFLICT, NULL);
+	expect_told(h, OTHER, 8, DF_OK, OTHER);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)

@@ -1,0 +1,167 @@
+"""index alone: what other nodes ask about patients, and what we ask them.
+
+The neighbours (queue, keys, gateway, deliver_https, console) are played here,
+so that odd orders of arrival and lost writes can be made. Prints TAP.
+"""
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from room import Room, fields, memfd  # noqa: E402
+
+BIN = os.environ["DF_BIN"]
+TMP = tempfile.mkdtemp(prefix="df-region-")
+SELF, A, B, C, CENTRE = (d * 64 for d in "12345")
+CONFIG = f"""[node]
+role = clinic
+name = Dorf
+ae-title = DORF
+listen-dicom = 127.0.0.1:0
+[peer "centre"]
+url = https://127.0.0.1:1
+fingerprint = {CENTRE}
+"""
+WANG = {"id": "110101199003070011", "name": "王^小东", "birth": "19900307",
+        "sex": "M"}
+COUNT = [0, 0]
+
+
+def ok(good, what, note=""):
+    COUNT[0] += 1
+    COUNT[1] += not good
+    print(f"{'ok' if good else 'not ok'} {COUNT[0]} - {what}", flush=True)
+    if not good:
+        print(f"# {note}", flush=True)
+
+
+class Index(Room):
+    """One on a directory of its own; `again` keeps the last one's."""
+
+    def __init__(self, again=False):
+        if not again:
+            os.chdir(tempfile.mkdtemp(dir=TMP))
+        self.tag = 0
+        super().__init__(f"{BIN}/df-index", "INDEX", CONFIG,
+                         ("QUEUE", "CONSOLE", "GATEWAY", "DELIVER_HTTPS",
+                          "KEYS"))
+
+    def greet(self):
+        asked = self.links["KEYS"].receive()
+        self.links["KEYS"].send("INDEX_KEY", asked.tag, fields(
+            ("KEY", bytes(64)), ("PEER", SELF)))
+
+    def call(self, role, kind, *pairs):
+        self.tag += 1
+        self.links[role].send(kind, self.tag, fields(*pairs))
+        reply = self.links[role].receive()
+        assert reply.tag == self.tag, (reply.type, reply.tag)
+        return reply
+
+    def put(self, study, who=WANG, peer=None, modality="CT"):
+        """An image, or a report, of a study."""
+        pairs = [("OBJECT", "0123456789abcdefghjkmnpqrs"), ("STUDY", study),
+                 ("SERIES", f"{study}.{self.tag}"),
+                 ("SOP_INSTANCE", f"{study}.{self.tag}.1"),
+                 ("MODALITY", modality), ("PATIENT_ID", who["id"]),
+                 ("PATIENT_NAME", who["name"]), ("BIRTH_DATE", who["birth"]),
+                 ("SEX", who["sex"]), ("DIGEST", os.urandom(32)),
+                 ("STUDY_DATE", "20261101"), ("RECEIVED_MS", 1795309323000)]
+        reply = self.call("QUEUE", "FACTS_PUT", *pairs,
+                          *([("PEER", peer)] if peer else []))
+        assert reply.err() == "OK", reply.fields
+
+    def report(self, study, clinic, name):
+        """A report on that clinic's study, in the object `name`."""
+        text = f"""dcmf-report: 1
+report-id: {name}
+report-version: 1
+status: final
+previous: -
+study-uid: {study}
+accession: -
+accession-issuer: -
+patient-id: {WANG["id"]}
+patient-id-issuer: -
+patient-name-sha256: -
+images: -
+clinic-node: {clinic}
+centre-node: {SELF}
+media-type: application/pdf
+content: sha256:{"05" * 32}
+content-length: 48211
+signer-role: verifying-physician
+signed-at: 2026-11-22T01:42:03Z
+"""
+        reply = self.call("QUEUE", "REPORT_PUT", ("OBJECT", name),
+                          ("PEER", SELF), ("STATEMENT", text),
+                          ("DIGEST", os.urandom(32)), ("VERDICT", 0),
+                          ("SIGNER", "Dr"), ("NOW_MS", 1795309400000))
+        assert reply.err() == "OK", reply.fields
+
+    def asked(self, peer=B, **question):
+        """What that peer is told: {study: exam}."""
+        question.setdefault("purpose", "复诊")
+        question.setdefault("identifiers", [
+            {"type": "resident", "number": WANG["id"]}])
+        reply = self.call("GATEWAY", "PRIOR_RQ", ("PEER", peer),
+                          ("JSON", json.dumps(question)))
+        assert reply.err() == "OK", reply.fields
+        told = read(reply.fds[0])["priors"]
+        return {f"{p['study_uid']}@{p['node'][0]}": p for p in told}
+
+    def may(self, study, peer=B, cursor=0, purpose="复诊"):
+        return self.call("GATEWAY", "FETCH_MAY_RQ", ("PEER", peer),
+                         ("NAME", "b"), ("STUDY", study), ("CURSOR", cursor),
+                         ("JSON", json.dumps({"purpose": purpose})))
+
+    def query(self, verb, **args):
+        reply = self.call("CONSOLE", "QUERY", ("VERB", verb),
+                          ("JSON", json.dumps(args)))
+        assert reply.err() == "OK", reply.fields
+        return read(reply.fds[0])
+
+
+def read(fd):
+    with os.fdopen(fd, "rb") as f:
+        return json.loads(os.pread(f.fileno(), 1 << 20, 0))
+
+
+def objects(message):
+    return [v.decode() for k, v in message.fields if k == "OBJECT"]
+
+
+# --- a report under the UID of a clinic's images ----------------------------
+index = Index()
+index.put("1.2.1", modality="SR")
+ok(list(index.asked()) == ["1.2.1@1"], "what came here is told")
+index.put("1.2.1", peer=A)
+told = index.asked()
+ok(list(told) == ["1.2.1@2"],
+   "beside a clinic's images it is a report, and no exam", told)
+may = index.may("1.2.1")
+ok(may.err() == "OK" and may.text("PEER") == A,
+   "the clinic's images may be fetched", may.fields)
+index.put("1.2.1", peer=C)
+index.asked()
+may = index.may("1.2.1")
+ok(may.err() == "CONFLICT" and "two clinics" in may.text("WHY"),
+   "of two clinics' nobody can say which is meant, and that is said",
+   may.fields)
+
+index.put("1.2.2", peer=A)
+index.put("1.2.2")
+index.report("1.2.2", A, "0123456789abcdefghjkmnpqra")
+index.report("1.2.2", SELF, "0123456789abcdefghjkmnpqrb")
+index.asked()
+ok(objects(index.may("1.2.2")) == ["0123456789abcdefghjkmnpqra"],
+   "with a clinic's exam go the reports on that one only")
+index.end()
+
+os.chdir("/")
+shutil.rmtree(TMP)
+print(f"1..{COUNT[0]}")
+sys.exit(COUNT[1] != 0)
