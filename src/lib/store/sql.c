@@ -88,7 +88,7 @@ enum df_err df_sql_step(struct df_store *s, sqlite3_stmt *q, struct df_why *why)
 	if (rc == SQLITE_ROW)
 		return DF_OK;
 	if (rc == SQLITE_DONE)
-		return df_fail(why, DF_E_NOTFOUND, "index.db: no such row");
+		return DF_E_NOTFOUND; /* to most that is no failure */
 	return df_sql_fail(s, "step", why);
 }
 

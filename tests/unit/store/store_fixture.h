@@ -132,6 +132,7 @@ static inline void put(struct home *h, const struct df_store_instance *i)
 	if (df_store_put_instance(h->store, i, &why) != DF_OK)
 		fail_msg("%s", why.text);
 	assert_int_equal(df_store_commit(h->store, &why), DF_OK);
+	assert_int_equal(why.err, DF_OK); /* success leaves no reason */
 }
 
 #endif

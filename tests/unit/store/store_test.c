@@ -308,6 +308,33 @@ static void search(const char *path)
 	free(p);
 }
 
+static enum df_err count_study(void *ctx, const struct df_store_study *st)
+{
+	(void)st; /* each is one */
+	++*(unsigned *)ctx;
+	return DF_OK;
+}
+
+static void test_success_says_nothing(void **state)
+{
+	struct home *h = *state;
+	struct df_store_instance i = sample("1.2.3.4.1", 1);
+	struct df_store_study st;
+	struct df_why why = {0};
+	unsigned n = 0;
+	uint64_t v;
+
+	put(h, &i);
+	assert_int_equal(df_store_study(h->store, "1.2.3", NULL, &st, &why),
+			 DF_OK);
+	assert_int_equal(df_store_studies(h->store, 9, count_study, &n, &why),
+			 DF_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(df_store_number(h->store, "none", &v, &why), DF_OK);
+	assert_int_equal(why.err, DF_OK);
+	assert_string_equal(why.text, "");
+}
+
 static void test_nothing_readable(void **state)
 {
 	struct home *h = *state;
@@ -328,9 +355,16 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(test_study),	 T(test_identity),  T(test_tenants),
-		T(test_bounds),	 T(test_abandon),   T(test_list),
-		T(test_reports), T(test_wrong_key), T(test_nothing_readable),
+		T(test_study),
+		T(test_identity),
+		T(test_tenants),
+		T(test_bounds),
+		T(test_abandon),
+		T(test_list),
+		T(test_reports),
+		T(test_wrong_key),
+		T(test_nothing_readable),
+		T(test_success_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
