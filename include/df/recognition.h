@@ -119,6 +119,8 @@ enum df_exam_known {
 struct df_exam_meaning {
 	enum df_exam_known known;
 	char parts[DF_EXAM_PARTS][DF_RULES_CODE]; /* codes, sorted */
+	bool coarse[DF_EXAM_PARTS]; /* only the code says so; a text says it
+				     * more exactly: HEAD of 鼻窦CT */
 	size_t n_parts;
 	char items[DF_EXAM_ITEMS][DF_RULES_CODE]; /* codes, in table order */
 	size_t n_items;

@@ -5,7 +5,6 @@
  * longest; what they mean is gathered. A body part code that contradicts the
  * texts is said and not settled: many modalities send a default.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "rules_private.h"
@@ -206,19 +205,38 @@ static bool is_vague_beside(const struct df_rules *r, const struct found *f,
 	return false;
 }
 
-static int compare_codes(const void *a, const void *b)
+/* Does one of the first n parts say more exactly what part it is? */
+static bool is_coarse_beside(const struct df_rules *r, const struct found *f,
+			     size_t n, const struct rules_row *part)
 {
-	return strcmp(a, b);
+	for (size_t i = 0; i < n; i++)
+		if (df_rules_is_within(r, f->parts[i], part) &&
+		    !df_rules_shows(r, f->parts[i], part))
+			return true;
+	return false;
 }
 
+static void part_put(struct df_exam_meaning *out, const char *code, bool coarse)
+{
+	size_t i = out->n_parts++;
+
+	for (; i > 0 && strcmp(out->parts[i - 1], code) > 0; i--) {
+		memcpy(out->parts[i], out->parts[i - 1], DF_RULES_CODE);
+		out->coarse[i] = out->coarse[i - 1];
+	}
+	df_str_fmt(out->parts[i], DF_RULES_CODE, "%s", code);
+	out->coarse[i] = coarse;
+}
+
+/* The first `said` are of the texts; then those that only the code has. */
 static void parts_put(const struct df_rules *r, const struct found *f,
-		      struct df_exam_meaning *out)
+		      size_t said, struct df_exam_meaning *out)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (!is_vague_beside(r, f, f->parts[i]))
-			df_str_fmt(out->parts[out->n_parts++], DF_RULES_CODE,
-				   "%s", f->parts[i]->cell[PART_CODE]);
-	qsort(out->parts, out->n_parts, sizeof out->parts[0], compare_codes);
+			part_put(out, f->parts[i]->cell[PART_CODE],
+				 i >= said && is_coarse_beside(r, f, said,
+							       f->parts[i]));
 }
 
 /* "左膝、右踝" has both sides, and of neither joint: then none is said. */
@@ -307,6 +325,7 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	struct modalities m = {.n = 0};
 	struct found part = {.n = 0}, text = {.n = 0};
 	bool contradiction;
+	size_t said;
 
 	*out = (struct df_exam_meaning){.known = DF_EXAM_KNOWN};
 	scan(r, w->body_part, &part);
@@ -316,9 +335,10 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	if (w->modality == NULL || w->modality[0] == '\0')
 		m = text.modalities;
 	contradiction = contradicts(r, &part, &text);
+	said = text.n;
 	for (size_t i = 0; i < part.n; i++)
 		part_add(&text, part.parts[i]);
-	parts_put(r, &text, out);
+	parts_put(r, &text, said, out);
 	text.left |= part.left;
 	text.right |= part.right;
 	text.both |= part.both;

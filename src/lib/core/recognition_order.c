@@ -46,16 +46,6 @@ static void sides(const struct df_rules *r, const struct df_exam_meaning *want,
 		df_verdict_add(v, DF_RECOGNITION_SIDE_OTHER, "%s", item);
 }
 
-/* Is all of `want` on images of `part`? The liver is on those of the abdomen;
- * the abdomen is not on those of the liver. */
-static bool shows(const struct df_rules *r, const struct rules_row *part,
-		  const struct rules_row *want)
-{
-	return df_rules_is_within(r, want, part) ||
-	       (strcmp(part->cell[PART_WITHIN], want->cell[PART_CODE]) == 0 &&
-		df_rules_list_has(part->cell[PART_KIND], df_text_of("whole")));
-}
-
 enum shown { SHOWN_OTHER, SHOWN_PARTLY, SHOWN_ALL };
 
 /* How much of a part that is wanted those show that were made of its item;
@@ -76,8 +66,8 @@ static enum shown how_much(const struct df_rules *r,
 		if (!df_rules_list_has(of_item, code))
 			continue;
 		any = true;
-		if (shows(r, part, want))
-			most = SHOWN_ALL;
+		if (df_rules_shows(r, part, want))
+			most = has->coarse[i] ? SHOWN_PARTLY : SHOWN_ALL;
 		else if (df_rules_is_within(r, part, want))
 			most = SHOWN_PARTLY;
 	}

@@ -75,6 +75,14 @@ bool df_rules_is_within(const struct df_rules *r, const struct rules_row *part,
 	return part != NULL;
 }
 
+bool df_rules_shows(const struct df_rules *r, const struct rules_row *part,
+		    const struct rules_row *of)
+{
+	return df_rules_is_within(r, of, part) ||
+	       (strcmp(part->cell[PART_WITHIN], of->cell[PART_CODE]) == 0 &&
+		df_rules_list_has(part->cell[PART_KIND], df_text_of("whole")));
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct rules_key *)a)->text,

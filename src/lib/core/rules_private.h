@@ -111,6 +111,10 @@ bool df_rules_decimal(struct df_text t, unsigned decimals, uint64_t *value);
 /* Is a part of the body another one, or within it? */
 bool df_rules_is_within(const struct df_rules *r, const struct rules_row *part,
 			const struct rules_row *of);
+/* Is all of another one on images of a part? The liver is on those of the
+ * abdomen, the abdomen not on those of the liver. */
+bool df_rules_shows(const struct df_rules *r, const struct rules_row *part,
+		    const struct rules_row *of);
 /* The areas that an institution is in, nearest first. */
 #define RULES_AREAS 64
 struct rules_areas {
