@@ -126,10 +126,16 @@ static enum df_err add_report(void *ctx, const struct df_store_report *r)
 
 static void add_patient(cJSON *o, const struct df_store_study *st)
 {
+	const char *birth = st->ident[DF_IDENT_BIRTH_DATE];
+	const struct df_text no = {0};
 	cJSON *p = cJSON_AddObjectToObject(o, "patient");
+	struct df_person read;
 
+	/* 1999.12.31 is a date, too */
+	df_person_of(&read, no, no, no, df_text_of(birth), no, "");
 	index_add(p, "name", st->ident[DF_IDENT_PATIENT_NAME]);
-	index_add(p, "birth_date", st->ident[DF_IDENT_BIRTH_DATE]);
+	index_add(p, "birth_date",
+		  read.birth_date[0] != '\0' ? read.birth_date : birth);
 	index_add(p, "sex", st->ident[DF_IDENT_SEX]);
 }
 

@@ -542,7 +542,7 @@ static void test_priors(void **state)
 {
 	static const struct patient ZENG = {"11010519491231002X", "曾^小东",
 					    "19491231"};
-	static const struct patient OTHER = {"P-4711", "王^伟", "19800101"};
+	static const struct patient OTHER = {"P-4711", "王^伟", "1980.01.01"};
 	static const struct {
 		const char *args;
 		int priors, exact;
@@ -580,6 +580,9 @@ static void test_priors(void **state)
 	ask(h, "prior local", CASES[0].args, DF_OK);
 	assert_true(strstr(h->json, "1.2.2") < strstr(h->json, "1.2.3"));
 	assert_true(strstr(h->json, "1.2.3") < strstr(h->json, "1.2.1"));
+	ask(h, "prior local", CASES[1].args, DF_OK);
+	assert_non_null(strstr(strstr(h->json, "\"priors\""),
+			       "\"birth_date\":\"19800101\""));
 	ask(h, "prior local", "{\"name\":\"曾\"}", DF_E_USAGE);
 	ask(h, "prior local", "{}", DF_E_USAGE);
 	ask(h, "study twins", "{\"study\":\"1.2.3\"}", DF_OK);
