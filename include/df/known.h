@@ -3,8 +3,10 @@
  * question for earlier exams, so that it is there when the line is not, and
  * which studies were named to whom, because only those may be fetched.
  *
- * Both are found by a keyed blind index and sealed as all that identifies.
- * Answers are copies of what others hold: lost with index.db, asked for again.
+ * Answers are found by a keyed blind index and sealed as all that identifies;
+ * they are copies of what others hold: lost with index.db, asked for again.
+ * What was told is UIDs and fingerprints, in clear; it follows from the
+ * register.
  */
 #ifndef DF_KNOWN_H
 #define DF_KNOWN_H
