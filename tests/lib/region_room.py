@@ -124,6 +124,22 @@ signed-at: 2026-11-22T01:42:03Z
         assert reply.err() == "OK", reply.fields
         return read(reply.fds[0])
 
+    def search(self, answer, before=lambda: None, **args):
+        """What a person is shown; the centre answers so."""
+        self.links["CONSOLE"].send("QUERY", 7, fields(
+            ("VERB", "prior search"),
+            ("JSON", json.dumps({"id": WANG["id"], "purpose": "x"} | args))))
+        asked = self.links["DELIVER_HTTPS"].receive()
+        before()
+        self.links["DELIVER_HTTPS"].send(
+            "PRIORS", asked.tag, b"", [memfd(json.dumps(answer).encode())])
+        return read(self.links["CONSOLE"].receive().fds[0])
+
+    def recalled(self, **args):
+        """What is shown when nobody is asked."""
+        return self.query("prior search", local=True,
+                          **({"id": WANG["id"]} | args))["priors"]
+
 
 def read(fd):
     with os.fdopen(fd, "rb") as f:
@@ -132,6 +148,13 @@ def read(fd):
 
 def objects(message):
     return [v.decode() for k, v in message.fields if k == "OBJECT"]
+
+
+def shim(*rules):
+    """From now on; for a room that was started with it."""
+    with open(f"{TMP}/rules.new", "w") as f:
+        f.write("\n".join(rules) + "\n")
+    os.rename(f"{TMP}/rules.new", f"{TMP}/rules")
 
 
 # --- a report under the UID of a clinic's images ----------------------------
@@ -160,6 +183,25 @@ index.asked()
 ok(objects(index.may("1.2.2")) == ["0123456789abcdefghjkmnpqra"],
    "with a clinic's exam go the reports on that one only")
 index.end()
+
+# --- what is not recorded is not known --------------------------------------
+EXAM = {"study_uid": "1.3.1", "node": A, "match": "exact",
+        "patient": {"name": "王^小东", "birth_date": "19900307", "sex": "M"},
+        "study_date": "20261101", "modality": "CT"}
+if os.path.exists(f"{BIN}/sysshim.so"):
+    shim("# none")
+    os.environ |= {"LD_PRELOAD": f"{BIN}/sysshim.so", "DF_SHIM": f"{TMP}/rules"}
+    index = Index()
+    del os.environ["LD_PRELOAD"]
+    found = index.search({"priors": [EXAM]}, lambda: shim(
+        "room=index call=pwrite path=*/register n=1 times=0 do=error:ENOSPC"))
+    ok(found["priors"] == [] and found["asked"][0]["code"] == "no-record",
+       "an answer that cannot be recorded is not shown", found)
+    shim("# none")
+    ok(index.recalled() == [], "nor later", index.recalled())
+    ok(len(index.search({"priors": [EXAM]})["priors"]) == 1 and
+       len(index.recalled()) == 1, "one that is recorded is, also later")
+    index.end()
 
 os.chdir("/")
 shutil.rmtree(TMP)

@@ -273,9 +273,7 @@ static bool asks_for_all(const cJSON *question)
 	       !cJSON_HasObjectItem(question, "days");
 }
 
-/* Reads it, and keeps it for days without a line. */
-static cJSON *take_answer(struct region_search *s, const struct df_peer *peer,
-			  const struct df_reply *reply, struct df_why *why)
+static cJSON *read_answer(const struct df_reply *reply, struct df_why *why)
 {
 	struct df_buf text;
 	cJSON *answer = NULL;
@@ -295,12 +293,19 @@ static cJSON *take_answer(struct region_search *s, const struct df_peer *peer,
 		answer = cJSON_ParseWithLength((char *)text.ptr, (size_t)size);
 	if (rc == DF_OK && answer == NULL)
 		(void)df_fail(why, DF_E_FORMAT, "not an answer");
-	if (answer != NULL &&
-	    region_learn(s->x, &s->who, peer->fingerprint, answer,
-			 asks_for_all(s->question), why) != DF_OK)
-		df_log(DF_LOG_WARN, "region.not-kept", DF_F_ERR(why));
 	df_buf_wipe(&text);
 	return answer;
+}
+
+/* For days without a line. */
+static void keep_answer(struct region_search *s, const struct df_peer *peer,
+			const cJSON *answer)
+{
+	struct df_why why = {0};
+
+	if (region_learn(s->x, &s->who, peer->fingerprint, answer,
+			 asks_for_all(s->question), &why) != DF_OK)
+		df_log(DF_LOG_WARN, "region.not-kept", DF_F_ERR(&why));
 }
 
 static void node_answered(void *ctx, struct df_reply *reply)
@@ -316,7 +321,7 @@ static void node_answered(void *ctx, struct df_reply *reply)
 	if (reply->err != DF_OK)
 		unasked = unasked_of(reply->err);
 	else
-		answer = take_answer(s, peer, reply, &why);
+		answer = read_answer(reply, &why);
 	if (reply->err == DF_OK && answer == NULL)
 		unasked = UNASKED_FAILED;
 	if (record_answer(s, peer, answer, unasked, &unwritten) != DF_OK) {
@@ -326,6 +331,8 @@ static void node_answered(void *ctx, struct df_reply *reply)
 		answer = NULL;
 		unasked = UNASKED_RECORD;
 	}
+	if (answer != NULL)
+		keep_answer(s, peer, answer);
 	index_flush(s->x);
 	if (answer != NULL)
 		add_told(s, peer, answer);
