@@ -55,6 +55,9 @@ bool df_journal_fetch_of(struct df_journal *j, const char *study,
 /* Waiting and due of a peer: the oldest. */
 bool df_journal_fetch_due(struct df_journal *j, const char *dest,
 			  int64_t now_ms, struct df_row_fetch *f);
+/* Waiting, with a file in hand, n > after. */
+bool df_journal_fetch_in_hand(struct df_journal *j, int64_t after,
+			      struct df_row_fetch *f);
 /* Newest first. */
 size_t df_journal_fetches(struct df_journal *j, struct df_row_fetch *rows,
 			  size_t max);

@@ -112,6 +112,17 @@ bool df_journal_fetch_due(struct df_journal *j, const char *dest,
 			 f);
 }
 
+bool df_journal_fetch_in_hand(struct df_journal *j, int64_t after,
+			      struct df_row_fetch *f)
+{
+	return fetch_one(j,
+			 df_sql(j,
+				SELECT_FETCH "WHERE state = 0 AND file <> ''"
+					     " AND n > ? ORDER BY n LIMIT 1",
+				"i", after),
+			 f);
+}
+
 size_t df_journal_fetches(struct df_journal *j, struct df_row_fetch *rows,
 			  size_t max)
 {
@@ -127,7 +138,9 @@ size_t df_journal_fetches(struct df_journal *j, struct df_row_fetch *rows,
 
 bool df_journal_fetch_file(struct df_journal *j, const struct df_id *file)
 {
-	return df_sql_any(j, df_sql(j, "SELECT 1 FROM fetches WHERE file = ?",
+	return df_sql_any(j, df_sql(j,
+				    "SELECT 1 FROM fetches WHERE file = ?"
+				    " AND state = 0",
 				    "t", file->s));
 }
 

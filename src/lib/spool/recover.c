@@ -448,6 +448,28 @@ static void check_pulls(struct recovery *r)
 	free(all);
 }
 
+/* One whose file became an object, or is shorter than it was, looks anew what
+ * is still to come. */
+static void check_fetches(struct recovery *r)
+{
+	struct df_row_fetch f;
+	int64_t after = 0;
+
+	while (df_journal_fetch_in_hand(r->j, after, &f)) {
+		uint64_t size = 0;
+		int fd = -1;
+
+		after = f.n;
+		if (df_incoming_open(r->sp, &f.file, &fd, NULL) != DF_OK ||
+		    df_fd_size(fd, &size, NULL) != DF_OK || size < f.offset) {
+			f.file.s[0] = f.hex[0] = '\0';
+			f.size = f.offset = 0;
+			df_journal_fetch_put(r->j, &f);
+		}
+		df_fd_close(&fd);
+	}
+}
+
 static enum df_err recover(struct recovery *r)
 {
 	struct df_spool *sp = r->sp;
@@ -465,6 +487,7 @@ static enum df_err recover(struct recovery *r)
 	if (r->change) {
 		check_uploads(r);
 		check_pulls(r);
+		check_fetches(r);
 		(void)df_journal_deliveries_move(r->j, "", 0, 0,
 						 DF_DELIVERY_LOST); /* count */
 		df_sql_in_use(r->j);

@@ -27,7 +27,6 @@ static void a_fetch_is_kept(void **state)
 	assert_int_equal(df_incoming_new(&w->sp, &f.file, &fd, NULL), DF_OK);
 	df_fd_close(&fd);
 	f.size = 10;
-	f.offset = 4;
 	f.report = true;
 	strcpy(f.hex, "00112233445566778899aabbccddeeff");
 	strcpy(f.sender, PEER);
@@ -43,9 +42,27 @@ static void a_fetch_is_kept(void **state)
 	assert_int_equal(rec.swept, 0);
 	assert_true(df_journal_fetch_of(w->j, "1.2.9", &g));
 	assert_memory_equal(&f, &g, sizeof f);
+	/* a file that is not what its row says is begun anew */
+	f.offset = 4;
+	assert_int_equal(df_journal_fetch_put(w->j, &f), f.n);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_true(df_journal_fetch_of(w->j, "1.2.9", &g));
+	assert_string_equal(g.hex, "");
+	assert_int_equal(g.offset, 0);
+	assert_int_equal(rec.swept, 1);
+	/* so is one that is an object by now */
+	df_id_new(&f.file);
+	f.offset = 0;
+	assert_int_equal(df_journal_fetch_put(w->j, &f), f.n);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_true(df_journal_fetch_of(w->j, "1.2.9", &g));
+	assert_string_equal(g.file.s, "");
 	/* one that ended is not due; its file is nobody's */
-	f.state = DF_FETCH_DONE;
-	f.file.s[0] = '\0';
+	assert_int_equal(df_incoming_new(&w->sp, &f.file, &fd, NULL), DF_OK);
+	df_fd_close(&fd);
+	f.state = DF_FETCH_CANCELLED;
 	(void)df_journal_fetch_put(w->j, &f); /* n is known */
 	assert_false(df_journal_fetch_due(w->j, "centre", 9, &g));
 	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
