@@ -15,7 +15,7 @@ void prior_cancel(struct ask *a);
 const char *prior_purpose(const struct queue *q, int64_t fetch);
 void prior_purpose_forget(struct queue *q, int64_t fetch);
 
-/* prior_fetch.c: it ends; one that is in hand after its part. */
-void prior_stop(struct queue *q, const struct df_row_fetch *row);
+/* prior_fetch.c: it is cancelled; one that is in hand ends after its part. */
+void prior_stop(struct queue *q, struct df_row_fetch *row);
 
 #endif

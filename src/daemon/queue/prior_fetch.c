@@ -42,7 +42,6 @@ struct fetching {
 	bool listed;
 	uint64_t cursor, wait_ms;
 	int64_t shy_since_ms; /* 0 = not waiting for the line */
-	bool stopped;	      /* a person cancelled it */
 };
 
 static void step(void *ctx);
@@ -75,6 +74,11 @@ static void end(struct fetching *f, enum df_fetch_state state, enum df_err err,
 	const char *peer = strcmp(r->origin, f->q->self) == 0 ? "" : r->origin;
 
 	drop_file(f);
+	if (r->state == DF_FETCH_CANCELLED) { /* whatever came of its part */
+		state = r->state;
+		err = DF_E_CANCELLED;
+		why = "cancelled by a person";
+	}
 	r->state = state;
 	r->ended_ms = f->q->now;
 	r->err = err;
@@ -100,6 +104,10 @@ static void end(struct fetching *f, enum df_fetch_state state, enum df_err err,
 /* It stays ordered; the pump takes it up again. */
 static void later(struct fetching *f, int64_t next_ms, const struct df_why *why)
 {
+	if (f->row.state == DF_FETCH_CANCELLED) {
+		end(f, DF_FETCH_CANCELLED, DF_E_CANCELLED, "");
+		return;
+	}
 	f->row.next_ms = next_ms;
 	f->row.err = why->err;
 	df_str_fmt(f->row.why, sizeof f->row.why, "%.190s", why->text);
@@ -126,21 +134,22 @@ static void failed(struct fetching *f, const struct df_reply *r)
 	later(f, object_again(q, f->row.asked_ms), &r->why);
 }
 
-void prior_stop(struct queue *q, const struct df_row_fetch *row)
+void prior_stop(struct queue *q, struct df_row_fetch *row)
 {
-	struct fetching idle = {.q = q, .row = *row};
+	struct fetching *f = NULL, idle = {.q = q, .row = *row};
 
 	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (q->fetchings[i] != NULL &&
-		    q->fetchings[i]->row.n == row->n) {
-			q->fetchings[i]->stopped = true;
-			return;
-		}
-	drop_file(&idle);
-	idle.row.state = DF_FETCH_CANCELLED;
-	idle.row.ended_ms = q->now;
-	df_journal_fetch_put(q->j, &idle.row);
-	prior_purpose_forget(q, row->n);
+		if (q->fetchings[i] != NULL && q->fetchings[i]->row.n == row->n)
+			f = q->fetchings[i]; /* after its part */
+	if (f == NULL) {
+		f = &idle;
+		drop_file(f);
+		prior_purpose_forget(q, row->n);
+	}
+	f->row.state = DF_FETCH_CANCELLED;
+	f->row.ended_ms = q->now;
+	df_journal_fetch_put(q->j, &f->row);
+	*row = f->row;
 }
 
 /* --- a whole file
@@ -476,9 +485,8 @@ static void step(void *ctx)
 {
 	struct fetching *f = ctx;
 
-	if (f->stopped)
-		end(f, DF_FETCH_CANCELLED, DF_E_CANCELLED,
-		    "cancelled by a person");
+	if (f->row.state == DF_FETCH_CANCELLED)
+		end(f, DF_FETCH_CANCELLED, DF_E_CANCELLED, "");
 	else if (f->row.hex[0] != '\0')
 		file_go(f);
 	else

@@ -1,0 +1,75 @@
+#!/bin/sh
+# prior_trouble.sh - a fetch that is disturbed: cancelled while the line hangs, a
+# kill between an object's name and its row.
+. "$(dirname "$0")/../lib/node.sh"
+need dcmsend dcmodify python3
+
+number=110101199003074477
+check "a centre is made" new_centre centre
+check "it lets its own modality in" node centre modality add MODALITY
+check "a clinic is made" new_clinic b
+set_key b retry max 2
+set_key b retry min 1
+check "the centre starts" start_node centre
+rules() { # LINE...
+	printf '%s\n' "$@" >"$T/rules.new" && mv "$T/rules.new" "$T/rules"
+}
+rules ""
+DF_SHIM="$T/rules"
+export DF_SHIM
+start_b() { LD_PRELOAD="$DF_BIN/sysshim.so" start_node b; }
+check "the clinic starts" start_b
+line=$(free_port)
+python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 300000 --slow >"$T/relay.out" &
+relay=$!
+PIDS="$PIDS $relay"
+wait_for 10 grep -q ready "$T/relay.out" || exit 1
+check "it joins over a slow line" join b centre "$line"
+
+# exam FILE COUNT SEED: made at the centre; prints its UID
+exam() {
+	python3 "$LIB/make_study.py" "$TESTDATA/$1" "$T/$3" "$2" "$3" || return 1
+	dcmodify -nb -q -ie -m "PatientID=$number" -m "PatientName=Wang^San" \
+		-m "StudyDate=$(date +%Y%m%d)" "$T/$3"/* || return 1
+	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CENTRE \
+		127.0.0.1 "$DICOM_centre" "$T/$3" >>"$T/dcmsend.log" 2>&1
+}
+told() { # UID
+	truth b "any(p['study_uid'] == '$1' for p in j['priors'])" \
+		prior search --id $number --purpose 复诊
+}
+fetch() { node b prior fetch "$1" --purpose 复诊; }
+state_is() { # UID STATE
+	truth b "[p['state'] for p in j['priors'] if p['study_uid'] == '$1'][:1] == ['$2']" prior list
+}
+nothing_left() { [ -z "$(ls "$T/b/spool/incoming")" ]; }
+
+first=$(exam ct/IM0001.dcm 16 first)
+check "the clinic finds an exam of the centre" wait_for 20 told "$first"
+
+# --- cancelled while its part hangs ---
+check "it is ordered" fetch "$first"
+under_way() { ! nothing_left; }
+check "it is on its way" wait_for 40 under_way
+kill -STOP $relay
+check "the line hangs, and it is cancelled" node b prior cancel "$first"
+check "which is so at once" state_is "$first" cancelled
+kill_node_hard b
+check "the clinic dies, and starts again" start_b
+check "it stays cancelled" state_is "$first" cancelled
+check "nothing of it is left over" nothing_left
+kill -CONT $relay
+
+# --- killed when the object has its name, and no row ---
+check "it is ordered again" fetch "$first"
+rules "counts $T/counts" "room=queue call=rename path=*/objects/* do=die"
+check "the queue dies over it" wait_for 60 sh -c "
+	[ \"\$(od -An -tu8 -N16 '$T/counts' | awk '{ print \$2 }')\" = 1 ]"
+rules ""
+check "and all of it is here in the end" wait_for 60 state_is "$first" done
+check "once" truth b "j['instances'] == 16 and j['quarantined'] == 0" study show "$first"
+check "nothing is left over" nothing_left
+
+stop_node b
+check "the clinic is sound" node b spool check
+done_testing
