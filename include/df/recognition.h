@@ -124,6 +124,7 @@ struct df_exam_meaning {
 	size_t n_parts;
 	char items[DF_EXAM_ITEMS][DF_RULES_CODE]; /* codes, in table order */
 	size_t n_items;
+	bool left_out; /* a part is in none of them, or there are too many */
 	enum df_side side;
 	enum df_contrast contrast;
 };

@@ -96,6 +96,7 @@ static bool modality_fits(const char *alternatives, const struct modalities *m)
 struct found {
 	const struct rules_row *parts[DF_EXAM_PARTS];
 	size_t n;
+	bool more; /* parts than there is room for */
 	bool left, right, both, plain, enhanced;
 	struct modalities modalities; /* "胸部CT": as orders say it */
 };
@@ -106,7 +107,9 @@ static void part_add(struct found *f, const struct rules_row *part)
 
 	while (i < f->n && f->parts[i] != part)
 		i++;
-	if (i == f->n && i < DF_EXAM_PARTS)
+	if (i == DF_EXAM_PARTS)
+		f->more = true;
+	else if (i == f->n)
 		f->parts[f->n++] = part;
 }
 
@@ -263,8 +266,10 @@ static void item_add(struct df_exam_meaning *out, struct df_text code)
 
 	while (i < out->n_items && !df_text_eq(code, out->items[i]))
 		i++;
-	if (i == out->n_items && i < DF_EXAM_ITEMS &&
-	    df_str_copy(out->items[i], DF_RULES_CODE, code) == DF_OK)
+	if (i == DF_EXAM_ITEMS)
+		out->left_out = true;
+	else if (i == out->n_items &&
+		 df_str_copy(out->items[i], DF_RULES_CODE, code) == DF_OK)
 		out->n_items++;
 }
 
@@ -293,17 +298,22 @@ static void items_by_part(const struct df_rules *r, const struct modalities *m,
 			  struct df_exam_meaning *out)
 {
 	const struct rules_sheet *s = &r->sheet[DF_RULES_ITEMS];
+	bool placed[DF_EXAM_PARTS] = {false};
 
 	for (size_t i = 0; i < s->n; i++) {
 		const char *const *c = s->rows[i].cell;
-		bool part = false;
 
-		for (size_t k = 0; k < out->n_parts && !part; k++)
-			part = df_rules_list_has(c[ITEM_PARTS],
-						 df_text_of(out->parts[k]));
-		if (part && modality_fits(c[ITEM_MODALITIES], m))
-			item_add(out, df_text_of(c[ITEM_CODE]));
+		if (!modality_fits(c[ITEM_MODALITIES], m))
+			continue;
+		for (size_t k = 0; k < out->n_parts; k++)
+			if (df_rules_list_has(c[ITEM_PARTS],
+					      df_text_of(out->parts[k]))) {
+				item_add(out, df_text_of(c[ITEM_CODE]));
+				placed[k] = true;
+			}
 	}
+	for (size_t k = 0; k < out->n_parts; k++)
+		out->left_out |= !placed[k];
 }
 
 static enum df_exam_known known(const struct modalities *m,
@@ -339,6 +349,7 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	for (size_t i = 0; i < part.n; i++)
 		part_add(&text, part.parts[i]);
 	parts_put(r, &text, said, out);
+	out->left_out = text.more || part.more;
 	text.left |= part.left;
 	text.right |= part.right;
 	text.both |= part.both;

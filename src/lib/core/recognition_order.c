@@ -137,6 +137,7 @@ static bool wanted(const struct df_rules *r, const struct df_asking *a,
 	if (!df_rules_said(a->wanted_item))
 		return any;
 	want->n_items = 0; /* the code says it, the words say side, contrast */
+	want->left_out = false;
 	if (df_rules_row(r, DF_RULES_ITEMS, df_text_of(a->wanted_item)) != NULL)
 		df_str_fmt(want->items[want->n_items++], DF_RULES_CODE, "%s",
 			   a->wanted_item);
@@ -151,11 +152,9 @@ void df_verdict_order(const struct df_rules *r, const struct df_asking *a,
 	*items = v->meaning;
 	if (!wanted(r, a, &want))
 		return;
-	if (want.n_items == 0) {
+	if (want.n_items == 0 || want.left_out)
 		df_verdict_add(v, DF_RECOGNITION_WANTED_UNKNOWN, "%s", "");
-		return;
-	}
-	if (v->meaning.n_items == 0)
+	if (want.n_items == 0 || v->meaning.n_items == 0)
 		return;
 	items->n_items = 0;
 	for (size_t i = 0; i < want.n_items; i++) {
