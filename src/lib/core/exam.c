@@ -97,7 +97,9 @@ struct found {
 	const struct rules_row *parts[DF_EXAM_PARTS];
 	size_t n;
 	bool more; /* parts than there is room for */
-	bool left, right, both, plain, enhanced;
+	unsigned sides;	 /* bits of enum df_side: said at all ... */
+	unsigned beside; /* ... and right beside a paired part */
+	bool plain, enhanced;
 	struct modalities modalities; /* "胸部CT": as orders say it */
 };
 
@@ -113,29 +115,62 @@ static void part_add(struct found *f, const struct rules_row *part)
 		f->parts[f->n++] = part;
 }
 
-/* no: the word right before says that there is none of this contrast. */
-static void mean(const struct df_rules *r, const char *means, bool no,
-		 struct found *f)
+/* What a word leaves to the one right behind it. */
+struct before {
+	bool no;	/* there is none of this contrast */
+	unsigned sides; /* the side of a part */
+	bool part;	/* a paired part whose side was not said before it */
+};
+
+static unsigned side_bit(struct df_text e)
 {
+	return df_text_eq(e, "side:left")    ? 1u << DF_SIDE_LEFT
+	       : df_text_eq(e, "side:right") ? 1u << DF_SIDE_RIGHT
+	       : df_text_eq(e, "side:both")  ? 1u << DF_SIDE_BOTH
+					     : 0;
+}
+
+static bool is_paired(const struct rules_row *part)
+{
+	return df_rules_list_has(part->cell[PART_KIND], df_text_of("paired"));
+}
+
+static void mean(const struct df_rules *r, const char *means, struct found *f,
+		 struct before *b)
+{
+	struct before next = {.no = false};
+	bool parts = false, paired = false;
 	struct df_text e;
 
 	while (df_rules_list_next(&means, &e)) {
 		const bool enhanced = df_text_eq(e, "contrast:enhanced");
 		const struct rules_row *part;
 
-		f->left |= df_text_eq(e, "side:left");
-		f->right |= df_text_eq(e, "side:right");
-		f->both |= df_text_eq(e, "side:both");
-		f->plain |= df_text_eq(e, "contrast:plain") || (enhanced && no);
-		f->enhanced |= enhanced && !no;
+		next.sides |= side_bit(e);
+		next.no |= df_text_eq(e, "contrast:not");
+		f->plain |=
+			df_text_eq(e, "contrast:plain") || (enhanced && b->no);
+		f->enhanced |= enhanced && !b->no;
 		if (e.len > 9 && !memcmp(e.ptr, "modality:", 9))
 			modalities_add(&f->modalities,
 				       (struct df_text){e.ptr + 9, e.len - 9},
 				       false);
 		part = df_rules_row(r, DF_RULES_PARTS, e);
-		if (part != NULL)
-			part_add(f, part);
+		if (part == NULL)
+			continue;
+		part_add(f, part);
+		parts = true;
+		paired |= is_paired(part);
 	}
+	f->sides |= next.sides;
+	if (paired || b->part)
+		f->beside |= next.sides;
+	if (paired)
+		f->beside |= b->sides;
+	next.part = paired ? (b->sides | next.sides) == 0
+			   : b->part && next.sides != 0;
+	next.sides = parts || next.sides == 0 ? 0 : next.sides | b->sides;
+	*b = next;
 }
 
 /* "HeadSeq", as protocols are called, is two words. */
@@ -157,22 +192,22 @@ static void scan(const struct df_rules *r, const char *text, struct found *f)
 {
 	char folded[2 * TEXT_MAX + 1];
 	struct df_text t = words_apart(text, folded);
-	bool no = false;
+	struct before b = {.no = false};
 
 	t.len = df_rules_fold(folded, t);
 	for (size_t at = 0; at < t.len;) {
 		const struct rules_key *k = df_rules_word_at(r, t, at);
 
-		if (k == NULL) { /* "NO IV" goes on, "无, " does not */
-			no = no && t.ptr[at] == ' ' && t.ptr[at - 1] >= 'A' &&
-			     t.ptr[at - 1] <= 'Z';
-			at++;
+		if (k != NULL) {
+			mean(r, k->row->cell[WORD_MEANS], f, &b);
+			at += k->len;
 			continue;
 		}
-		mean(r, k->row->cell[WORD_MEANS], no, f);
-		no = df_rules_list_has(k->row->cell[WORD_MEANS],
-				       df_text_of("contrast:not"));
-		at += k->len;
+		if (t.ptr[at] != ' ')
+			b = (struct before){.no = false};
+		else if (t.ptr[at - 1] < 'A' || t.ptr[at - 1] > 'Z')
+			b.no = false; /* "NO IV" goes on, "无, 增强" does not */
+		at++;
 	}
 }
 
@@ -242,19 +277,23 @@ static void parts_put(const struct df_rules *r, const struct found *f,
 							       f->parts[i]));
 }
 
-/* "左膝、右踝" has both sides, and of neither joint: then none is said. */
+/* One side is said of all. Several are "both" when they stand beside the only
+ * part that has sides; of "左膝、右踝" and "左膝、右侧胸部" none is known. */
 static enum df_side side_of(const struct found *f)
 {
+	const unsigned both = 1u << DF_SIDE_BOTH;
+	const unsigned each = 1u << DF_SIDE_LEFT | 1u << DF_SIDE_RIGHT;
 	size_t paired = 0;
 
+	for (enum df_side s = DF_SIDE_LEFT; s <= DF_SIDE_BOTH; s++)
+		if (f->sides == 1u << s)
+			return s;
 	for (size_t i = 0; i < f->n; i++)
-		paired += df_rules_list_has(f->parts[i]->cell[PART_KIND],
-					    df_text_of("paired"));
-	if (paired > 1 && f->left + f->right + f->both > 1)
-		return DF_SIDE_NONE;
-	if (f->both || (f->left && f->right))
-		return DF_SIDE_BOTH;
-	return f->left ? DF_SIDE_LEFT : f->right ? DF_SIDE_RIGHT : DF_SIDE_NONE;
+		paired += is_paired(f->parts[i]);
+	return paired == 1 && ((f->beside & both) != 0 ||
+			       (f->beside & each) == each)
+		       ? DF_SIDE_BOTH
+		       : DF_SIDE_NONE;
 }
 
 /* --- items -----------------------------------------------------------------
@@ -350,9 +389,8 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 		part_add(&text, part.parts[i]);
 	parts_put(r, &text, said, out);
 	out->left_out = text.more || part.more;
-	text.left |= part.left;
-	text.right |= part.right;
-	text.both |= part.both;
+	text.sides |= part.sides;
+	text.beside |= part.beside;
 	out->side = side_of(&text);
 	/* "平扫+增强" has both: it is the one that shows more */
 	out->contrast = text.enhanced || part.enhanced ? DF_CONTRAST_ENHANCED
