@@ -43,6 +43,7 @@ struct index {
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
 	struct df_pinyin_reader *pinyin; /* made at the first name */
 	struct index_rules *rules;	 /* read at the first question */
+	bool rules_fresh; /* their files were looked at for this message */
 	bool begun;
 	bool gathering; /* a timer will flush */
 	int64_t flushed_ms;
@@ -159,8 +160,9 @@ void index_audit_put(struct index *x, struct df_link *from,
 		     const struct df_msg *m);
 
 /* index_rules.c: may an earlier exam stand for a new one? df/recognition.h */
-/* Read anew when their files changed; borrowed until the next call. *bad (may
- * be NULL): why the node's tables are not in use, or DF_OK. */
+/* Read anew when their files changed, which is looked at once a message;
+ * borrowed until the next call. *bad (may be NULL): why the node's tables are
+ * not in use, or DF_OK. */
 const struct df_rules *index_rules(struct index *x, struct df_why *bad);
 void index_rules_release(struct index *x);
 /* Adds "item" and "verdict" to each of a list of exams (index_prior_json).

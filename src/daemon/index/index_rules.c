@@ -2,9 +2,9 @@
  * index_rules.c - the rules of recognition in this room: read, kept fresh, and
  * asked about exams as JSON.
  *
- * The node's own tables are in DIR/recognition/. They are looked at before each
- * answer, so that a saved change counts at once; tables that are wrong change
- * nothing, and every answer says so until they are mended.
+ * The node's own tables are in DIR/recognition/. They are looked at once for
+ * each message, so that a saved change counts at once; tables that are wrong
+ * change nothing, and every answer says so until they are mended.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -93,13 +93,15 @@ const struct df_rules *index_rules(struct index *x, struct df_why *bad)
 {
 	struct stamp now[DF_RULES_COUNT];
 
-	stamps_take(now);
 	if (x->rules == NULL) {
 		x->rules = df_xcalloc(1, sizeof *x->rules);
 		reload(x->rules);
-	} else if (memcmp(now, x->rules->stamps, sizeof now) != 0) {
-		reload(x->rules);
+	} else if (!x->rules_fresh) {
+		stamps_take(now);
+		if (memcmp(now, x->rules->stamps, sizeof now) != 0)
+			reload(x->rules);
 	}
+	x->rules_fresh = true;
 	if (bad != NULL)
 		*bad = x->rules->why;
 	return x->rules->rules;

@@ -145,9 +145,11 @@ static void unpark(struct index *x)
 /* --- handlers --------------------------------------------------------------
  */
 
-/* A room that is about to end answers nothing more: it is asked again. */
-static bool can_answer(const struct index *x)
+/* A message came. A room that is about to end answers nothing more: it is
+ * asked again. */
+static bool can_answer(struct index *x)
 {
+	x->rules_fresh = false;
 	return x->store != NULL && !x->reg_failed;
 }
 
