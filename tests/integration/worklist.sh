@@ -117,6 +117,8 @@ check "a modality takes its question back, and is told so" rude cancel
 check "what cannot be read is answered, not followed" rude broken
 check "no image comes by the worklist" rude smuggle
 check "one association does all" rude mix "$T"/outside/prior/IM00000
+asks_in_a_loop() { python3 "$LIB/worklist_scu.py" --calling OLD flood "$DICOM_clinic"; }
+check "one that asks in a loop has its share, on however many associations" asks_in_a_loop
 ask MUTE "$keys"
 check "one that may not ask is told so" grep -qi "0x0\?124\|NotAuthori\|not authori" "$T/outside/findscu"
 grep -i "find response" "$T/outside/findscu" | sed 's/^/# /'

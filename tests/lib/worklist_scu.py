@@ -6,6 +6,8 @@ worklist_scu.py [--calling AET] ACTION PORT
     broken    asks what cannot be read (C000), without keys (A900), and properly
     smuggle   sends an image on the worklist's context: it is refused
     mix FILE  one association: the worklist, an image, commitment, an echo
+    flood     one association a question until it is refused (A700); another title
+              is answered meanwhile, and after a while this one, too
 
 Exit 1, and a word about it, when the answer is another.
 """
@@ -110,10 +112,25 @@ def mix(port, calling, path):
     console.release()
 
 
+def flood(port, calling, _):
+    for asked in range(300):
+        console = Console(port, calling)
+        status, _ = console.find(NAMES)
+        console.release()
+        if status != 0:
+            break
+    assert status == 0xa700 and asked >= 20, f"{status:04x} after {asked} questions"
+    good(Console(port, "CT_1"))
+    console = Console(port, calling)
+    while status == 0xa700:
+        status, _ = console.find(NAMES)
+    assert status == 0, f"after a while: {status:04x}"
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--calling", default="CT_1")
-    p.add_argument("action", choices=["cancel", "broken", "smuggle", "mix"])
+    p.add_argument("action", choices=["cancel", "broken", "smuggle", "mix", "flood"])
     p.add_argument("port", type=int)
     p.add_argument("file", nargs="?")
     args = p.parse_args()

@@ -4,6 +4,7 @@
 #ifndef DF_INDEX_H
 #define DF_INDEX_H
 
+#include "df/limit.h"
 #include "df/message.h"
 #include "df/persons.h"
 #include "df/pinyin.h"
@@ -53,6 +54,8 @@ struct index {
 	struct parked *parked;
 	struct parked **parked_end;
 	size_t n_parked;
+	struct df_limit questions;	   /* of one title, for its worklist */
+	struct df_limit all_questions;	   /* of all of them */
 	struct region_search *searches;    /* region_ask.c: under way */
 	struct region_quiet *quiet; /* region_quiet.c */
 };

@@ -437,6 +437,7 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 	(void)why; /* nothing here can fail */
 	self.room = room;
 	self.parked_end = &self.parked;
+	order_worklist_init(&self);
 	df_room_set_ctx(room, &self);
 	return DF_OK;
 }

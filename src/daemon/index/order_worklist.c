@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "df/attribute_match.h"
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "orders.h"
@@ -18,6 +19,11 @@
 #define ITEMS_MAX 2000
 #define BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define LAST_MOMENT 999999999999
+/* Questions of one title, and of all: each costs what all open orders cost. */
+#define PER_MINUTE 120
+#define BURST 30
+#define ALL_PER_MINUTE 600
+#define ALL_BURST 150
 
 struct answer {
 	struct index *x;
@@ -159,6 +165,24 @@ static enum df_err look(void *ctx, const struct df_store_order *o)
 	return rc;
 }
 
+void order_worklist_init(struct index *x)
+{
+	df_limit_init(&x->questions, PER_MINUTE, BURST);
+	df_limit_init(&x->all_questions, ALL_PER_MINUTE, ALL_BURST);
+}
+
+static enum df_err may_ask(struct index *x, const char *calling,
+			   struct df_why *why)
+{
+	int64_t now = df_clock_mono_ms(), wait_ms;
+
+	return df_limit_take(&x->questions, calling, 0, now, &wait_ms) &&
+			       df_limit_take(&x->all_questions, "", 0, now,
+					     &wait_ms)
+		       ? DF_OK
+		       : df_fail(why, DF_E_AGAIN, "too many questions");
+}
+
 static enum df_err collect(struct answer *a, const struct df_msg *m,
 			   struct df_why *why)
 {
@@ -171,6 +195,9 @@ static enum df_err collect(struct answer *a, const struct df_msg *m,
 	if (!df_worklist_next(&bytes, &keys) || bytes.len > 0 ||
 	    !df_msg_get_str(m, DF_M_CALLING, calling, sizeof calling))
 		return df_fail(why, DF_E_FORMAT, "not a worklist question");
+	rc = may_ask(a->x, calling, why);
+	if (rc != DF_OK)
+		return rc;
 	a->keys = &keys;
 	a->calling = calling;
 	a->verdict = df_room_config(a->x->room)->worklist.verdict;
@@ -200,7 +227,8 @@ void order_worklist(struct index *x, struct df_link *from,
 		rc = df_memfd_seal(fd, &why);
 	if (rc != DF_OK) {
 		df_fd_close(&fd);
-		df_log(DF_LOG_WARN, "worklist.failed", DF_F_ERR(&why));
+		if (rc != DF_E_AGAIN) /* receive says that */
+			df_log(DF_LOG_WARN, "worklist.failed", DF_F_ERR(&why));
 	}
 	df_buf_wipe(&a.items);
 	df_msg_init(&reply, DF_MSG_WORKLIST, m->tag);

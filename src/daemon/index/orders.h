@@ -62,6 +62,7 @@ void order_performed(struct index *x, const struct df_store_instance *i);
 void order_performed_again(void); /* an order was added: look anew */
 
 /* order_worklist.c: WORKLIST_RQ. */
+void order_worklist_init(struct index *x);
 void order_worklist(struct index *x, struct df_link *from,
 		    const struct df_msg *m);
 

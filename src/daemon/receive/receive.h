@@ -28,7 +28,6 @@ struct receive {
 	int64_t ends_ms; /* monotonic: no image after this; 0 = no end yet */
 	uint64_t stored;
 	uint64_t refused;
-	int64_t worklist_ms; /* monotonic: when it last asked; 0 = never */
 	/* lent by keys, for this association only */
 	struct df_cek cek;
 	uint8_t wrapped[DF_WRAPPED_LEN];

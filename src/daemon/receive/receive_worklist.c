@@ -6,12 +6,11 @@
 
 #include <poll.h>
 
-#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 
 #define ASK_MS 10000 /* consoles wait about so long */
-#define PAUSE_MS 200  /* between two questions of one association */
+#define PAUSE_MS 500 /* of who asks too often */
 #define DENIED 0x0124
 #define OUT_OF_RESOURCES 0xa700
 #define UNABLE 0xc000
@@ -62,18 +61,10 @@ static enum df_err ask_index(struct receive *r,
 		rc = read_items(fds[0], items, why);
 	for (size_t i = 0; i < n_fds; i++)
 		df_fd_close(&fds[i]);
+	/* a console that asks in a loop waits here, and nobody else does */
+	if (rc == DF_E_AGAIN)
+		(void)poll(NULL, 0, PAUSE_MS); /* shorter is no matter */
 	return rc;
-}
-
-/* A console that asks in a loop is no reason for index to be late with images.
- * It waits here, and nobody else does. */
-static void pace(struct receive *r)
-{
-	int64_t left = r->worklist_ms + PAUSE_MS - df_clock_mono_ms();
-
-	if (r->worklist_ms != 0 && left > 0)
-		(void)poll(NULL, 0, (int)left); /* shorter is no matter */
-	r->worklist_ms = df_clock_mono_ms();
 }
 
 static uint16_t status_of(enum df_err rc)
@@ -82,7 +73,8 @@ static uint16_t status_of(enum df_err rc)
 	 * it is asked again */
 	return rc == DF_OK ? 0
 	       : rc == DF_E_LIMIT || rc == DF_E_PEER || rc == DF_E_TIMEOUT ||
-			       rc == DF_E_NOMEM || rc == DF_E_IO
+			       rc == DF_E_NOMEM || rc == DF_E_IO ||
+			       rc == DF_E_AGAIN
 		       ? OUT_OF_RESOURCES
 		       : UNABLE;
 }
@@ -102,7 +94,6 @@ static uint16_t find(void *ctx, const struct df_worklist_query *q,
 	if (m != NULL && m->charset != DF_WORKLIST_AUTO)
 		set = m->charset;
 	*charset = (enum df_worklist_charset)set;
-	pace(r);
 	if (m == NULL || m->worklist)
 		status = status_of(ask_index(r, q, items, &why));
 	df_log(status == 0 ? DF_LOG_INFO : DF_LOG_WARN, "worklist.asked",
