@@ -185,7 +185,7 @@ same_orders() {
 }
 check "orders outlive index.db" same_orders
 hidden() { ! grep -rqaF -e "$1" "$T/clinic"; }
-for word in 王小东 誠 K47120012 "$number" 胸部CT平扫; do
+for word in 王小东 Cheng^X=誠 K47120012 "$number" 胸部CT平扫; do
 	check "nobody reads $word in the node's directory" hidden "$word"
 done
 check "nor in its log" sh -c "! grep -qF -e 王小东 -e '$number' '$T/clinic.log'"
