@@ -291,9 +291,9 @@ static void wake_paced(struct df_http_client *c)
 	int64_t now = df_clock_mono_ms();
 
 	for (struct df_http_call *call = c->first; call; call = call->next)
-		if (call->paused_until_ms != 0 && call->paused_until_ms <= now &&
-		    (best == NULL ||
-		     call->paused_since_ms < best->paused_since_ms))
+		if (call->paused_until_ms != 0 &&
+		    call->paused_until_ms <= now &&
+		    (best == NULL || call->paused_number < best->paused_number))
 			best = call;
 	if (best == NULL)
 		return;

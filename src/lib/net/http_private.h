@@ -24,6 +24,7 @@ struct df_http_client {
 	uint64_t acked; /* by all sockets that there were */
 	unsigned active;
 	unsigned cancelled; /* calls that wait for their end */
+	uint64_t last_paused; /* the last number that was given out */
 };
 
 struct df_http_call {
@@ -37,7 +38,7 @@ struct df_http_call {
 	struct df_buf body;
 	uint64_t body_at;	 /* bytes of the body that curl has */
 	int64_t paused_until_ms; /* mono; 0 = not held back */
-	int64_t paused_since_ms;
+	uint64_t paused_number;	 /* its place among the waiting; 0 = none */
 	uint64_t sink_bytes;
 	int64_t started_ms;
 	enum df_err failed; /* by the sink or a limit */

@@ -46,24 +46,42 @@ static uint64_t body_size(const struct df_http_request *rq)
 	return body_is_file(rq) ? rq->body_fd_len : rq->body_len;
 }
 
-/* How much may go now; 0: it waits, and the client wakes it. */
+/* When the first wakes who waits for the same and came before; 0 = none. */
+static int64_t before_us(const struct df_http_call *call)
+{
+	int64_t first_ms = 0;
+
+	for (const struct df_http_call *o = call->client->first; o; o = o->next)
+		if (o->paused_until_ms != 0 && o->rq.pace == call->rq.pace &&
+		    (call->paused_number == 0 ||
+		     o->paused_number < call->paused_number) &&
+		    (first_ms == 0 || o->paused_until_ms < first_ms))
+			first_ms = o->paused_until_ms;
+	return first_ms;
+}
+
+/* How much may go now; 0: it waits, and the client wakes it. Whose socket
+ * always has room would ask again before the others wake: he stands behind. */
 static size_t paced(struct df_http_call *call, size_t want)
 {
 	const struct df_http_pace *pace = call->rq.pace;
-	int64_t now, wait_ms = 0;
+	int64_t until_ms, wait_ms = 0;
 	size_t n;
 
 	if (pace == NULL)
 		return want;
-	n = pace->take(pace->ctx, want, &wait_ms);
-	if (n > 0) {
-		call->paused_since_ms = 0;
-		return n;
+	until_ms = before_us(call);
+	if (until_ms == 0) {
+		n = pace->take(pace->ctx, want, &wait_ms);
+		if (n > 0) {
+			call->paused_number = 0;
+			return n;
+		}
+		until_ms = df_clock_mono_ms() + (wait_ms > 0 ? wait_ms : 1);
 	}
-	now = df_clock_mono_ms();
-	call->paused_until_ms = now + (wait_ms > 0 ? wait_ms : 1);
-	if (call->paused_since_ms == 0)
-		call->paused_since_ms = now;
+	call->paused_until_ms = until_ms;
+	if (call->paused_number == 0)
+		call->paused_number = ++call->client->last_paused;
 	return 0;
 }
 
