@@ -16,7 +16,7 @@ import subprocess
 import time
 
 NEWNS, NEWNET = 0x00020000, 0x40000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 0x4000, 0x40000, 0x80000, 0x100000
 LOOP_GET_FREE, LOOP_CONFIGURE, LOOP_CLEAR = 0x4C82, 0x4C0A, 0x4C01
 AUTOCLEAR = 4
 FS_SHUTDOWN = 0x8004587d
@@ -64,10 +64,18 @@ def missing(recorder=None, fs="ext4"):
     return None
 
 
+outside = None  # a namespace that sees none of our mounts; we see all of its
+
+
 def private():
     """From now on our mounts and ports are our own, and our children's."""
+    global outside
     call(libc.unshare(NEWNS | NEWNET))
     call(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    call(libc.mount(b"none", b"/", None, MS_REC | MS_SHARED, None))
+    outside = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    call(libc.unshare(NEWNS))
+    call(libc.mount(b"none", b"/", None, MS_REC | MS_SLAVE, None))
     with socket.socket() as s:  # loopback up
         fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 1))
 
@@ -163,7 +171,9 @@ def copy_sparse(source, target):
 
 
 class Recorder:
-    """A disk that remembers (blkrec.c), mounted at `at` from `image`."""
+    """A disk that remembers (blkrec.c), mounted at `at` from `image`. Its
+    process stays outside: were it the last that holds the mount which it
+    serves, its end would wait for itself, and all loop devices for it."""
 
     def __init__(self, program, image, record, at, fs):
         self.fuse, self.at, self.fs = image + ".fuse", at, fs
@@ -171,7 +181,7 @@ class Recorder:
         os.makedirs(self.fuse, exist_ok=True)
         self.process = subprocess.Popen(
             [program, image, record, self.fuse, self.fail],
-            preexec_fn=lambda: libc.prctl(1, 9, 0, 0, 0))  # dies with us
+            preexec_fn=self.go_outside)
         end = time.monotonic() + 10
         while not os.path.exists(self.fuse + "/mark"):
             if self.process.poll() is not None or time.monotonic() > end:
@@ -179,6 +189,11 @@ class Recorder:
             time.sleep(0.005)
         mount(self.fuse + "/disk", at, fs)
         self.marks = os.open(self.fuse + "/mark", os.O_WRONLY | os.O_CLOEXEC)
+
+    @staticmethod
+    def go_outside():
+        libc.prctl(1, 9, 0, 0, 0)  # dies with us
+        call(libc.setns(outside, NEWNS))
 
     def mark(self, line):
         """What was promised; it is in the record when this returns."""
@@ -190,5 +205,5 @@ class Recorder:
         shut_down(self.at)
         unmount(self.at)
         os.close(self.marks)
-        unmount(self.fuse)
+        self.process.terminate()  # unmounts itself
         self.process.wait(20)
