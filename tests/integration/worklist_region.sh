@@ -7,6 +7,9 @@ need findscu dcmodify dcmdump python3
 
 new_centre centre && new_clinic clinic &&
 	node centre modality add MODALITY >/dev/null || exit 1
+# one that is never there: it keeps nothing back of what others say
+printf '[peer "none"]\nurl = https://127.0.0.1:1\nfingerprint = %064d\n' 7 \
+	>>"$T/clinic/config.ini"
 start_node centre && start_node clinic || exit 1
 join clinic centre >/dev/null || exit 1
 mkdir "$T/outside"

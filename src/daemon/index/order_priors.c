@@ -5,13 +5,14 @@
  * The person who registers him waits for none of it. An answer that comes
  * later changes what the worklist says, if the exam has not been made yet.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "df/log.h"
 #include "orders.h"
 #include "region.h"
 
-#define WAITING 64 /* orders whose question is under way */
+#define WAITING_MAX 64 /* orders whose question is under way */
 
 /* The exam that is thought of, and who it is for. */
 static cJSON *question_of(const cJSON *order, const char *id)
@@ -152,9 +153,7 @@ void order_judge(struct index *x, cJSON *order, cJSON *out)
 /* --- the other nodes -------------------------------------------------------
  */
 
-/* Ids of orders, until all questions are answered. */
-static char waiting[WAITING][DF_ID_LEN + 1];
-static size_t n_waiting, unanswered;
+static size_t n_waiting;
 
 static enum df_err put_mark(struct index *x, const char *id, const cJSON *order,
 			    struct df_why *why)
@@ -196,16 +195,18 @@ static enum df_err mark_again(struct index *x, const char *id,
 	return rc;
 }
 
-/* Somebody answered, or did not: whose question it was is no matter. */
-static void answered(struct index *x, bool any)
+/* ctx: the order's id. What one node did not say changes nothing of what
+ * others did. */
+static void answered(struct index *x, void *ctx, bool all)
 {
 	struct df_why why = {0};
+	char *id = ctx;
 
-	for (size_t i = 0; any && i < n_waiting; i++)
-		if (mark_again(x, waiting[i], &why) != DF_OK)
-			df_log(DF_LOG_WARN, "order.not-marked", DF_F_ERR(&why));
-	if (--unanswered == 0)
-		n_waiting = 0;
+	(void)all; /* as said */
+	if (mark_again(x, id, &why) != DF_OK)
+		df_log(DF_LOG_WARN, "order.not-marked", DF_F_ERR(&why));
+	free(id);
+	n_waiting--;
 }
 
 void order_ask(struct index *x, const cJSON *order)
@@ -215,16 +216,16 @@ void order_ask(struct index *x, const cJSON *order)
 	struct df_person p;
 	cJSON *q;
 
-	if (is_emergency(order) || cfg->n_peers == 0 || n_waiting == WAITING)
+	if (is_emergency(order) || cfg->n_peers == 0 ||
+	    n_waiting == WAITING_MAX)
 		return;
 	q = question_of(order, number_of(order, 0));
 	if (person_of(x, q, &p)) {
-		df_str_fmt(waiting[n_waiting++], sizeof waiting[0], "%s",
-			   index_word(order, "id"));
 		df_str_fmt(purpose, sizeof purpose, "order %s",
 			   index_word(order, "accession"));
-		unanswered++;
-		region_ask_quietly(x, &p, purpose, answered);
+		n_waiting++;
+		region_ask_quietly(x, &p, purpose, answered,
+				   df_xstrdup(index_word(order, "id")));
 	}
 	cJSON_Delete(q);
 }

@@ -62,10 +62,11 @@ DF_MUST_CHECK enum df_err region_recall(struct index *x,
 /* The verb "prior search"; answers when all did, or after 1.5 s. */
 void region_search(struct index *x, struct df_link *from, uint32_t tag,
 		   const cJSON *args);
-/* Nobody waits: what is answered is kept. done may run before it returns. */
-typedef void region_done_fn(struct index *x, bool answered);
+/* Nobody waits: what is answered is kept. done may run before it returns; all:
+ * nobody that was asked failed to answer. */
+typedef void region_done_fn(struct index *x, void *ctx, bool all);
 void region_ask_quietly(struct index *x, const struct df_person *p,
-			const char *purpose, region_done_fn *done);
+			const char *purpose, region_done_fn *done, void *ctx);
 void region_link_down(struct index *x, struct df_link *link);
 
 /* region_quiet.c: an instance of ours was put: its patient's earlier exams are

@@ -56,6 +56,7 @@ struct region_search {
 	struct df_link *to;
 	uint32_t tag;
 	region_done_fn *done; /* of a quiet one, or NULL */
+	void *ctx;	      /* its */
 	cJSON *out;	      /* owned: {priors, asked} as far as it is */
 	cJSON *question;      /* owned: as it leaves */
 	struct df_person who;
@@ -101,7 +102,8 @@ static void one_less(struct region_search *s)
 	struct index *x = s->x;
 	struct df_why why = {0};
 	region_done_fn *done = s->done;
-	bool answered = s->failed == 0;
+	void *ctx = s->ctx;
+	bool all = s->failed == 0;
 
 	if (--s->pending > 0)
 		return;
@@ -120,7 +122,7 @@ static void one_less(struct region_search *s)
 	}
 	search_free(s);
 	if (done != NULL)
-		done(x, answered);
+		done(x, ctx, all);
 }
 
 static enum unasked unasked_of(enum df_err err)
@@ -496,7 +498,7 @@ void region_link_down(struct index *x, struct df_link *link)
 }
 
 void region_ask_quietly(struct index *x, const struct df_person *p,
-			const char *purpose, region_done_fn *done)
+			const char *purpose, region_done_fn *done, void *ctx)
 {
 	cJSON *args = cJSON_CreateObject();
 	struct region_search *s;
@@ -506,6 +508,7 @@ void region_ask_quietly(struct index *x, const struct df_person *p,
 	(void)cJSON_AddArrayToObject(s->out, "priors");
 	(void)cJSON_AddArrayToObject(s->out, "asked");
 	s->done = done;
+	s->ctx = ctx;
 	s->until_ms += QUIET_MS - SEARCH_MS; /* nobody waits for it */
 	ask_all(s, args);
 	cJSON_Delete(args);

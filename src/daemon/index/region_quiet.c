@@ -87,11 +87,12 @@ static void ask_soon(struct index *x, int64_t wait_ms)
 					 x);
 }
 
-static void asked(struct index *x, bool answered)
+static void asked(struct index *x, void *ctx, bool answered)
 {
 	struct region_quiet *q = quiet_of(x);
 	struct quiet *w = take_first(q);
 
+	(void)ctx; /* the first */
 	q->asking = false;
 	if (answered || ++w->failures >= FAILURES_MAX)
 		quiet_free(w);
@@ -114,7 +115,7 @@ static void ask_next(void *ctx)
 	if (q->asking || q->first == NULL)
 		return;
 	q->asking = true;
-	region_ask_quietly(x, &q->first->who, q->first->purpose, asked);
+	region_ask_quietly(x, &q->first->who, q->first->purpose, asked, NULL);
 }
 
 /* All that are asked have told it within a day; of a namesake it says nothing.
