@@ -99,8 +99,10 @@ size_t df_journal_parcels_ready(struct df_journal *j, int64_t study,
 				int64_t after, struct df_row_parcel *rows,
 				size_t max);
 
-/* One that was let go is here again, bit for bit, as this object; so are those
- * of its instances that lived in it. */
+/* Is some of it lost here, or damaged, and nowhere else in this node? */
+bool df_journal_study_lost(struct df_journal *j, int64_t study);
+/* One that was let go or lost is here again, bit for bit, as this object; so
+ * are those of its instances that lived in it and came by no other way. */
 void df_journal_parcel_revive(struct df_journal *j, int64_t n,
 			      const struct df_id *object);
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # prior_trouble.sh - a fetch that is disturbed: cancelled while the line hangs, a
-# kill between an object's name and its row.
+# kill between an object's name and its row, parcels that were lost here or are
+# not what they were.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify python3
 
@@ -69,6 +70,33 @@ rules ""
 check "and all of it is here in the end" wait_for 60 state_is "$first" done
 check "once" truth b "j['instances'] == 16 and j['quarantined'] == 0" study show "$first"
 check "nothing is left over" nothing_left
+
+# --- some of it is lost, some damaged: it can be fetched again ---
+objects() { find "$T/b/spool/objects" -type f -size +64k | sort; }
+stop_node b
+rm -f "$(objects | head -n 1)"
+truncate -s -1 "$(objects | tail -n 1)"
+check "the clinic starts" start_b
+check "images are missing" truth b "j['quarantined'] > 0 and j['instances'] < 16" study show "$first"
+wait_for 20 told "$first"
+check "it is ordered again" fetch "$first"
+check "and comes" wait_for 60 state_is "$first" done
+check "all of it, once" truth b "j['instances'] == 16 and j['quarantined'] == 0" study show "$first"
+check "then all of it is here" sh -c "
+	! '$DF_BIN/dcm-forward' -C '$T/b' prior fetch $first --purpose 复诊"
+
+# --- what comes again is what it was, each image of it ---
+stop_node b
+rm -f "$(objects | head -n 1)"
+check "the clinic starts" start_b
+stop_node b
+"$DF_BIN/pages-sql" "$T/b/state.db" "UPDATE instances SET digest =
+	x'$(printf '%064d' 0)' WHERE n = (SELECT max(n) FROM instances WHERE state = 3)" || exit 1
+check "one image was another" start_b
+wait_for 20 told "$first"
+check "it is ordered again" fetch "$first"
+check "and refused" wait_for 60 state_is "$first" failed
+check "in words" truth b "'does not hold what it held' in j['priors'][0]['error']" prior list
 
 stop_node b
 check "the clinic is sound" node b spool check

@@ -207,13 +207,63 @@ static void take(struct upload *u, uint64_t bytes)
 	receipt_wake(q, u->row.peer);
 }
 
-/* It was here before, was let go, and was fetched again. */
+/* whose rows they are */
+static const char *peer_of(const struct upload *u)
+{
+	return is_ours(u) ? "" : u->row.peer;
+}
+
+/* Is each row of the parcel among what came, and is nothing new in it? Its
+ * signature stands for its header, and not for all who had it since. */
+static bool is_what_it_was(struct upload *u, const struct df_row_instance *rows,
+			   size_t n)
+{
+	struct df_row_instance other;
+	size_t same = 0;
+
+	for (size_t i = 0; i < u->seen.n; i++) {
+		const struct df_row_instance *s = &u->seen.v[i].row;
+		const size_t before = same;
+
+		for (size_t k = 0; k < n; k++)
+			same += strcmp(rows[k].sop_instance, s->sop_instance) ==
+					0 &&
+				df_digest_same(&rows[k].digest, &s->digest) &&
+				rows[k].record == s->record;
+		if (same == before &&
+		    !df_journal_known(u->q->j, &u->q->sp, peer_of(u),
+				      s->sop_instance, &s->digest, &other))
+			return false;
+	}
+	return same == n;
+}
+
+static void known(struct upload *u)
+{
+	if (u->fetched == NULL)
+		df_journal_upload_drop(u->q->j, u->row.hex, u->row.peer);
+	receipt_wake(u->q, u->row.peer);
+	over(u, DF_OK, "");
+}
+
+/* It was here before, was let go or lost, and came again. */
 static void revive(struct upload *u, const struct df_row_parcel *held)
 {
 	struct queue *q = u->q;
+	struct df_row_instance *rows =
+		df_xcalloc(DF_ENV_INSTANCES_MAX, sizeof *rows);
+	size_t n = df_journal_instances(q->j, DF_OF_PARCEL, held->n, rows,
+					DF_ENV_INSTANCES_MAX);
+	const bool same = is_what_it_was(u, rows, n);
 	struct df_why why = {0};
 	uint64_t bytes;
 
+	free(rows);
+	if (!same) {
+		refuse(u, DF_E_CONFLICT,
+		       "it does not hold what it held when it was here");
+		return;
+	}
 	if (publish(u, &bytes, &why) != DF_OK) {
 		df_log(DF_LOG_ERROR, "parcel.unstored", DF_F_ERR(&why));
 		later(u);
@@ -222,9 +272,19 @@ static void revive(struct upload *u, const struct df_row_parcel *held)
 	df_journal_object_add(q->j, &u->row.file, DF_ENV_PARCEL, u->row.size,
 			      bytes, q->now);
 	df_journal_parcel_revive(q->j, held->n, &u->row.file);
+	for (size_t i = 0; i < u->seen.n; i++) {
+		const struct seen *s = &u->seen.v[i];
+		struct df_row_instance row;
+
+		if (df_journal_instance_find(q->j, peer_of(u),
+					     s->row.sop_instance,
+					     &s->row.digest, &row) &&
+		    !row.indexed)
+			facts_put(q, row.n, &s->facts, &row);
+	}
 	df_log(DF_LOG_INFO, "parcel.revived", DF_F_WORD("parcel", u->row.hex),
 	       DF_F_BYTES(u->row.size));
-	over(u, DF_OK, "");
+	known(u);
 }
 
 /* Another parcel of this name is held. True: that was all. */
@@ -243,17 +303,13 @@ static bool name_is_taken(struct upload *u)
 	     !(held.peer[0] == '\0' && is_ours(u))) ||
 	    !df_digest_same(&held.h0, &u->o.h0)) {
 		refuse(u, DF_E_CONFLICT, "another parcel of this name is held");
-		return true;
-	}
-	if (u->fetched != NULL && held.state == DF_PARCEL_PURGED) {
+	} else if (held.state == DF_PARCEL_BAD ||
+		   (u->fetched != NULL && held.state == DF_PARCEL_PURGED)) {
 		revive(u, &held);
-		return true;
+	} else {
+		df_incoming_drop(&q->sp, &u->row.file); /* its twin is here */
+		known(u);
 	}
-	df_incoming_drop(&q->sp, &u->row.file); /* its twin is the object */
-	if (u->fetched == NULL)
-		df_journal_upload_drop(q->j, u->row.hex, u->row.peer);
-	receipt_wake(q, u->row.peer);
-	over(u, DF_OK, "");
 	return true;
 }
 

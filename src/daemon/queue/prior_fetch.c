@@ -155,8 +155,24 @@ void prior_stop(struct queue *q, struct df_row_fetch *row)
 /* --- a whole file
  * ------------------------------------------------------------- */
 
+static bool is_here(struct queue *q, const char *hex, bool report)
+{
+	struct df_row_parcel p;
+	struct df_row_report r;
+
+	return report ? df_journal_report_find(q->j, hex, &r)
+		      : df_journal_parcel_find(q->j, hex, &p) &&
+				p.state == DF_PARCEL_READY;
+}
+
 static void file_done(struct fetching *f)
 {
+	if (!is_here(f->q, f->row.hex,
+		     f->row.report)) { /* it would come again */
+		end(f, DF_FETCH_FAILED, DF_E_CONFLICT,
+		    "a parcel of it came, and is not in use here");
+		return;
+	}
 	f->row.bytes += f->row.size;
 	f->row.file.s[0] = f->row.hex[0] = '\0';
 	f->row.size = f->row.offset = 0;
@@ -347,16 +363,6 @@ static void file_go(struct fetching *f)
 /* --- which files
  * ------------------------------------------------------------------ */
 
-static bool is_here(struct fetching *f, const struct file *file)
-{
-	struct df_row_parcel p;
-	struct df_row_report r;
-
-	return file->report ? df_journal_report_find(f->q->j, file->hex, &r)
-			    : df_journal_parcel_find(f->q->j, file->hex, &p) &&
-				      p.state == DF_PARCEL_READY;
-}
-
 static void take_files(struct fetching *f, const struct df_msg *m)
 {
 	struct df_msg item;
@@ -451,7 +457,8 @@ static void next_file(struct fetching *f)
 {
 	const struct file *file;
 
-	while (f->at < f->n && is_here(f, &f->files[f->at]))
+	while (f->at < f->n &&
+	       is_here(f->q, f->files[f->at].hex, f->files[f->at].report))
 		f->at++;
 	if (f->at >= f->n) {
 		if (f->listed && f->wait_ms == 0)

@@ -98,6 +98,7 @@ static bool is_here(struct queue *q, const char *uid, struct df_row_study *s)
 		return false;
 	df_journal_study_counts(q->j, s->n, &c);
 	return c.instances > 0 && c.purged == 0 &&
+	       !df_journal_study_lost(q->j, s->n) &&
 	       (s->peer[0] == '\0' || s->state == DF_STUDY_CLOSED);
 }
 

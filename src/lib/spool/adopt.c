@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "df/damage.h"
+#include "df/fetches.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "paths.h"
@@ -109,6 +110,17 @@ static void parcel_again(struct recovery *r, const struct df_envelope *env,
 {
 	struct df_why why = {0};
 
+	if (strcmp(old->object.s, env->id.s) != 0 &&
+	    (old->state == DF_PARCEL_BAD || old->state == DF_PARCEL_PURGED) &&
+	    df_digest_same(&old->h0, &env->h0)) { /* cut off before its rows */
+		r->out->adopted++;
+		if (!r->change)
+			return;
+		df_journal_object_add(r->j, &env->id, DF_ENV_PARCEL, dfenv_len,
+				      bytes, env->received_ms);
+		df_journal_parcel_revive(r->j, old->n, &env->id);
+		return;
+	}
 	if (strcmp(old->object.s, env->id.s) != 0) {
 		r->out->bad++;
 		df_log(DF_LOG_ERROR, "spool.parcel.twice", DF_F_ID(&env->id));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "fetches_schema.h"
+#include "recovery.h"
 
 /* Nothing of these goes to the ledger: they are attempts. */
 const char df_fetches_schema[] =
@@ -192,6 +193,35 @@ bool df_journal_study_is_copy(struct df_journal *j, int64_t study)
 			  " AND NOT EXISTS (SELECT 1 FROM held WHERE"
 			  "  study = s.n)",
 			  "ii", study, (int64_t)DF_ENV_FETCHED));
+}
+
+bool df_journal_study_lost(struct df_journal *j, int64_t study)
+{
+	return df_sql_any(j, df_sql(j,
+				    "SELECT 1 FROM instances WHERE study = ?"
+				    " AND " SQL_LOST " LIMIT 1",
+				    "i", study));
+}
+
+void df_journal_parcel_revive(struct df_journal *j, int64_t n,
+			      const struct df_id *object)
+{
+	df_sql_run(j,
+		   "UPDATE parcels SET object = ?, state = 1, deaths = 0"
+		   " WHERE n = ?",
+		   "ti", object->s, n);
+	df_sql_run(j,
+		   "UPDATE instances SET object = ?, in_parcel = 1, state = 2,"
+		   " reason = '', indexed = 0 WHERE parcel = ? AND (state = 4 "
+		   "OR " SQL_LOST ")",
+		   "ti", object->s, n);
+	/* what was not sent for the damage goes now */
+	df_sql_run(j,
+		   "UPDATE deliveries SET state = 0, next = 0, err = 0,"
+		   " why = '' WHERE state = 6 AND why GLOB '" DF_DAMAGED_WORD
+		   ":*' AND (kind = 1 AND item = ?2 OR kind = 2 AND item IN"
+		   " (SELECT n FROM instances WHERE object = ?1))",
+		   "ti", object->s, n);
 }
 
 /* --- for those who fetch from us ------------------------------------------ */

@@ -2,11 +2,20 @@
 #ifndef DF_SPOOL_RECOVERY_H
 #define DF_SPOOL_RECOVERY_H
 
+#include "df/damage.h"
 #include "sql.h"
 
 #define LOST_REASON "its object is missing from the spool"
 #define JUDGED_REASON "judged before state.db was made anew"
 #define UNTOLD_REASON "set aside when the node was cut off; why is not known"
+
+/* instances whose bytes were lost, or found damaged, and never came again */
+#define SQL_LOST                                                   \
+	"state = 3 AND (reason = '" LOST_REASON                    \
+	"' OR reason GLOB '" DF_DAMAGED_WORD                       \
+	":*') AND NOT EXISTS (SELECT 1 FROM instances o"           \
+	" WHERE o.sop = instances.sop AND o.peer = instances.peer" \
+	" AND o.state NOT IN (3, 5))"
 
 struct newcomer { /* a whole object without a row */
 	struct df_id id;

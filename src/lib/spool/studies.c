@@ -386,17 +386,6 @@ size_t df_journal_parcels_ready(struct df_journal *j, int64_t study,
 			   rows, max);
 }
 
-void df_journal_parcel_revive(struct df_journal *j, int64_t n,
-			      const struct df_id *object)
-{
-	df_sql_run(j, "UPDATE parcels SET object = ?, state = 1 WHERE n = ?",
-		   "ti", object->s, n);
-	df_sql_run(j,
-		   "UPDATE instances SET object = ?, in_parcel = 1, state = 2"
-		   " WHERE parcel = ? AND state = 4",
-		   "ti", object->s, n);
-}
-
 void df_journal_parcel_state(struct df_journal *j, int64_t n,
 			     enum df_parcel_state state)
 {

@@ -2,6 +2,7 @@
  * copies may go without a receipt; and studies that are linked. */
 #include "spool_fixture.h"
 
+#include "df/damage.h"
 #include "df/fetches.h"
 #include "df/linked.h"
 #include "df/purge.h"
@@ -172,6 +173,81 @@ static void a_copy_may_go(void **state)
 	assert_string_equal(back.object.s, object.s);
 }
 
+static void what_was_lost_comes_back(void **state)
+{
+	struct world *w = *state;
+	struct df_row_parcel p, back;
+	struct df_row_delivery d;
+	struct df_recovery rec;
+	struct df_row_instance in;
+	struct df_id object;
+	int64_t n = study_of(w, DF_ENV_FETCHED, &p);
+
+	assert_int_equal(df_journal_instances(w->j, DF_OF_STUDY, n, &in, 1), 1);
+	df_journal_delivery_add(w->j, DF_DELIVER_INSTANCE, in.n, n, "pacs", 5);
+	assert_false(df_journal_study_lost(w->j, n));
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+	assert_int_equal(start_again(w, &rec), DF_OK); /* it has no file */
+	assert_int_equal(rec.lost, 1);
+	assert_true(df_journal_study_lost(w->j, n));
+	/* a judgement is no loss */
+	df_journal_instance_settle(w->j, in.n, DF_INSTANCE_QUARANTINED, n, "",
+				   0, "other content");
+	assert_false(df_journal_study_lost(w->j, n));
+	df_id_new(&object);
+	df_journal_parcel_revive(w->j, p.n, &object);
+	assert_int_equal(df_journal_study_usable(w->j, "1.2.9", PEER), 0);
+	/* damage is; what was not sent for it goes */
+	df_journal_instance_settle(w->j, in.n, DF_INSTANCE_QUARANTINED, n, "",
+				   0, DF_DAMAGED_WORD ": its file");
+	assert_true(df_journal_study_lost(w->j, n));
+	assert_true(df_journal_delivery_find(w->j, DF_DELIVER_INSTANCE, in.n,
+					     "pacs", &d));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_START, 0,
+					     DF_OK, NULL, 0));
+	assert_true(df_journal_delivery_move(w->j, d.n, DF_DELIVERY_DENIED, 0,
+					     DF_E_CORRUPT,
+					     DF_DAMAGED_WORD ": its file", 0));
+	df_journal_parcel_revive(w->j, p.n, &object);
+	assert_false(df_journal_study_lost(w->j, n));
+	assert_int_equal(df_journal_study_usable(w->j, "1.2.9", PEER), 1);
+	assert_true(df_journal_parcel(w->j, p.n, &back));
+	assert_int_equal(back.state, DF_PARCEL_READY);
+	assert_true(df_journal_study_untold(w->j, "1.2.9"));
+	assert_true(df_journal_delivery(w->j, d.n, &d));
+	assert_int_equal(d.state, DF_DELIVERY_WAITING);
+}
+
+/* The queue was killed between the name of what came again, and its rows. */
+static void what_came_again_is_home_after_a_cut(void **state)
+{
+	struct world *w = *state;
+	struct df_row_instance row;
+	struct df_recovery rec;
+	struct df_row_parcel p;
+	struct df_id first, second;
+
+	parcel_file(w, &first, "a", 1, 5, 5);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	df_spool_remove(&w->sp, &first);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.lost, 1);
+	parcel_file(w, &second, "a", 1, 5, 5);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.adopted, 1);
+	assert_int_equal(rec.bad, 0);
+	assert_int_equal(df_journal_quarantined(w->j), 0);
+	assert_int_equal(
+		df_journal_instances(w->j, DF_OF_UNINDEXED, 0, &row, 1), 1);
+	assert_string_equal(row.object.s, second.s);
+	assert_true(df_journal_parcel(w->j, row.parcel, &p));
+	assert_int_equal(p.state, DF_PARCEL_READY);
+	/* a second file while the first one stands is nobody's home */
+	parcel_file(w, &first, "a", 1, 5, 5);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_int_equal(rec.bad, 1);
+}
+
 static void what_we_took_stays(void **state)
 {
 	struct world *w = *state;
@@ -277,6 +353,8 @@ int main(void)
 		CASE(a_fetch_is_kept),
 		CASE(a_header_is_kept_for_its_reader),
 		CASE(a_copy_may_go),
+		CASE(what_was_lost_comes_back),
+		CASE(what_came_again_is_home_after_a_cut),
 		CASE(what_we_took_stays),
 		CASE(a_receipt_makes_it_no_copy),
 		CASE(a_linked_study_has_no_manifest),
