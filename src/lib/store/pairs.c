@@ -160,15 +160,8 @@ static enum df_err add_person(struct df_store *s, uint64_t person,
 	uint64_t row = 0;
 	enum df_err rc;
 
-	do {
-		sqlite3_stmt *q = df_sql(s, DF_SQL_PERSON_NEXT_, why);
-
-		df_sql_u64(q, 1, person);
-		df_sql_u64(q, 2, row);
-		rc = df_sql_number(s, q, &row, why);
-		if (rc == DF_OK)
-			(void)df_crowd_add(c, row); /* or it is in */
-	} while (rc == DF_OK);
+	while ((rc = df_person_next(s, person, &row, why)) == DF_OK)
+		(void)df_crowd_add(c, row); /* or it is in */
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 

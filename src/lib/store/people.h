@@ -96,6 +96,10 @@ enum df_name_likeness df_typed_meets(const struct df_typed *t, const char *name,
 				     const char *readings);
 
 /* --- persons.c ------------------------------------------------------------ */
+/* The next patient of a person behind *row, which begins as 0; DF_E_NOTFOUND
+ * after the last. */
+DF_MUST_CHECK enum df_err df_person_next(struct df_store *s, uint64_t person,
+					 uint64_t *row, struct df_why *why);
 /* A new patient: compared with those who share a number or a name with birth
  * date, and put to the person that he is. */
 DF_MUST_CHECK enum df_err df_person_admit(struct df_store *s, uint64_t row,

@@ -228,11 +228,7 @@ enum df_err df_store_person(struct df_store *s, uint64_t person,
 	enum df_err rc;
 
 	do {
-		sqlite3_stmt *q = df_sql(s, DF_SQL_PERSON_NEXT_, why);
-
-		df_sql_u64(q, 1, person);
-		df_sql_u64(q, 2, row);
-		rc = df_sql_number(s, q, &row, why);
+		rc = df_person_next(s, person, &row, why);
 		if (rc == DF_OK)
 			rc = df_patient_read(s, row, &p, why);
 		if (rc == DF_OK)

@@ -53,6 +53,16 @@ void df_crowd_release(struct df_crowd *c)
 	*c = (struct df_crowd){0};
 }
 
+enum df_err df_person_next(struct df_store *s, uint64_t person, uint64_t *row,
+			   struct df_why *why)
+{
+	sqlite3_stmt *q = df_sql(s, DF_SQL_PERSON_NEXT_, why);
+
+	df_sql_u64(q, 1, person);
+	df_sql_u64(q, 2, *row);
+	return df_sql_number(s, q, row, why);
+}
+
 /* --- what links connect ----------------------------------------------------- */
 
 static enum df_err who_of(struct df_store *s, uint64_t row, uint64_t *who,
