@@ -96,13 +96,28 @@ DF_MUST_CHECK enum df_err df_node_followed(const struct df_cli *cli,
 					   uint64_t *seq, struct df_why *why);
 /* A running daemon parses its configuration anew; none running is fine. */
 void df_node_reload(struct df_cli *cli, const char *verb);
-/* A whole file of the caller's (any path) into b. */
-DF_MUST_CHECK enum df_err df_user_file_read(const char *path, size_t max,
-					    struct df_buf *b,
-					    struct df_why *why);
 /* Bytes into a sealed memfd. */
 DF_MUST_CHECK enum df_err df_memfd_of(int *fd, const void *ptr, size_t len,
 				      struct df_why *why);
+
+/* --- files of the person (user_file.c) -------------------------------------
+ */
+/* A whole file (any path) into b. */
+DF_MUST_CHECK enum df_err df_user_file_read(const char *path, size_t max,
+					    struct df_buf *b,
+					    struct df_why *why);
+/* A new file below `dir` (AT_FDCWD: any path) that only he can read and write;
+ * DF_E_EXISTS when one of that name is there. It gets its name at the end. */
+DF_MUST_CHECK enum df_err df_user_file_begin(int *fd, int dir, const char *path,
+					     struct df_why *why);
+/* Closes it: kept when rc is DF_OK and it is on the disk, else gone. Returns rc
+ * or why it is gone. */
+DF_MUST_CHECK enum df_err df_user_file_end(int *fd, int dir, const char *path,
+					   enum df_err rc, struct df_why *why);
+/* All of it at once. */
+DF_MUST_CHECK enum df_err df_user_file_write(int dir, const char *path,
+					     const struct df_buf *b,
+					     struct df_why *why);
 
 /* --- the daemon (ask.c) ----------------------------------------------------
  */

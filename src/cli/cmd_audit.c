@@ -282,26 +282,29 @@ const struct df_cmd df_cmd_audit_verify = {
 /* --- export ----------------------------------------------------------------
  */
 
-static enum df_err slice_write(FILE *f, const cJSON *answer, uint64_t *n,
+static enum df_err slice_write(int fd, const cJSON *answer, uint64_t *n,
 			       struct df_why *why)
 {
+	enum df_err rc = DF_OK;
 	const cJSON *o;
 
 	cJSON_ArrayForEach(o, df_json_at(answer, "entries"))
 	{
 		char *line = cJSON_PrintUnformatted(o);
-		bool ok = line != NULL && fputs(line, f) >= 0 &&
-			  fputc('\n', f) != EOF;
 
+		rc = line != NULL ? df_write_all(fd, line, strlen(line), why)
+				  : df_fail(why, DF_E_NOMEM, "no memory");
 		free(line);
-		if (!ok)
-			return df_fail_sys(why, DF_E_IO, "cannot write it");
+		if (rc == DF_OK)
+			rc = df_write_all(fd, "\n", 1, why);
+		if (rc != DF_OK)
+			break;
 		++*n;
 	}
-	return DF_OK;
+	return rc;
 }
 
-static enum df_err export_all(struct df_cli *cli, FILE *f, uint64_t *n,
+static enum df_err export_all(struct df_cli *cli, int fd, uint64_t *n,
 			      struct df_why *why)
 {
 	const char *kind = df_cli_option(cli, "kind");
@@ -320,7 +323,7 @@ static enum df_err export_all(struct df_cli *cli, FILE *f, uint64_t *n,
 		rc = df_ask(cli, "audit read", args, NULL, 0, DF_ASK_MS, &a,
 			    NULL, why);
 		if (rc == DF_OK)
-			rc = slice_write(f, a, n, why);
+			rc = slice_write(fd, a, n, why);
 		from = df_json_num(a, "more") > 0
 			       ? (uint64_t)df_json_num(a, "more")
 			       : 0;
@@ -334,7 +337,6 @@ static enum df_err export_run(struct df_cli *cli, struct df_why *why)
 	const char *to = df_cli_option(cli, "to");
 	const char *who = df_cli_option(cli, "who");
 	uint64_t n = 0;
-	FILE *f;
 	int fd;
 	enum df_err rc;
 
@@ -342,18 +344,10 @@ static enum df_err export_run(struct df_cli *cli, struct df_why *why)
 		return df_fail(why, DF_E_USAGE,
 			       "say where and who: --to FILE --who NAME; the "
 			       "file holds names of patients in clear");
-	rc = df_file_open(&fd, AT_FDCWD, to, O_WRONLY | O_CREAT | O_EXCL, 0600,
-			  why);
-	if (rc != DF_OK)
-		return rc;
-	f = fdopen(fd, "w");
-	if (f == NULL) {
-		df_fd_close(&fd);
-		return df_fail_sys(why, DF_E_IO, "cannot write '%s'", to);
-	}
-	rc = export_all(cli, f, &n, why);
-	if (fclose(f) != 0 && rc == DF_OK)
-		rc = df_fail_sys(why, DF_E_IO, "cannot write '%s'", to);
+	rc = df_user_file_begin(&fd, AT_FDCWD, to, why);
+	if (rc == DF_OK)
+		rc = export_all(cli, fd, &n, why);
+	rc = df_user_file_end(&fd, AT_FDCWD, to, rc, why);
 	if (rc == DF_OK && !cli->json)
 		(void)printf("%" PRIu64 " 条记录 entries in %s; it holds names "
 			     "of patients in clear\n",

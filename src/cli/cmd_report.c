@@ -211,22 +211,6 @@ const struct df_cmd df_cmd_report_show = {
 
 /* --- files --- */
 
-/* A new file of the caller's; never over an old one. */
-static enum df_err file_make(const char *path, const struct df_buf *b,
-			     struct df_why *why)
-{
-	FILE *f = fopen(path, "wxe");
-	bool ok;
-
-	if (f == NULL)
-		return df_fail_sys(why, errno == EEXIST ? DF_E_EXISTS : DF_E_IO,
-				   "cannot make '%s'", path);
-	ok = b->len == 0 || fwrite(b->ptr, 1, b->len, f) == b->len;
-	ok = fclose(f) == 0 && ok;
-	return ok ? DF_OK
-		  : df_fail_sys(why, DF_E_IO, "cannot write '%s'", path);
-}
-
 static const char *const bundle_parts[] = {"statement", "cms", "body"};
 
 static enum df_err bundle_make(struct df_cli *cli, const char *dir,
@@ -247,7 +231,7 @@ static enum df_err bundle_make(struct df_cli *cli, const char *dir,
 			     bundle_parts[i]) >= (int)sizeof path)
 			rc = df_fail(why, DF_E_USAGE, "the path is too long");
 		if (rc == DF_OK)
-			rc = file_make(path, &b, why);
+			rc = df_user_file_write(AT_FDCWD, path, &b, why);
 		df_buf_wipe(&b);
 	}
 	return rc;
@@ -266,7 +250,7 @@ static enum df_err export_run(struct df_cli *cli, struct df_why *why)
 	if (to != NULL) {
 		rc = part_get(cli, "body", cli->args[0], &b, why);
 		if (rc == DF_OK)
-			rc = file_make(to, &b, why);
+			rc = df_user_file_write(AT_FDCWD, to, &b, why);
 		df_buf_wipe(&b);
 	}
 	if (rc == DF_OK && bundle != NULL)

@@ -128,38 +128,6 @@ enum df_err df_node_add_section(struct df_cli *cli, const char *kind,
 	return rc;
 }
 
-enum df_err df_user_file_read(const char *path, size_t max, struct df_buf *b,
-			      struct df_why *why)
-{
-	FILE *f = fopen(path, "re");
-	enum df_err rc = DF_OK;
-	size_t got;
-
-	if (f == NULL)
-		return df_fail_sys(why,
-				   errno == ENOENT ? DF_E_NOTFOUND : DF_E_IO,
-				   "cannot open '%s'", path);
-	df_buf_init(b, max);
-	do {
-		const size_t step = max - b->len < 65536 ? max - b->len : 65536;
-
-		rc = df_buf_reserve(b, step ? step : 1, why);
-		if (rc != DF_OK)
-			break;
-		got = fread(b->ptr + b->len, 1, step ? step : 1, f);
-		b->len += got;
-	} while (got > 0);
-	if (rc == DF_OK && ferror(f))
-		rc = df_fail_sys(why, DF_E_IO, "cannot read '%s'", path);
-	(void)fclose(f); /* only read */
-	if (rc == DF_E_LIMIT)
-		rc = df_fail(why, rc, "'%s' is larger than %zu bytes", path,
-			     max);
-	if (rc != DF_OK)
-		df_buf_release(b);
-	return rc;
-}
-
 enum df_err df_memfd_of(int *fd, const void *ptr, size_t len,
 			struct df_why *why)
 {

@@ -1,8 +1,8 @@
 /*
  * export.c - one image of a study as a file, for a person here: `study export`
- * asks for one after the other. The bytes are those that came, with a preamble
- * and file meta information before them; they leave this node's seal by his
- * hand.
+ * asks for one after the other, until it is told that there is none. The bytes
+ * are those that came, with a preamble and file meta information before them;
+ * they leave this node's seal by his hand.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@ struct exporting {
 	struct df_link *link;
 	uint32_t tag;
 	struct df_row_instance row;
+	uint64_t instances; /* of the study, also those that are not here */
 };
 
 static void restored(void *ctx, struct df_reply *r)
@@ -33,6 +34,7 @@ static void restored(void *ctx, struct df_reply *r)
 		fd = df_fd_take(&r->fds[0]);
 		put_str(o, "sop_instance", e->row.sop_instance);
 		put_num(o, "after", (uint64_t)e->row.n);
+		put_num(o, "instances", e->instances);
 		answer_file(&a, o, "application/dicom", &fd);
 	}
 	free(e);
@@ -67,30 +69,46 @@ static bool find_study(struct queue *q, const char *uid, struct df_row_study *s)
 	       df_journal_study_find(q->j, uid, "", s);
 }
 
+/* How many it has: of one that is fetched, as its holder said. */
+static uint64_t study_size(struct queue *q, const struct df_row_study *s)
+{
+	struct df_study_counts c;
+	struct df_row_fetch f;
+
+	df_journal_study_counts(q->j, s->n, &c);
+	if (df_journal_fetch_of(q->j, s->uid, &f) && f.instances > c.instances)
+		return f.instances;
+	return c.instances;
+}
+
 void study_export(struct ask *a)
 {
 	const cJSON *after = cJSON_GetObjectItemCaseSensitive(a->args, "after");
 	struct df_why why = {0};
 	struct df_row_study s;
 	struct exporting *e;
-	enum df_err rc = DF_OK;
 
-	e = df_xcalloc(1, sizeof *e);
-	*e = (struct exporting){.q = a->q, .link = a->link, .tag = a->tag};
-	if (!find_study(a->q, ask_text(a, "study"), &s))
-		rc = df_fail(&why, DF_E_NOTFOUND,
-			     "this node holds no such study");
-	else if (!df_journal_study_next(a->q->j, s.n,
-					cJSON_IsNumber(after)
-						? (int64_t)after->valuedouble
-						: 0,
-					&e->row))
-		rc = df_fail(&why, DF_E_NOTFOUND, "that was all of it");
-	if (rc != DF_OK) {
+	if (!find_study(a->q, ask_text(a, "study"), &s)) {
+		const enum df_err rc = df_fail(&why, DF_E_NOTFOUND,
+					       "this node holds no such study");
+
 		answer_error(a->q, a->link, a->tag, rc, &why);
-		free(e);
 		return;
 	}
-	object_open(a->q, &e->row.object, e->row.in_parcel, e->row.peer, opened,
-		    e);
+	e = df_xcalloc(1, sizeof *e);
+	*e = (struct exporting){.q = a->q, .link = a->link, .tag = a->tag};
+	e->instances = study_size(a->q, &s);
+	if (df_journal_study_next(
+		    a->q->j, s.n,
+		    cJSON_IsNumber(after) ? (int64_t)after->valuedouble : 0,
+		    &e->row)) {
+		object_open(a->q, &e->row.object, e->row.in_parcel, e->row.peer,
+			    opened, e);
+	} else {
+		cJSON *end = cJSON_CreateObject();
+
+		put_num(end, "instances", e->instances);
+		answer_json(a, end);
+		free(e);
+	}
 }
