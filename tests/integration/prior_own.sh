@@ -63,4 +63,11 @@ check "the centre got nothing twice" truth centre \
 	"[s['instances'] for s in j['studies']] == [24]" study list
 stop_node clinic
 check "the clinic is sound" node clinic spool check
+set_key clinic retention early no
+rm "$T"/clinic/state.db*
+check "state.db is lost" start_node clinic
+still() { truth clinic "j['purged'] == 0 and j['packed'] == 24 and j['confirmed'] == 24" study show "$uid"; }
+check "what came back is not gone again" wait_for 20 still
+stop_node clinic
+check "the clinic is sound" node clinic spool check
 done_testing
