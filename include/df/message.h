@@ -131,7 +131,9 @@ extern "C" {
 	 * SOP_INSTANCE RECORD CODING SIZE CODED_SIZE DIGEST [FAILED frames    \
 	 * that the encoder gave back otherwise]} or [FAILED index] */         \
 	X(PACK)                                                                \
-	/* CEK LENGTH (fd ro) > FACTS* JOB_DONE: CHECKSUM */                   \
+	/* CEK LENGTH [STATUS 1: a cell died of it, so what is not needed is   \
+	 * not done: FACTS say nothing of pixels] (fd ro) > FACTS*             \
+	 * JOB_DONE: CHECKSUM */                                               \
 	X(VERIFY)                                                              \
 	/* LENGTH (fd ro) > JOB_DONE: CHECKSUM of so many bytes, read from the \
 	 * disk and not from memory */                                         \
@@ -190,8 +192,9 @@ extern "C" {
 	 * > MAIL for the next entry; nothing more until the next MAILBOX_OPEN */\
 	X(MAILBOX_OPEN)                                                        \
 	X(MAIL)         /* deliver_https > queue: DESTINATION CURSOR PARCEL LENGTH */\
-	/* queue > deliver_https: DESTINATION PARCEL OFFSET LENGTH (fd wo):    \
-	 * fetch the bytes from OFFSET to LENGTH. > PULL_PART* JOB_DONE */     \
+	/* queue > deliver_https: DESTINATION PARCEL OFFSET LENGTH [WAIT_MS: at \
+	 * most] (fd wo): fetch the bytes from OFFSET to LENGTH.               \
+	 * > PULL_PART* JOB_DONE */                                            \
 	X(PULL)                                                                \
 	X(PULL_PART)    /* tag of PULL: OFFSET written so far, not yet synced */\
 /* --- queue > deliver_dimse, deliver_https (STOW-RS) ---------------------*/ \

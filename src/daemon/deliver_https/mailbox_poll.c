@@ -371,6 +371,7 @@ DELIVER_HANDLER(pull)
 	struct df_why why = {0};
 	struct df_text name;
 	struct line *line;
+	uint64_t total_ms = 0;
 	enum df_err rc;
 
 	(void)from;
@@ -381,6 +382,8 @@ DELIVER_HANDLER(pull)
 	p->room = room;
 	p->tag = m->tag;
 	(void)df_msg_get_u64(m, DF_M_OFFSET, &p->offset); /* absent: 0 */
+	(void)df_msg_get_u64(m, DF_M_WAIT_MS, &total_ms); /* or no limit */
+	rq.total_ms = (int64_t)total_ms;
 	p->told = p->offset;
 	p->fd = df_fd_take(&fds[0]);
 	if (p->offset >= p->size) { /* nothing left to fetch */

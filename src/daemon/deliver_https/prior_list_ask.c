@@ -7,7 +7,7 @@
 #include "df/priors.h"
 #include "df/sealed.h"
 
-#define LIST_STALL_MS 60000
+#define LIST_MS 60000
 
 struct listing {
 	struct df_room *room;
@@ -74,7 +74,8 @@ DELIVER_HANDLER(prior_fetch)
 				     .headers = HEADERS,
 				     .n_headers = 1,
 				     .max_response = DF_PEER_JSON_MAX,
-				     .stall_ms = LIST_STALL_MS,
+				     .stall_ms = LIST_MS,
+				     .total_ms = LIST_MS,
 				     .done = listed,
 				     .ctx = l};
 	struct df_text name, study, json;

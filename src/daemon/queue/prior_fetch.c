@@ -25,6 +25,9 @@
 		     */
 #define SHY_LOOK_MS 250
 #define TOLD_LOOK_MS 200
+#define PART_MS 300000 /* for a part; what came of it counts */
+#define PATIENCE_MS \
+	20000 /* that nothing comes, before others have their turn */
 
 struct file {
 	char hex[33];
@@ -42,6 +45,7 @@ struct fetching {
 	bool listed;
 	uint64_t cursor, wait_ms;
 	int64_t shy_since_ms; /* 0 = not waiting for the line */
+	int64_t moved_ms;     /* when something came last */
 };
 
 static void step(void *ctx);
@@ -173,6 +177,7 @@ static void file_done(struct fetching *f)
 		    "a parcel of it came, and is not in use here");
 		return;
 	}
+	f->moved_ms = f->q->now;
 	f->row.bytes += f->row.size;
 	f->row.file.s[0] = f->row.hex[0] = '\0';
 	f->row.size = f->row.offset = 0;
@@ -276,6 +281,8 @@ static void part_came(void *ctx, struct df_reply *r)
 	if (r->err == DF_E_NOTFOUND) { /* it has forgotten: list them anew */
 		drop_file(f);
 		later(f, f->q->now + 5 * RETRY_MS, &r->why);
+	} else if (r->err == DF_E_TIMEOUT && f->row.offset > before) {
+		later(f, f->q->now + RETRY_MS, &r->why); /* it trickles */
 	} else if (r->err != DF_OK) {
 		failed(f, r);
 	} else if (f->row.offset == before) { /* the disk would not keep it */
@@ -339,6 +346,7 @@ static void ask_part(struct fetching *f)
 	df_msg_put_u64(&m, DF_M_OFFSET, r->offset);
 	df_msg_put_u64(&m, DF_M_LENGTH,
 		       r->size - r->offset < part ? r->size : r->offset + part);
+	df_msg_put_u64(&m, DF_M_WAIT_MS, PART_MS);
 	queue_call(q, queue_https(q), &m, &fd, 1, DF_MSG_JOB_DONE, 0, part_came,
 		   f);
 }
@@ -453,6 +461,20 @@ static void finish(struct fetching *f)
 	}
 }
 
+/* Nothing to do but to look again: not for ever, for others wait behind it. */
+static void wait_for(struct fetching *f, int64_t ms, df_loop_fn *look,
+		     const char *what)
+{
+	struct df_why why = {0};
+
+	if (f->q->now - f->moved_ms < PATIENCE_MS) {
+		queue_later(f->q, ms, look, f);
+		return;
+	}
+	(void)df_fail(&why, DF_E_AGAIN, "%s", what);
+	later(f, f->q->now + PATIENCE_MS, &why);
+}
+
 static void next_file(struct fetching *f)
 {
 	const struct file *file;
@@ -464,7 +486,8 @@ static void next_file(struct fetching *f)
 		if (f->listed && f->wait_ms == 0)
 			finish(f);
 		else if (f->wait_ms > 1)
-			queue_later(f->q, (int64_t)f->wait_ms, ask_list, f);
+			wait_for(f, (int64_t)f->wait_ms, ask_list,
+				 "the peer is still making it ready");
 		else
 			ask_list(f);
 		return;
@@ -476,7 +499,8 @@ static void next_file(struct fetching *f)
 	}
 	/* of a study that the index does not know it would be refused */
 	if (file->report && df_journal_study_untold(f->q->j, f->row.study)) {
-		queue_later(f->q, TOLD_LOOK_MS, step, f);
+		wait_for(f, TOLD_LOOK_MS, step,
+			 "the index does not know its images yet");
 		return;
 	}
 	memcpy(f->row.hex, file->hex, sizeof f->row.hex);
@@ -518,6 +542,7 @@ void prior_pump(struct queue *q)
 		f->q = q;
 		f->peer = i;
 		f->row = row;
+		f->moved_ms = q->now;
 		q->fetchings[i] = f;
 		step(f);
 	}
