@@ -42,12 +42,18 @@ DF_MUST_CHECK enum df_err df_store_order(struct df_store *s, const char *id,
 					 struct df_store_order *out,
 					 struct df_buf *text,
 					 struct df_why *why);
-/* Those of the moments from..to, the earliest first; all: also what is
- * performed or cancelled. fn's error ends it; fn may not put. */
+/* Open ones of the moments from..to, the earliest first. fn's error ends it;
+ * fn may not put. */
 DF_MUST_CHECK enum df_err
-df_store_orders(struct df_store *s, uint64_t from, uint64_t to, bool all,
+df_store_orders(struct df_store *s, uint64_t from, uint64_t to,
 		enum df_err (*fn)(void *ctx, const struct df_store_order *o),
 		void *ctx, struct df_why *why);
+/* The last `limit` of all that ever were, the earliest first; *left_out: how
+ * many there are before them. As above. */
+DF_MUST_CHECK enum df_err df_store_last_orders(
+	struct df_store *s, uint64_t limit, uint64_t *left_out,
+	enum df_err (*fn)(void *ctx, const struct df_store_order *o), void *ctx,
+	struct df_why *why);
 /* Open orders that have this study UID or accession number, or are of this
  * patient's number and modality. As above. */
 DF_MUST_CHECK enum df_err df_store_orders_like(

@@ -236,12 +236,24 @@ static void list_print(const cJSON *answer)
 	}
 	if (cJSON_GetArraySize(list) == 0)
 		(void)puts("没有待检 nothing is to be done"); /* main checks */
+	if (df_json_num(answer, "left_out") > 0)
+		(void)printf("还有 %lld 条 / there are %lld more: --limit N\n",
+			     (long long)df_json_num(answer, "left_out"),
+			     (long long)df_json_num(answer, "left_out"));
 }
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
+	const char *limit = df_cli_option(cli, "limit");
 	cJSON *args = cJSON_CreateObject();
+	uint64_t n;
 
+	if (limit != NULL && (!df_text_u64(df_text_of(limit), &n) || n < 1)) {
+		cJSON_Delete(args);
+		return df_fail(why, DF_E_USAGE, "--limit needs a number");
+	}
+	if (limit != NULL)
+		(void)cJSON_AddNumberToObject(args, "limit", (double)n);
 	(void)cJSON_AddBoolToObject(args, "all",
 				    df_cli_option(cli, "all") != NULL);
 	return df_ask_print(cli, "order list", args, list_print, why);
@@ -249,11 +261,11 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 
 const struct df_cmd df_cmd_order_list = {
 	.path = "order list",
-	.args = "[--all]",
+	.args = "[--all [--limit N]]",
 	.help = "what is to be done; --all: also what was performed, with its "
-		"study, or cancelled, or is too old\n      待检列表；--all "
-		"含已检、已取消和过期",
-	.options = "all",
+		"study, or cancelled, or is too old,\n      the last 500 or N "
+		"(10000 at most). 待检列表；--all 含已检、已取消和过期",
+	.options = "all limit=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,
 };

@@ -3,6 +3,7 @@
 # modalities (findscu and Orthanc), closed by the exam, kept when index.db is
 # lost; and what is known of an earlier exam is read before the exposure.
 . "$(dirname "$0")/../lib/node.sh"
+. "$LIB/exam.sh"
 . "$LIB/orthanc.sh"
 need findscu dump2dcm dcmdump dcmodify dcmsend python3 curl Orthanc
 
@@ -16,12 +17,7 @@ number=11010519491231002X
 mkdir "$T/outside"
 
 # An exam of long ago, by its date, of a patient who comes again today.
-python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/outside/prior" 1 prior >/dev/null &&
-	dcmodify -q -nb -i '(0008,0005)=ISO_IR 192' -i "(0010,0020)=$number" \
-		-i '(0010,0010)=王小东' -i '(0010,0030)=19491231' -i '(0010,0040)=F' \
-		-i "(0008,0020)=$(date +%Y%m%d)" -i '(0008,0080)=县医院' \
-		-i '(0008,1030)=胸部CT平扫' -i '(0018,0015)=CHEST' \
-		"$T/outside/prior"/IM* || exit 1
+chest_ct "$T/outside/prior" "$number" || exit 1
 check "an earlier exam comes" send_sure "$DICOM_clinic" 1 "$T/outside/prior"
 known() { truth clinic "sum(bool(s.get('patient')) for s in j['studies']) == $1" study list; }
 check "the index knows it" wait_for 20 known 1
@@ -173,6 +169,19 @@ check "one is cancelled" node clinic order cancel HIS-77 --reason 患者未到
 check "once" sh -c "! '$DF_BIN/dcm-forward' -C '$T/clinic' order cancel HIS-77"
 check "and is on no worklist" ask CT_1 "$keys" "$(step_of '[US]' '' '')"
 check "any more" holds 0010,0020 ""
+
+# the latest of all, in their order, and how many others there are
+latest() {
+	node clinic order list --all --json >"$T/outside/all" &&
+		node clinic order list --all --limit 2 --json >"$T/outside/two" &&
+		json '[o["id"] for o in j["orders"]][-2:] + [len(j["orders"]) - 2, 0]' \
+			<"$T/outside/all" >"$T/outside/want" &&
+		json '[o["id"] for o in j["orders"]] + [j["left_out"], 0]' \
+			<"$T/outside/two" | cmp - "$T/outside/want"
+}
+check "of all that ever were the latest are listed" latest
+says_left_out() { node clinic order list --all --limit 2 | grep -q "more: --limit"; }
+check "and that there are others" says_left_out
 
 # what people said is original data
 node clinic order list --all --json | json 'sorted((o["id"], o["state"]) for o in j["orders"])' >"$T/outside/before"

@@ -202,7 +202,7 @@ static enum df_err collect(struct answer *a, const struct df_msg *m,
 	a->calling = calling;
 	a->verdict = df_room_config(a->x->room)->worklist.verdict;
 	rc = df_store_orders(a->x->store, order_first_moment(a->x), LAST_MOMENT,
-			     false, look, a, why);
+			     look, a, why);
 	if (rc != DF_OK && a->why.err == rc)
 		*why = a->why;
 	return rc;

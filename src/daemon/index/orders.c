@@ -12,6 +12,8 @@
 #define LAST_MOMENT 999999999999
 #define DAY_MS ((int64_t)86400000)
 #define TEXT_MAX ((size_t)64 * 1024)
+#define LISTED 500 /* of all that ever were */
+#define LISTED_MOST 10000
 
 static const char *const STATES[] = {"open", "performed", "cancelled"};
 
@@ -281,16 +283,30 @@ static enum df_err list_one(void *ctx, const struct df_store_order *o)
 	return DF_OK;
 }
 
-/* {[all]} > {orders:[...]}: open ones, or all that ever were */
+/* {[all, limit]} > {orders:[...], [left_out]}: open ones, or the last of all
+ * that ever were */
 enum df_err order_list(struct index *x, const cJSON *args, cJSON *out,
 		       struct df_why *why)
 {
-	bool all = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "all"));
+	double limit = cJSON_GetNumberValue(
+		cJSON_GetObjectItemCaseSensitive(args, "limit"));
 	struct listing l = {cJSON_AddArrayToObject(out, "orders"),
 			    order_first_moment(x)};
 
-	return df_store_orders(x->store, all ? 0 : l.first_moment, LAST_MOMENT,
-			       all, list_one, &l, why);
+	uint64_t left_out = 0;
+	enum df_err rc;
+
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "all")))
+		return df_store_orders(x->store, l.first_moment, LAST_MOMENT,
+				       list_one, &l, why);
+	if (!(limit >= 1))
+		limit = LISTED;
+	if (limit > LISTED_MOST)
+		limit = LISTED_MOST;
+	rc = df_store_last_orders(x->store, (uint64_t)limit, &left_out,
+				  list_one, &l, why);
+	(void)cJSON_AddNumberToObject(out, "left_out", (double)left_out);
+	return rc;
 }
 
 /* {id: of the order, or its accession number; who, reason} */

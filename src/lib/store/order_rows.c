@@ -124,16 +124,32 @@ static enum df_err each(struct df_store *s, sqlite3_stmt *q,
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
-enum df_err
-df_store_orders(struct df_store *s, uint64_t from, uint64_t to, bool all,
-		enum df_err (*fn)(void *ctx, const struct df_store_order *o),
-		void *ctx, struct df_why *why)
+enum df_err df_store_orders(struct df_store *s, uint64_t from, uint64_t to,
+			    enum df_err (*fn)(void *ctx,
+					      const struct df_store_order *o),
+			    void *ctx, struct df_why *why)
 {
-	sqlite3_stmt *q =
-		df_sql(s, all ? DF_SQL_ORDER_ALL_ : DF_SQL_ORDER_OPEN_, why);
+	sqlite3_stmt *q = df_sql(s, DF_SQL_ORDER_OPEN_, why);
 
 	df_sql_u64(q, 1, from);
 	df_sql_u64(q, 2, to);
+	return each(s, q, fn, ctx, why);
+}
+
+enum df_err df_store_last_orders(
+	struct df_store *s, uint64_t limit, uint64_t *left_out,
+	enum df_err (*fn)(void *ctx, const struct df_store_order *o), void *ctx,
+	struct df_why *why)
+{
+	sqlite3_stmt *q = df_sql(s, DF_SQL_ORDER_COUNT_, why);
+	uint64_t n;
+	enum df_err rc = df_sql_number(s, q, &n, why);
+
+	*left_out = n > limit ? n - limit : 0;
+	if (rc != DF_OK)
+		return rc;
+	q = df_sql(s, DF_SQL_ORDER_LAST_, why);
+	df_sql_u64(q, 1, limit);
 	return each(s, q, fn, ctx, why);
 }
 

@@ -148,8 +148,9 @@ X(ORDER_PUT, "INSERT OR REPLACE INTO orders(id, state, moment, study_uid,"     \
 X(ORDER_GET, DF_SQL_ORDER " WHERE id = ?1")                                    \
 X(ORDER_OPEN, DF_SQL_ORDER " WHERE state = 0 AND moment BETWEEN ?1 AND ?2"     \
 	" ORDER BY moment")                                                    \
-X(ORDER_ALL, DF_SQL_ORDER " WHERE moment BETWEEN ?1 AND ?2"                    \
-	" ORDER BY moment, changed_ms")                                        \
+X(ORDER_LAST, "SELECT * FROM (" DF_SQL_ORDER " ORDER BY moment DESC,"          \
+	" changed_ms DESC LIMIT ?1) ORDER BY moment, changed_ms")              \
+X(ORDER_COUNT, "SELECT count(*) FROM orders")                                  \
 X(ORDER_LIKE, DF_SQL_ORDER " WHERE state = 0 AND (study_uid = ?1"              \
 	" OR accession = ?2 OR (number = ?3 AND modality = ?4))")              \
 X(ORDER_ANY, "SELECT 1 FROM orders WHERE state = 0 LIMIT 1")                   \
