@@ -116,10 +116,6 @@ DF_MUST_CHECK enum df_err df_store_pairs(
  * (perhaps one person, and by their other links they are). */
 DF_MUST_CHECK enum df_err df_store_questions(struct df_store *s, uint64_t *open,
 					     struct df_why *why);
-/* How many others contradict this patient (whole ref), undecided. */
-DF_MUST_CHECK enum df_err df_store_contradicted(struct df_store *s,
-						const char *ref, uint64_t *by,
-						struct df_why *why);
 /* All of one patient (as `a`), exact ones too. */
 DF_MUST_CHECK enum df_err df_store_patient_pairs(
 	struct df_store *s, uint64_t row,

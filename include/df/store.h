@@ -80,7 +80,9 @@ struct df_store_study {
 	/* whose it is: df/persons.h */
 	char patient[DF_PATIENT_REF_LEN + 1];
 	uint64_t person;
-	bool held; /* who it is contradicts: nothing joins it by itself */
+	/* who it is contradicts itself, or another whom nobody has told apart:
+	 * a person must decide, and until then he is nobody for certain */
+	bool held;
 	int64_t first_ms, last_ms; /* of receipt */
 	uint64_t series, instances, bytes;
 	bool mixed; /* instances name different patients: a person decides */

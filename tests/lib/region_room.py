@@ -124,13 +124,15 @@ signed-at: 2026-11-22T01:42:03Z
         assert reply.err() == "OK", reply.fields
         return read(reply.fds[0])
 
-    def search(self, answer, before=lambda: None, **args):
-        """What a person is shown; the centre answers so."""
+    def search(self, answer, before=lambda: None, keep=None, **args):
+        """What a person is shown; the centre answers so (keep: asked what)."""
         self.links["CONSOLE"].send("QUERY", 7, fields(
             ("VERB", "prior search"),
             ("JSON", json.dumps({"id": WANG["id"], "purpose": "x"} | args))))
         asked = self.links["DELIVER_HTTPS"].receive()
         before()
+        if keep is not None:
+            keep.append(json.loads(asked.text("JSON")))
         self.links["DELIVER_HTTPS"].send(
             "PRIORS", asked.tag, b"", [memfd(json.dumps(answer).encode())])
         return read(self.links["CONSOLE"].receive().fds[0])
@@ -184,10 +186,73 @@ ok(objects(index.may("1.2.2")) == ["0123456789abcdefghjkmnpqra"],
    "with a clinic's exam go the reports on that one only")
 index.end()
 
-# --- what is not recorded is not known --------------------------------------
+# --- whom a person must decide about -----------------------------------------
+LI = {"id": WANG["id"], "name": "李^梅", "birth": "19900307", "sex": "F"}
 EXAM = {"study_uid": "1.3.1", "node": A, "match": "exact",
         "patient": {"name": "王^小东", "birth_date": "19900307", "sex": "M"},
         "study_date": "20261101", "modality": "CT"}
+SON = {"id": WANG["id"], "name": "王^大东", "birth": "19900307", "sex": "M"}
+NAMED = {"name": WANG["name"], "birth_date": WANG["birth"]}
+
+
+def exact(found):
+    return sorted(p.get("study_uid", "") for p in found if p["match"] == "exact")
+
+
+index = Index()
+index.put("1.4.1", peer=A)
+index.put("1.4.2", LI, peer=C)
+index.put("1.4.3")
+ok(index.asked() == {} and index.asked(**NAMED) == {},
+   "one number, two people: neither is told", index.asked())
+found = index.recalled()
+ok(len(found) == 3 and exact(found) == [], "here nobody is certain", found)
+related = index.call("QUEUE", "RELATED_RQ", ("STUDY", "1.4.3"), ("NUMBER", 9),
+                     ("WAIT_MS", 1 << 50))
+ok(related.get("MAIL") is None, "nothing goes along with their exams")
+question = []
+index.search({"priors": []}, keep=question)
+ok("name" not in question[0], "nobody is asked for more than was typed",
+   question)
+for one in index.query("identity list")["questions"]:
+    index.query("identity split", a=one["a"]["ref"], b=one["b"]["ref"],
+                by="李", reason="李梅用了他的证件")
+ok(exact(index.asked(**NAMED).values()) == ["1.4.1", "1.4.3"],
+   "who was told apart is himself again", index.asked(**NAMED))
+ok(exact(index.asked().values()) == [] and len(index.asked()) == 3 and
+   exact(index.recalled()) == [],
+   "but their number alone says of neither that it is he", index.asked())
+index.end()
+
+index = Index()
+index.put("1.4.1", peer=A)
+index.put("1.4.2", SON, peer=C)
+ok(exact(index.asked().values()) == [] and exact(index.recalled()) == [],
+   "nor does one that came under two names", index.asked())
+index.end()
+
+index = Index()
+index.put("1.4.1", {"id": WANG["id"], "name": "", "birth": "", "sex": ""}, peer=A)
+index.put("1.4.2", LI, peer=C)
+ok(index.asked(**NAMED, sex="M") == {},
+   "nobody is told of one of whose records contradicts him",
+   index.asked(**NAMED, sex="M"))
+found = index.query("prior local", id=WANG["id"], name=WANG["name"],
+                    birth_date=WANG["birth"], sex="M")
+ok(exact(found["priors"]) == [] and exact(found["persons"]) == [],
+   "nor is it certain here", found)
+index.end()
+
+index = Index()
+index.search({"priors": [EXAM]})
+ok(exact(index.recalled()) == ["1.3.1"] and
+   exact(index.recalled(name=WANG["name"])) == ["1.3.1"] and
+   exact(index.recalled(name=SON["name"])) == [] and
+   index.recalled(name=LI["name"], sex="F") == [],
+   "what was learned of his number is not another's")
+index.end()
+
+# --- what is not recorded is not known --------------------------------------
 if os.path.exists(f"{BIN}/sysshim.so"):
     shim("# none")
     os.environ |= {"LD_PRELOAD": f"{BIN}/sysshim.so", "DF_SHIM": f"{TMP}/rules"}

@@ -18,6 +18,7 @@
 struct found {
 	uint64_t person;
 	struct df_match_result match;
+	bool doubt; /* a record of his contradicts, or another has his number */
 	struct df_store_patient patient; /* the one that matched best */
 };
 
@@ -27,6 +28,7 @@ struct search {
 	struct df_person who; /* as typed */
 	struct found *found;  /* PERSONS_MAX */
 	size_t n_found;
+	struct found *owner;	   /* of the number in hand, when one is */
 	cJSON *priors[PRIORS_MAX]; /* owned */
 	size_t n_priors;
 	bool more;
@@ -66,11 +68,18 @@ static enum df_err keep(struct search *s, const struct df_store_patient *p,
 		return DF_OK;
 	}
 	f = &s->found[i];
-	if (i < s->n_found && rank(f->match.match) >= rank(m->match))
-		return DF_OK;
-	*f = (struct found){p->person, *m, *p};
-	if (i == s->n_found)
-		s->n_found++;
+	s->n_found += i == s->n_found;
+	f->doubt |= m->match == DF_MATCH_CONTRADICTION;
+	if (m->match == DF_MATCH_EXACT) {
+		if (s->owner != NULL && s->owner != f)
+			f->doubt = s->owner->doubt = true;
+		s->owner = f;
+	}
+	if (rank(f->match.match) < rank(m->match)) {
+		f->person = p->person;
+		f->match = *m;
+		f->patient = *p;
+	}
 	return DF_OK;
 }
 
@@ -80,8 +89,7 @@ static enum df_err by_number(void *ctx, const struct df_store_patient *p)
 	struct df_match_result m;
 	struct df_person here;
 
-	df_store_person_of(s->x->store, p, &here);
-	m = df_person_match(&s->who, &here);
+	m = region_person_match(s->x, &s->who, p, &here);
 	return rank(m.match) > 0 ? keep(s, p, &m) : DF_OK;
 }
 
@@ -122,9 +130,11 @@ static enum df_err find_numbers(struct search *s)
 	enum df_err rc = DF_OK;
 	size_t i;
 
-	for (i = 0; rc == DF_OK && i < s->who.n_ids; i++)
+	for (i = 0; rc == DF_OK && i < s->who.n_ids; i++) {
+		s->owner = NULL;
 		rc = df_store_find_number(store, &s->who.ids[i], FOUND_MAX,
 					  by_number, s, s->why);
+	}
 	for (i = 0; rc == DF_OK && s->n_found == 0 && i < s->who.n_ids; i++) {
 		struct df_identifier bare = s->who.ids[i];
 
@@ -197,9 +207,10 @@ static cJSON *person_json(const struct found *f)
 	return o;
 }
 
-static enum df_err add_person(struct search *s, const struct found *f,
-			      cJSON *persons)
+static enum df_err add_person(struct search *s, struct found *f, cJSON *persons)
 {
+	if (f->doubt && f->match.match == DF_MATCH_EXACT)
+		f->match.match = DF_MATCH_PROBABLE;
 	(void)cJSON_AddItemToArray(persons, person_json(f)); /* memory */
 	if (f->match.match == DF_MATCH_CONTRADICTION)
 		return DF_OK; /* shown as found, not as his */

@@ -27,18 +27,7 @@ static void add_time(cJSON *o, const char *key, int64_t ms)
 	(void)cJSON_AddStringToObject(o, key, text);
 }
 
-/* Must a person say whose exam it is? */
-static bool is_held(struct index *x, const struct df_store_study *st)
-{
-	uint64_t by = 0;
-
-	return st->held || st->mixed ||
-	       (df_store_contradicted(x->store, st->patient, &by, NULL) ==
-			DF_OK &&
-		by > 0);
-}
-
-static cJSON *study_json(struct index *x, const struct df_store_study *st)
+static cJSON *study_json(const struct df_store_study *st)
 {
 	cJSON *o = cJSON_CreateObject();
 	size_t n;
@@ -55,7 +44,7 @@ static cJSON *study_json(struct index *x, const struct df_store_study *st)
 	(void)cJSON_AddStringToObject(o, "name_basis", st->basis);
 	(void)cJSON_AddBoolToObject(o, "mixed_patients", st->mixed);
 	(void)cJSON_AddStringToObject(o, "patient_ref", st->patient);
-	(void)cJSON_AddBoolToObject(o, "identity_held", is_held(x, st));
+	(void)cJSON_AddBoolToObject(o, "identity_held", st->held || st->mixed);
 	add_time(o, "first_received", st->first_ms);
 	add_time(o, "last_received", st->last_ms);
 	return o;
@@ -85,7 +74,7 @@ static enum df_err patients(struct index *x, const cJSON *args, cJSON *out,
 			continue;
 		rc = df_store_study(x->store, uid->valuestring, NULL, &st, why);
 		if (rc == DF_OK)
-			(void)cJSON_AddItemToArray(list, study_json(x, &st));
+			(void)cJSON_AddItemToArray(list, study_json(&st));
 		else if (rc != DF_E_NOTFOUND && rc != DF_E_CONFLICT)
 			return rc;
 	}
@@ -288,7 +277,7 @@ static enum df_err study_facts(struct index *x, const cJSON *args, cJSON *out,
 		rc = df_fail(why, rc, "study '%.64s' is not known here", uid);
 	if (rc != DF_OK)
 		return rc;
-	o = study_json(x, &st);
+	o = study_json(&st);
 	while ((member = o->child) != NULL)
 		(void)cJSON_AddItemToObject(
 			out, member->string,

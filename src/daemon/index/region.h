@@ -22,16 +22,22 @@ DF_MUST_CHECK enum df_err region_person_typed(struct index *x,
 DF_MUST_CHECK enum df_err region_person_known(struct index *x,
 					      struct df_person *p,
 					      struct df_why *why);
+/* Is he the patient that is known here? Never exactly one whom a person must
+ * decide about. *here: what is known of him. */
+struct df_match_result region_person_match(struct index *x,
+					   const struct df_person *p,
+					   const struct df_store_patient *found,
+					   struct df_person *here);
 /* {identifiers, name, birth_date, sex} into an object, and out of it. */
 void region_person_put(cJSON *to, const struct df_person *p);
 void region_person_get(const cJSON *from, struct df_person *p);
 /* Can a question be asked about p: a number, or a name and a birth date? */
 bool region_person_enough(const struct df_person *p);
-/* Texts that name p, for df/known.h: the nth; false at the end. *certain: by a
- * number. */
+/* Texts that name p, for df/known.h: the nth, his numbers first; false at the
+ * end. */
 #define REGION_NAME_CAP 640
 bool region_person_key(const struct df_person *p, size_t nth,
-		       char to[REGION_NAME_CAP], bool *certain);
+		       char to[REGION_NAME_CAP]);
 
 /* --- region_merge.c: answers become one ------------------------------------
  */
@@ -47,8 +53,8 @@ DF_MUST_CHECK enum df_err region_learn(struct index *x,
 				       const struct df_person *p,
 				       const char *node, const cJSON *answer,
 				       bool whole, struct df_why *why);
-/* Finds it again, as far as the question wants it (NULL: all of it); what was
- * asked for by name only is compared anew. *answer NULL, *learned_ms 0:
+/* Finds it again, as far as it may be p's and the question wants it (NULL: all
+ * of it). *answer NULL, *learned_ms 0:
  * nothing is known. */
 DF_MUST_CHECK enum df_err region_recall(struct index *x,
 					const struct df_person *p,

@@ -29,7 +29,9 @@ struct answering {
 	cJSON *told;   /* for the register */
 	uint64_t persons[PERSONS_MAX];
 	struct df_match_result match[PERSONS_MAX];
+	bool shared[PERSONS_MAX]; /* another has the same number */
 	size_t n_persons;
+	size_t owner; /* of the number in hand, or PERSONS_MAX */
 	bool more;
 	struct df_why *why;
 };
@@ -66,9 +68,8 @@ static enum df_err consider(void *ctx, const struct df_store_patient *found)
 
 	if (found->held)
 		return DF_OK; /* a person has to decide who that is */
-	df_store_person_of(a->x->store, found, &here);
-	r = df_person_match(&a->who, &here);
-	if (r.match != DF_MATCH_EXACT && r.match != DF_MATCH_PROBABLE)
+	r = region_person_match(a->x, &a->who, found, &here);
+	if (r.match == DF_MATCH_NONE)
 		return DF_OK;
 	for (i = 0; i < a->n_persons; i++)
 		if (a->persons[i] == found->person)
@@ -77,11 +78,16 @@ static enum df_err consider(void *ctx, const struct df_store_patient *found)
 		a->more = true;
 		return DF_OK;
 	}
-	if (i == a->n_persons)
-		a->match[a->n_persons++] = r;
-	else if (a->match[i].match != DF_MATCH_EXACT)
-		a->match[i] = r;
 	a->persons[i] = found->person;
+	/* one of his records that contradicts speaks louder than all others */
+	if (i == a->n_persons || a->match[i].match < r.match)
+		a->match[i] = r;
+	a->n_persons += i == a->n_persons;
+	if (r.match == DF_MATCH_EXACT && a->owner < PERSONS_MAX &&
+	    a->owner != i)
+		a->shared[i] = a->shared[a->owner] = true;
+	if (r.match == DF_MATCH_EXACT)
+		a->owner = i;
 	return DF_OK;
 }
 
@@ -91,9 +97,12 @@ static enum df_err find_persons(struct answering *a)
 	char date[9];
 	enum df_err rc = DF_OK;
 
-	for (size_t i = 0; rc == DF_OK && i < a->who.n_ids; i++)
+	for (size_t i = 0; rc == DF_OK && i < a->who.n_ids; i++) {
+		a->owner = PERSONS_MAX;
 		rc = df_store_find_number(s, &a->who.ids[i], CANDIDATES_MAX,
 					  consider, a, a->why);
+	}
+	a->owner = PERSONS_MAX;
 	if (rc == DF_OK && a->who.name[0] != '\0' &&
 	    df_person_birth_date(&a->who, date)[0] != '\0')
 		rc = df_store_find_who(s, a->who.name, date, CANDIDATES_MAX,
@@ -165,6 +174,10 @@ static enum df_err tell_all(struct answering *a)
 	for (size_t i = 0; rc == DF_OK && i < a->n_persons; i++) {
 		struct telling t = {a, &a->match[i]};
 
+		if (t.match->match == DF_MATCH_CONTRADICTION)
+			continue;
+		if (a->shared[i])
+			a->match[i].match = DF_MATCH_PROBABLE;
 		rc = df_store_person_studies(a->x->store, a->persons[i],
 					     PRIORS_MAX + 1, tell_one, &t,
 					     a->why);

@@ -117,14 +117,12 @@ static enum df_err put_known(struct index *x, const struct df_person *p,
 	int64_t now = df_clock_wall_ms();
 	char key[REGION_NAME_CAP];
 	enum df_err rc = index_begin(x, why);
-	bool certain;
 
 	if (text == NULL)
 		return df_fail(why, DF_E_NOMEM, "no memory for an answer");
 	if (rc == DF_OK)
 		rc = df_store_forget_known(x->store, now - KEPT_MS, why);
-	for (size_t i = 0;
-	     rc == DF_OK && region_person_key(p, i, key, &certain); i++)
+	for (size_t i = 0; rc == DF_OK && region_person_key(p, i, key); i++)
 		rc = df_store_put_known(x->store, key, node, now,
 					df_text_of(text), why);
 	explicit_bzero(key, sizeof key);
@@ -161,8 +159,10 @@ enum df_err region_learn(struct index *x, const struct df_person *p,
 	return rc;
 }
 
-/* What was learned of another question: is it this person at all? */
-static void compare_anew(const struct df_person *p, cJSON *answer)
+/* What was learned of another question: is it this person at all? number: it
+ * was found by, or NULL; answers name none. */
+static void compare_anew(const struct df_person *p,
+			 const struct df_identifier *number, cJSON *answer)
 {
 	cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "priors");
 	cJSON *o, *next;
@@ -175,7 +175,11 @@ static void compare_anew(const struct df_person *p, cJSON *answer)
 		next = o->next;
 		region_person_get(
 			cJSON_GetObjectItemCaseSensitive(o, "patient"), &other);
+		if (number != NULL)
+			(void)df_person_add(&other, number); /* the first */
 		r = df_person_match(p, &other);
+		if (r.match == DF_MATCH_EXACT && number != NULL)
+			continue; /* as it was told */
 		if (r.match != DF_MATCH_PROBABLE && r.match != DF_MATCH_EXACT) {
 			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
 			continue;
@@ -222,19 +226,19 @@ enum df_err region_recall(struct index *x, const struct df_person *p,
 	char key[REGION_NAME_CAP];
 	struct df_buf text;
 	enum df_err rc = DF_E_NOTFOUND;
-	bool certain = false;
+	size_t n;
 
 	*learned_ms = 0;
 	*answer = NULL;
 	df_buf_init(&text, DF_KNOWN_MAX);
-	for (size_t i = 0;
-	     rc == DF_E_NOTFOUND && region_person_key(p, i, key, &certain); i++)
+	for (n = 0; rc == DF_E_NOTFOUND && region_person_key(p, n, key); n++)
 		rc = df_store_known(x->store, key, node, learned_ms, &text,
 				    why);
 	if (rc == DF_OK) {
 		*answer = cJSON_ParseWithLength((char *)text.ptr, text.len);
-		if (*answer != NULL && !certain)
-			compare_anew(p, *answer);
+		if (*answer != NULL)
+			compare_anew(p, n <= p->n_ids ? &p->ids[n - 1] : NULL,
+				     *answer);
 		if (*answer != NULL && question != NULL)
 			leave_unwanted(x, question, *answer);
 	}

@@ -57,6 +57,20 @@ enum df_err region_person_typed(struct index *x, const cJSON *args,
 	return DF_OK;
 }
 
+struct df_match_result region_person_match(struct index *x,
+					   const struct df_person *p,
+					   const struct df_store_patient *found,
+					   struct df_person *here)
+{
+	struct df_match_result r;
+
+	df_store_person_of(x->store, found, here);
+	r = df_person_match(p, here);
+	if (r.match == DF_MATCH_EXACT && found->held)
+		r.match = DF_MATCH_PROBABLE;
+	return r;
+}
+
 struct adding {
 	struct index *x;
 	struct df_person *p;
@@ -67,10 +81,8 @@ static enum df_err add_known(void *ctx, const struct df_store_patient *found)
 	struct adding *to = ctx;
 	struct df_person here;
 
-	if (found->held)
-		return DF_OK; /* a person has to decide who that is */
-	df_store_person_of(to->x->store, found, &here);
-	if (df_person_match(to->p, &here).match != DF_MATCH_EXACT)
+	if (region_person_match(to->x, to->p, found, &here).match !=
+	    DF_MATCH_EXACT)
 		return DF_OK;
 	for (size_t i = 0; i < here.n_ids; i++)
 		(void)df_person_add(to->p, &here.ids[i]); /* as many as fit */
@@ -180,21 +192,18 @@ void region_person_get(const cJSON *from, struct df_person *p)
  */
 
 bool region_person_key(const struct df_person *p, size_t nth,
-		       char to[REGION_NAME_CAP], bool *certain)
+		       char to[REGION_NAME_CAP])
 {
 	struct df_name_forms forms;
 	char date[9];
 
 	if (nth < p->n_ids) {
-		/* a family may share an insurance number */
-		*certain = p->ids[nth].type != DF_IDENTIFIER_INSURANCE;
 		df_str_fmt(to, REGION_NAME_CAP, "%s|%s|%s",
 			   df_identifier_type_word(p->ids[nth].type),
 			   p->ids[nth].number, p->ids[nth].issuer);
 		return true;
 	}
 	nth -= p->n_ids;
-	*certain = false;
 	if (df_person_birth_date(p, date)[0] == '\0')
 		return false;
 	df_person_forms(p, &forms);

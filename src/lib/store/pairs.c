@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+_Static_assert(DF_MATCH_CONTRADICTION == 3, "DF_SQL_HELD says so");
+
 static bool is_question(enum df_match match)
 {
 	return match == DF_MATCH_PROBABLE || match == DF_MATCH_CONTRADICTION;
@@ -268,23 +270,6 @@ enum df_err df_store_questions(struct df_store *s, uint64_t *open,
 
 	df_sql_u64(q, 1, DF_MATCH_PROBABLE);
 	return df_sql_number(s, q, open, why);
-}
-
-enum df_err df_store_contradicted(struct df_store *s, const char *ref,
-				  uint64_t *by, struct df_why *why)
-{
-	struct df_patient_key key;
-	sqlite3_stmt *q;
-
-	*by = 0;
-	if (!df_hex_decode(key.b, sizeof key.b, df_text_of(ref)))
-		return df_fail(why, DF_E_FORMAT,
-			       "a reference of a patient has %d digits",
-			       DF_PATIENT_REF_LEN);
-	q = df_sql(s, DF_SQL_PAIR_AGAINST_, why);
-	df_sql_blob(q, 1, key.b, sizeof key.b);
-	df_sql_u64(q, 2, DF_MATCH_CONTRADICTION);
-	return df_sql_number(s, q, by, why);
 }
 
 enum df_err df_store_patient_pairs(

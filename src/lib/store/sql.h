@@ -36,8 +36,9 @@ X(FORM_PUT, "INSERT INTO forms(class, syntax, coding, rows, columns, frames,"  \
 X(PATIENT_GET, "SELECT id FROM patients WHERE key = ?1")                       \
 X(PATIENT_PUT, "INSERT INTO patients(key, peer, number, who, person, held,"    \
 	" sealed) VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)")                           \
-X(PATIENT_ROW, "SELECT p.id, p.key, n.node, p.person, p.held, p.sealed"        \
-	" FROM patients p JOIN peers n ON n.id = p.peer WHERE p.id = ?1")      \
+X(PATIENT_ROW, "SELECT p.id, p.key, n.node, p.person, " DF_SQL_HELD ","        \
+	" p.sealed FROM patients p JOIN peers n ON n.id = p.peer"              \
+	" WHERE p.id = ?1")                                                    \
 X(PATIENT_LIKE, "SELECT id FROM patients WHERE key BETWEEN ?1 AND ?2 LIMIT 2") \
 X(PATIENT_WHO, "SELECT who FROM patients WHERE id = ?1")                       \
 X(PATIENT_JOIN, "UPDATE patients SET person = ?2, held = ?3 WHERE id = ?1"     \
@@ -62,8 +63,6 @@ X(PAIR_NEXT, "SELECT a, b, match, reasons, decided, seq FROM pairs"            \
 X(PAIR_OPEN, "SELECT count(*) FROM pairs JOIN patients p ON p.id = a"          \
 	" JOIN patients q ON q.id = b"                                         \
 	" WHERE question AND (match <> ?1 OR p.person <> q.person)")           \
-X(PAIR_AGAINST, "SELECT count(*) FROM pairs JOIN patients p ON p.id = a"       \
-	" WHERE p.key = ?1 AND match = ?2 AND decided = 0")                    \
 X(PAIR_OF, "SELECT a, b, match, reasons, decided, seq FROM pairs"              \
 	" WHERE a = ?1 AND b < ?2 ORDER BY b DESC LIMIT 1")                    \
 X(DECISION_PUT, "INSERT OR REPLACE INTO decisions(a, b, decided, seq)"         \
@@ -178,8 +177,12 @@ X(REPORT_OF_STUDY, DF_SQL_REPORT " WHERE study_uid = ?3"                       \
 	" AND (received_ms, object) > (?1, ?2)"                                \
 	" ORDER BY received_ms, object LIMIT 1")
 
+/* A person must say who it is: of patients p. 3 = DF_MATCH_CONTRADICTION */
+#define DF_SQL_HELD "(p.held OR EXISTS(SELECT 1 FROM pairs c"                  \
+	" WHERE c.a = p.id AND c.match = 3 AND c.decided = 0))"
 #define DF_SQL_STUDY "SELECT s.id, s.uid, n.node, s.first_ms, s.last_ms,"      \
-	" s.mixed, s.sealed, p.sealed, p.key, p.person, p.held, s.basis"       \
+	" s.mixed, s.sealed, p.sealed, p.key, p.person, " DF_SQL_HELD ","      \
+	" s.basis"                                                             \
 	" FROM studies s JOIN patients p ON p.id = s.patient"                  \
 	" JOIN peers n ON n.id = s.peer"
 #define DF_SQL_ORDER "SELECT id, state, moment, study_uid, modality,"          \
