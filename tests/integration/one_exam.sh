@@ -6,11 +6,11 @@
 # be made again, and a cut line. DF_SERIES: a directory with the files of another
 # head CT.
 . "$(dirname "$0")/../lib/node.sh"
+. "$LIB/exam.sh"
 need dcmsend dcmodify findscu storescp echoscu python3 openssl
 
 number=110101199003074477 # resident numbers, their check digits hold
 number2=110101198502033237
-today=$(date +%Y%m%d)
 
 # --- who is who, and whose marks count: tables, the same in every node ---
 rules() { # NODE
@@ -21,26 +21,15 @@ rules() { # NODE
 		>"$T/$1/recognition/marks.tsv"
 	printf 'item\tyuan\tmsv\nCT-HEAD\t180\t2\n' >"$T/$1/recognition/prices.tsv"
 }
-check "a centre is made" new_centre centre
-rules centre
-check "the centre starts" start_node centre
-for clinic in a b; do
-	check "clinic $clinic is made" new_clinic $clinic
-	set_key $clinic study quiet 1
-	rules $clinic
-done
-set_key a node name 县医院
-set_key b node name 桥头镇卫生院
-pacs=$(free_port)
-start_storescp "$pacs" "$T/pacs" || exit 1
-node b destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
-for clinic in a b; do
-	check "clinic $clinic starts" start_node $clinic
-	check "clinic $clinic joins" join $clinic centre
-done
-check "physicians get their certificates" sh "$LIB/report_pki.sh" "$T/pki"
-for name in a b centre; do node $name report trust add "$T/pki/ca.pem" >/dev/null || exit 1; done
-python3 "$LIB/make_pdf.py" "$T/report.pdf" "CT head: no acute finding." "Dr. Wang"
+prepare() { # NODE
+	rules "$1"
+	case $1 in
+	a) set_key a node name 县医院 ;;
+	b) set_key b node name 桥头镇卫生院 ;;
+	esac
+}
+new_region prepare
+physicians a b centre
 
 # exam OUT SEED NUMBER NAME BIRTH: a head CT of real slices, made today at A
 slices() { # OUT SEED: prints the study's UID
@@ -54,10 +43,8 @@ slices() { # OUT SEED: prints the study's UID
 }
 exam() {
 	slices "$1" "$2" &&
-		dcmodify -nb -ie -i "(0008,0005)=ISO_IR 192" -m "PatientID=$3" \
-			-m "PatientName=$4" -i "(0010,0030)=$5" -i "(0010,0040)=M" \
-			-i "(0008,0020)=$today" -i "(0008,0080)=县医院" \
-			-i "(0008,1030)=头颅CT平扫" "$1"/* >/dev/null 2>&1
+		belongs "$1" "$3" "$4" "$5" M -i "(0008,0080)=县医院" \
+			-i "(0008,1030)=头颅CT平扫"
 }
 uid=$(exam "$T/ct" one "$number" 'Wang^San=王^三' 19900307) || exit 1
 uid2=$(exam "$T/ct2" two "$number2" 'Zhao^Liu=赵^六' 19850203) || exit 1
@@ -67,9 +54,7 @@ count=$(ls "$T/ct" | wc -l)
 check "two exams are made at clinic A" send "$DICOM_a" "$T/ct" "$T/ct2"
 check "the centre holds them, by receipt" wait_for 60 has_at_least a confirmed $((count + 6))
 for study in "$uid" "$uid2"; do
-	check "a physician signs a report" wait_for 30 node centre report submit \
-		--study "$study" --file "$T/report.pdf" --signer "$T/pki/rsa.p12" \
-		--passphrase-file "$T/pki/pass"
+	check "a physician signs a report" wait_for 30 sign_report "$study"
 done
 
 # --- clinic B, before the exposure ---

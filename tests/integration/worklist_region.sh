@@ -3,6 +3,7 @@
 # clinic registers him, and its modality reads of it before the exposure; with
 # the line cut it still does, from what was learned.
 . "$(dirname "$0")/../lib/node.sh"
+. "$LIB/exam.sh"
 need findscu dcmodify dcmdump python3
 
 new_centre centre && new_clinic clinic &&
@@ -14,12 +15,7 @@ start_node centre && start_node clinic || exit 1
 join clinic centre >/dev/null || exit 1
 mkdir "$T/outside"
 number=11010519491231002X
-python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/outside/prior" 1 prior >/dev/null &&
-	dcmodify -q -nb -i '(0008,0005)=ISO_IR 192' -i "(0010,0020)=$number" \
-		-i '(0010,0010)=王小东' -i '(0010,0030)=19491231' -i '(0010,0040)=F' \
-		-i "(0008,0020)=$(date +%Y%m%d)" -i '(0008,0080)=县医院' \
-		-i '(0008,1030)=胸部CT平扫' -i '(0018,0015)=CHEST' \
-		"$T/outside/prior"/IM* || exit 1
+chest_ct "$T/outside/prior" "$number" || exit 1
 check "he is examined at the centre" dcmsend --no-halt +sd +r -aet MODALITY -aec CENTRE \
 	127.0.0.1 "$DICOM_centre" "$T/outside/prior"
 at_centre() { truth centre "len(j['priors']) == 1" prior search --id "$number" --local; }
