@@ -22,7 +22,7 @@ const char *df_cli_who(const struct df_cli *cli)
 	const char *by = df_cli_option(cli, "by"), *sudo = getenv("SUDO_USER");
 	const struct passwd *pw;
 
-	if (by != NULL)
+	if (by != NULL && by[0] != '\0')
 		return by;
 	if (sudo != NULL && sudo[0] != '\0')
 		return sudo;

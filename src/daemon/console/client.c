@@ -144,6 +144,25 @@ void client_fail(struct client *c, enum df_err err, const struct df_why *why)
 	client_finish(c, answer);
 }
 
+/* What people say goes into records that are never rewritten, and to terminals:
+ * UTF-8, each text of one line. The first that is not, or NULL. */
+static const cJSON *unclean(const cJSON *args)
+{
+	const cJSON *i, *bad;
+
+	cJSON_ArrayForEach(i, args)
+	{
+		const char *s = cJSON_GetStringValue(i);
+
+		if (s != NULL && !df_text_clean(df_text_of(s), NULL))
+			return i;
+		bad = unclean(i);
+		if (bad != NULL)
+			return bad;
+	}
+	return NULL;
+}
+
 /* One line: {"verb":"...","args":{...}}. */
 static void client_request(struct client *c, const char *line, size_t len)
 {
@@ -151,17 +170,24 @@ static void client_request(struct client *c, const char *line, size_t len)
 	const char *verb = cJSON_GetStringValue(
 		cJSON_GetObjectItemCaseSensitive(rq, "verb"));
 	const struct route *route = verb ? route_find(verb) : NULL;
+	cJSON *args = cJSON_DetachItemFromObjectCaseSensitive(rq, "args");
+	const cJSON *bad = route ? unclean(args) : NULL;
 	struct df_why why = {0};
+	enum df_err err = DF_OK;
 
-	if (route == NULL) {
-		const enum df_err err =
-			df_fail(&why, DF_E_USAGE,
-				verb ? "unknown verb" : "not a request");
-
+	if (route == NULL)
+		err = df_fail(&why, DF_E_USAGE,
+			      verb ? "unknown verb" : "not a request");
+	else if (bad != NULL)
+		err = df_fail(&why, DF_E_USAGE,
+			      "%s: it is not UTF-8 text of one line",
+			      bad->string != NULL ? bad->string : verb);
+	if (err != DF_OK) {
+		cJSON_Delete(args);
 		client_fail(c, err, &why);
 	} else {
 		c->route = route;
-		c->args = cJSON_DetachItemFromObjectCaseSensitive(rq, "args");
+		c->args = args;
 		df_loop_modify(df_room_loop(c->room), c->fd, 0);
 		route_start(c);
 	}

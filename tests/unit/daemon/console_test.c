@@ -223,6 +223,31 @@ static void not_a_request(void **state)
 	READS(person("{}\n"), "not a request");
 }
 
+/* Nothing of it comes to a room: the next question proves it. */
+static void no_text(void **state)
+{
+	static const char *const lines[] = {
+		"{\"verb\":\"order add\",\"args\":{\"who\":\"\xd6\xd0\"}}\n",
+		"{\"verb\":\"order "
+		"add\",\"args\":{\"who\":\"a\\u001b[31m\"}}\n",
+		"{\"verb\":\"order add\",\"args\":{\"who\":\"a\\nb\"}}\n",
+		"{\"verb\":\"order add\",\"args\":{\"x\":{\"who\":"
+		"\"\\u009b\"}}}\n",
+	};
+	int p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		READS(person(lines[i]), "\"error\":\"USAGE\"",
+		      "who: it is not UTF-8 text of one line");
+	READS(person("{\"verb\":\"queue hold\",\"args\":{\"ids\":[\"\x80\"]}}"
+		     "\n"),
+	      "queue hold: it is not UTF-8");
+	p = person("{\"verb\":\"order add\",\"args\":{\"who\":\"王敏\"}}\n");
+	answer(INDEX, "order add", "王敏", "{}", NULL);
+	READS(p, "\"ok\":true");
+}
+
 static void status_of_all(void **state)
 {
 	int p = person("{\"verb\":\"status\"}\n");
@@ -358,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_room),
 		cmocka_unit_test(not_a_request),
+		cmocka_unit_test(no_text),
 		cmocka_unit_test(status_of_all),
 		cmocka_unit_test(studies_with_patients),
 		cmocka_unit_test(no_body_unverified),
