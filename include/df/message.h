@@ -267,7 +267,7 @@ extern "C" {
 	/* answer to both: result [WAIT_MS: ask again after] (fd JSON) */      \
 	X(PRIORS)                                                              \
 	/* gateway > index: PEER NAME(of the peer) STUDY JSON {purpose, [order]\
-	 * [who]} CURSOR (0: it begins to): may this peer fetch this study? */ \
+	 * [who]}: may this peer fetch this study? */                          \
 	X(FETCH_MAY_RQ)                                                        \
 	/* result [PEER: the clinic that it came from; absent: our own]        \
 	 * OBJECT*(reports on it that stand, in the order of their versions) */ \

@@ -132,7 +132,15 @@ for n in range(40):
     if status == 503:
         break
 assert status == 503 and int(headers["retry-after"]) >= 1, (n, status)
+# nor may it ask for the files of exams without end
+said = []
+while 503 not in said and len(said) < 200:
+    status, headers, _ = line.ask("POST", "/peer/v1/priors/1.2.3/fetch", b'{"purpose":"x"}')
+    said.append(status)
+assert said[:60] == [403] * 60 and said[-1] == 503 and int(headers["retry-after"]) >= 1, said
 PY
+check "that it did is one entry" truth centre \
+	"[e['entry']['act'] for e in j['entries']].count('fetch-asked') == 1" audit list --limit 1000
 check "who asks too much is told so" search b "$(unasked busy)" \
 	--id "$NUMBER" --purpose CT
 check "and sees what is known from before" found 'len(j["priors"]) == 1'

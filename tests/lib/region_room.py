@@ -113,10 +113,15 @@ signed-at: 2026-11-22T01:42:03Z
         told = read(reply.fds[0])["priors"]
         return {f"{p['study_uid']}@{p['node'][0]}": p for p in told}
 
-    def may(self, study, peer=B, cursor=0, purpose="复诊"):
+    def may(self, study, peer=B, purpose="复诊"):
         return self.call("GATEWAY", "FETCH_MAY_RQ", ("PEER", peer),
-                         ("NAME", "b"), ("STUDY", study), ("CURSOR", cursor),
+                         ("NAME", "b"), ("STUDY", study),
                          ("JSON", json.dumps({"purpose": purpose})))
+
+    def entries(self, act):
+        """How many of this act the register has."""
+        return sum(e["entry"]["act"] == act for e in self.query(
+            "audit read", newest=True, limit=100, kind="audit")["entries"])
 
     def query(self, verb, **args):
         reply = self.call("CONSOLE", "QUERY", ("VERB", verb),
@@ -184,6 +189,26 @@ index.report("1.2.2", SELF, "0123456789abcdefghjkmnpqrb")
 index.asked()
 ok(objects(index.may("1.2.2")) == ["0123456789abcdefghjkmnpqra"],
    "with a clinic's exam go the reports on that one only")
+index.end()
+
+# --- a fetch asks for its list again and again ------------------------------
+index = Index()
+index.put("1.5.1", peer=A)
+refused = [index.may("1.5.1").err() for _ in range(9)]
+ok(refused == ["DENIED"] * 9 and index.entries("fetch-asked") == 1,
+   "who asks for what he was not told is in the register", refused)
+index.asked()
+for _ in range(9):
+    index.may("1.5.1")
+ok(index.may("1.5.1").err() == "OK" and index.entries("fetch-asked") == 2,
+   "a fetch is one entry, however often it asks", index.entries("fetch-asked"))
+index.may("1.5.1", purpose="急诊")
+index.may("1.5.1", peer=C)
+ok(index.entries("fetch-asked") == 4, "another purpose, or peer, is another")
+index.end()
+index = Index(again=True)
+index.may("1.5.1")
+ok(index.entries("fetch-asked") == 5, "as is one after a restart")
 index.end()
 
 # --- whom a person must decide about -----------------------------------------

@@ -69,6 +69,7 @@ struct gateway {
 	struct df_engine engine;
 	struct df_limit requests;  /* of one peer, or stranger's address */
 	struct df_limit questions; /* of one peer, about patients */
+	struct df_limit fetches; /* of one peer, for lists of an exam's files */
 };
 
 /* --- request.c ---------------------------------------------------------------

@@ -31,6 +31,8 @@ static enum df_err start(struct df_room *room, struct df_why *why)
 		      2 * cfg->receive.peer_requests);
 	df_limit_init(&self.questions, cfg->region.questions,
 		      (cfg->region.questions + 2) / 3);
+	/* one fetch at a time asks once a second while it waits for a file */
+	df_limit_init(&self.fetches, 120, 60);
 	service.ctx = room;
 	service.connections_max =
 		(unsigned)cfg->receive.max_connections;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/file.h"
 #include "df/log.h"
 #include "df/prior_files.h"
@@ -13,7 +14,9 @@
 
 void prior_fetch_begin(struct request *rq)
 {
+	struct gateway *g = df_room_ctx(rq->room);
 	struct df_text value;
+	int64_t wait_ms;
 
 	if (!df_uid_valid(rq->variable)) {
 		df_http_answer_err(rq->x, DF_E_NOTFOUND, "no such study");
@@ -25,7 +28,11 @@ void prior_fetch_begin(struct request *rq)
 		df_http_answer_err(rq->x, DF_E_FORMAT, "no cursor");
 		return;
 	}
-	request_gather(rq, DF_PRIORS_QUESTION);
+	if (!df_limit_take(&g->fetches, request_peer(rq), 0, df_clock_mono_ms(),
+			   &wait_ms))
+		request_again(rq, wait_ms, "too many lists");
+	else
+		request_gather(rq, DF_PRIORS_QUESTION);
 }
 
 static bool take_file(const struct df_msg *item, struct df_prior_file *f)
@@ -105,8 +112,6 @@ void prior_fetch_whole(struct request *rq)
 	df_msg_put_str(&m, DF_M_NAME, rq->peer_name);
 	df_msg_put_text(&m, DF_M_STUDY, rq->variable);
 	df_msg_put(&m, DF_M_JSON, json.ptr, json.len);
-	/* the first question of a fetch is the one that counts */
-	df_msg_put_u64(&m, DF_M_CURSOR, rq->cursor);
 	df_buf_wipe(&json);
 	request_ask(rq, DF_ROLE_INDEX, &m, NULL, 0, GATEWAY_QUEUE_MS, may);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "df/clock.h"
+#include "df/digest.h"
 #include "df/known.h"
 #include "df/log.h"
 #include "region.h"
@@ -19,6 +20,8 @@
 #define PERSONS_MAX 16
 #define PRIORS_MAX 100
 #define TOLD_MS (INT64_C(7) * 86400 * 1000) /* so long it may be fetched */
+#define RECENT 64			    /* fetches that are remembered */
+#define RECENT_MS (INT64_C(3600) * 1000)
 
 struct answering {
 	struct index *x;
@@ -338,6 +341,38 @@ static enum df_err may_fetch(struct index *x, const char *asker,
 	return rc;
 }
 
+/* A fetch asks for its list again and again, in the same words: that is one
+ * entry an hour. Takes e. */
+static enum df_err record_fetch(struct index *x, cJSON *e, struct df_why *why)
+{
+	static struct {
+		struct df_digest entry;
+		int64_t until_ms;
+	} recent[RECENT];
+	static size_t at;
+	char *text = cJSON_PrintUnformatted(e);
+	int64_t now = df_clock_mono_ms();
+	struct df_digest d = {0};
+	enum df_err rc;
+
+	if (text != NULL)
+		df_sha256(&d, text, strlen(text));
+	cJSON_free(text);
+	for (size_t i = 0; i < RECENT; i++)
+		if (recent[i].until_ms > now &&
+		    df_digest_same(&recent[i].entry, &d)) {
+			cJSON_Delete(e);
+			return DF_OK;
+		}
+	rc = index_register_put(x, "audit", e, why);
+	if (rc == DF_OK) {
+		recent[at].entry = d;
+		recent[at].until_ms = now + RECENT_MS;
+		at = (at + 1) % RECENT;
+	}
+	return rc;
+}
+
 void region_may_fetch(struct index *x, struct df_link *from,
 		      const struct df_msg *m)
 {
@@ -362,7 +397,7 @@ void region_may_fetch(struct index *x, struct df_link *from,
 	(void)cJSON_AddStringToObject(e, "result", df_err_name(rc));
 	(void)cJSON_AddItemToObject(e, "question",
 				    cJSON_ParseWithLength(json.ptr, json.len));
-	if (index_register_put(x, "audit", e, &unrecorded) != DF_OK)
+	if (record_fetch(x, e, &unrecorded) != DF_OK)
 		rc = not_recorded(&unrecorded, &why);
 	index_flush(x);
 	df_msg_init(&reply, DF_MSG_FETCH_MAY, m->tag);
