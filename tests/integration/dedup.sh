@@ -8,6 +8,11 @@ need dcmsend dcmodify dcmcjpls dcmdump storescp echoscu python3
 check "a centre is made" new_centre centre
 check "a clinic is made" new_clinic clinic
 set_key clinic study quiet 1
+reports=$(free_port)
+set_key clinic 'modality "MODALITY"' reports "MODALITY@127.0.0.1:$reports"
+: >"$T/reports"
+python3 "$LIB/commitment_scu.py" listen "$reports" "$T/reports" >"$T/listen.log" 2>&1 &
+PIDS="$PIDS $!"
 pacs=$(free_port)
 start_storescp "$pacs" "$T/pacs" || exit 1
 node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
@@ -90,13 +95,20 @@ check "go their way" wait_for 60 state_of "$sixth" confirmed
 check "a person sends the second" node clinic study send "$second"
 check "it goes" wait_for 60 state_of "$second" confirmed
 check "and the third is still here" state_of "$third" linked
+check "its modality asks for storage commitment" \
+	python3 "$LIB/commitment_scu.py" ask --class 1.2.840.10008.5.1.4.1.1.2 "$DICOM_clinic" 2.25.3 \
+	$(node clinic study show "$third" --json | json "' '.join(i['sop_instance'] for i in j['list'])")
+check "what stays here is safe here" wait_for 40 grep -q '^2.25.3 6 0$' "$T/reports"
 check "the PACS has what was sent, each once" wait_for 40 in_pacs 30
 
 # --- the same after state.db is lost: it is sent, or held; never lost ---
 stop_node clinic
 check "the node passes its check" node clinic spool check
+rm "$T"/clinic/state.db*
 check "the clinic starts again" start_node clinic
 check "the third is held as before" wait_for 20 state_of "$third" linked
+check "what was sent goes its way, as before" state_of "$first" confirmed
+check "also what a person sent" state_of "$second" confirmed
 set_key clinic study linked send
 check "they are to be sent" node clinic reload
 seventh=$(copies "$T/first" "$T/seventh" seventh)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A modality that asks for storage commitment, without any library.
 
-commitment_scu.py ask [--stay] [--calling AET] PORT TRANSACTION UID...
-    asks for these instances (MR); with --stay it waits on its association for
+commitment_scu.py ask [--stay] [--calling AET] [--class UID] PORT TRANSACTION UID...
+    asks for these instances (MR, or of that SOP class); with --stay it waits on its association for
     the report. Prints the status; exit 1 unless it is 0000 (and the report,
     when waited for, is a good one).
 commitment_scu.py twice PORT TRANSACTION UID...
@@ -108,8 +108,9 @@ class Messages:
 
 
 class Asker(raw_scu.Association):
-    def __init__(self, port, called, calling, contexts):
+    def __init__(self, port, called, calling, contexts, sop_class=MR):
         super().__init__(port, called, contexts, calling)
+        self.sop_class = sop_class
         self.messages = Messages(self.pdu, self.s.sendall)
 
     def ask(self, transaction, uids):
@@ -120,7 +121,7 @@ class Asker(raw_scu.Association):
         self.messages.send(context, command([
             (3, COMMITMENT.encode()), (0x100, u16(0x130)), (0x110, u16(self.number)),
             (0x800, u16(1)), (0x1001, COMMITMENT.encode() + b".1"), (0x1008, u16(1))]),
-            request(transaction, uids))
+            request(transaction, uids, self.sop_class))
         _, fields, _ = self.messages.next()
         return struct.unpack("<H", fields[0x900])[0]
 
@@ -227,6 +228,7 @@ def main():
     p.add_argument("--stay", action="store_true")
     p.add_argument("--calling", default="MODALITY")
     p.add_argument("--called", default="CLINIC")
+    p.add_argument("--class", dest="sop_class", default=MR)
     p.add_argument("port", type=int)
     p.add_argument("rest", nargs="+")
     a = p.parse_args()
@@ -241,7 +243,7 @@ def main():
         askers = [Asker(a.port, a.called, a.calling, [(COMMITMENT, raw_scu.ILE)])
                   for _ in range(2)]
         return 0 if twice(askers, a.rest[0], a.rest[1:]) else 1
-    asker = Asker(a.port, a.called, a.calling, [(COMMITMENT, raw_scu.ILE)])
+    asker = Asker(a.port, a.called, a.calling, [(COMMITMENT, raw_scu.ILE)], a.sop_class)
     status = asker.ask(a.rest[0], a.rest[1:])
     print(f"{status:04x}")
     if status == 0 and a.stay:

@@ -5,7 +5,9 @@
  *
  *   local   its object was read again from the disk, after the transaction
  *           came, and its checksum is that of its envelope
- *   centre  a receipt that was verified names it, from every peer
+ *   centre  a receipt that was verified names it, from every peer; of a study
+ *           that stays here because the peers have the same images (linked.c),
+ *           as local: it is kept until a person sends it
  *
  * A note settles an instance: after a crash it is settled again.
  */
@@ -260,6 +262,7 @@ static unsigned judge(struct queue *q, const struct df_row_commitment *c,
 		      const struct df_reference *ref)
 {
 	struct df_row_instance row;
+	char twin[65];
 
 	/* which bytes are right is for a person to say */
 	if (df_commitment_doubtful(q->j, ref->sop_instance))
@@ -276,8 +279,9 @@ static unsigned judge(struct queue *q, const struct df_row_commitment *c,
 		return DF_REFERENCE_GOOD;
 	case DF_INSTANCE_INSPECTED:
 	case DF_INSTANCE_PACKED:
-		return at_centre(q) ? settle_centre(q, &row)
-				    : settle_local(q, &row, c->n);
+		return at_centre(q) && !linked_is_held(q, row.study, twin)
+			       ? settle_centre(q, &row)
+			       : settle_local(q, &row, c->n);
 	case DF_INSTANCE_RECEIVED:
 	case DF_INSTANCE_QUARANTINED:
 	case DF_INSTANCE_DISCARDED:
