@@ -38,6 +38,19 @@ static enum df_err err_of(const char *name)
 	return DF_E_BUG;
 }
 
+/* Texts of peers and of modalities are among them. */
+static void texts_mend(cJSON *all)
+{
+	cJSON *i;
+
+	cJSON_ArrayForEach(i, all)
+	{
+		if (cJSON_IsString(i))
+			df_text_mend(i->valuestring);
+		texts_mend(i);
+	}
+}
+
 /* {"ok":true,"result":..} or the failure it tells of. */
 static enum df_err answer_decode(const struct df_buf *line, cJSON **result,
 				 struct df_why *why)
@@ -47,6 +60,7 @@ static enum df_err answer_decode(const struct df_buf *line, cJSON **result,
 
 	if (o == NULL)
 		return df_fail(why, DF_E_FORMAT, "the answer is not JSON");
+	texts_mend(o);
 	if (cJSON_IsTrue(df_json_at(o, "ok"))) {
 		*result = cJSON_DetachItemFromObjectCaseSensitive(o, "result");
 	} else {

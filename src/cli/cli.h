@@ -144,8 +144,11 @@ cJSON *df_args1(const char *key, const char *value);
 
 /* --- output (output.c) -----------------------------------------------------
  */
-/* One line of JSON on standard output. */
+/* One line of JSON on standard output; --json prints one, whatever comes. */
 void df_print_json(const cJSON *json);
+bool df_json_printed(void);
+/* '?' for what is no UTF-8, and for controls: terminals obey them. */
+void df_text_mend(char *text);
 const char *df_json_text(const cJSON *o, const char *key);
 /* -1 when absent. */
 int64_t df_json_num(const cJSON *o, const char *key);
@@ -159,6 +162,8 @@ void df_cell_cut(const char *text, int width);
 void df_print_time(const char *time);
 /* Text of a peer without control characters (terminals obey them). */
 void df_print_clean(const char *text, size_t len);
+/* A file of ours: so, or as {"text": ...}. */
+void df_print_file(const struct df_cli *cli, const char *text, size_t len);
 
 /* How a study was coded and why, "codings" of `study show`
  * (codings_print.c). */

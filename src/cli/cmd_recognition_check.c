@@ -203,15 +203,17 @@ enum df_err df_node_rules(int dir, struct df_why *why)
 	return rc;
 }
 
-static enum df_err table_print(const char *name, struct df_why *why)
+static enum df_err table_print(const struct df_cli *cli, struct df_why *why)
 {
+	const char *name = cli->args[0];
+
 	for (int i = 0; i < DF_RULES_COUNT; i++) {
 		const enum df_rules_table t = (enum df_rules_table)i;
 		const struct df_text text = df_rules_table_text(t);
 
 		if (strcmp(name, df_rules_table_file(t)) != 0)
 			continue;
-		df_print_clean(text.ptr, text.len);
+		df_print_file(cli, text.ptr, text.len);
 		return DF_OK;
 	}
 	return df_fail(why, DF_E_NOTFOUND,
@@ -249,7 +251,7 @@ static enum df_err rules_run(struct df_cli *cli, struct df_why *why)
 	enum df_err rc;
 
 	if (cli->n_args == 1)
-		return table_print(cli->args[0], why);
+		return table_print(cli, why);
 	rc = df_rules_load(&r, table_read, &t, why);
 	if (rc != DF_OK)
 		return rc;

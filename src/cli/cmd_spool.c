@@ -170,9 +170,7 @@ static enum df_err index_run(struct df_cli *cli, struct df_why *why)
 		rc = index_aside(cli, why);
 	if (rc != DF_OK)
 		return rc;
-	if (cli->json)
-		(void)puts("{\"rebuilt\":\"at the next start\"}"); /* main */
-	else
+	if (!cli->json)
 		(void)puts("下次启动时从对象重建 / it is made anew from the "
 			   "objects when the node starts; status counts what "
 			   "is left (index_left)"); /* main checks */

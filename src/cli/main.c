@@ -334,14 +334,25 @@ static enum df_err run(struct df_cli *cli, struct df_why *why)
 	return rc;
 }
 
+/* A command with nothing to say; `serve` is none. */
+static void done_print(void)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddTrueToObject(o, "ok"); /* NULL: no memory */
+	df_print_json(o);
+	cJSON_Delete(o);
+}
+
 /* The failure, for a person or for a program. */
-static void complain(const struct df_cli *cli, const struct df_why *why,
+static void complain(const struct df_cli *cli, struct df_why *why,
 		     bool no_daemon)
 {
 	const char *hint =
 		no_daemon ? "start it: dcm-forward -C DIR serve" : NULL;
 
-	if (cli->json) {
+	df_text_mend(why->text);
+	if (cli->json && !df_json_printed()) {
 		cJSON *o = cJSON_CreateObject();
 
 		(void)cJSON_AddFalseToObject(o, "ok"); /* NULL: no memory */
@@ -410,6 +421,8 @@ int main(int argc, char **argv)
 	if (rc != DF_OK) {
 		mark(&why, rc);
 		complain(&cli, &why, no_daemon);
+	} else if (cli.json && !df_json_printed()) {
+		done_print();
 	}
 	status = no_daemon ? DF_EXIT_NO_DAEMON : df_cli_exit(rc);
 	df_node_release(&cli);

@@ -8,13 +8,47 @@
 
 #include "cli.h"
 
+static bool printed; /* a document: there is one, or none */
+
+/* Bytes of the character of UTF-8 that is no control at text; 0: none is. */
+static size_t char_at(const char *text, size_t left)
+{
+	for (size_t n = 1; n <= 4 && n <= left; n++)
+		if (df_text_clean((struct df_text){text, n}, NULL))
+			return n;
+	return 0;
+}
+
+void df_text_mend(char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t n = char_at(text, left);
+
+		if (n == 0 && *text != '\n' && *text != '\t')
+			*text = '?';
+		n = n ? n : 1;
+		text += n;
+		left -= n;
+	}
+}
+
 void df_print_json(const cJSON *json)
 {
 	char *text = cJSON_PrintUnformatted(json);
 
-	if (text != NULL)
+	if (text != NULL) {
+		df_text_mend(text);
 		(void)puts(text); /* main checks stdout at the end */
+	}
 	free(text);
+	printed = true;
+}
+
+bool df_json_printed(void)
+{
+	return printed;
 }
 
 const cJSON *df_json_at(const cJSON *o, const char *key)
@@ -61,6 +95,23 @@ void df_print_clean(const char *text, size_t len)
 			(c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
 
 		(void)putchar(control ? '?' : c); /* main checks stdout */
+	}
+}
+
+void df_print_file(const struct df_cli *cli, const char *text, size_t len)
+{
+	if (cli->json) {
+		char *copy = df_xmalloc(len + 1);
+		cJSON *o;
+
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+		o = df_args1("text", copy);
+		df_print_json(o);
+		cJSON_Delete(o);
+		free(copy);
+	} else {
+		df_print_clean(text, len);
 	}
 }
 

@@ -45,6 +45,20 @@ check "and what to do" says 'dcm-forward -C DIR serve'
 check "for programs too" sh -c "'$cli' -C '$T/n' status --json |
 	python3 -c 'import json,sys; assert json.load(sys.stdin)[\"error\"] == \"PEER\"'"
 
+# one COMMAND...: with --json there is one document, whatever comes of it
+one() {
+	"$cli" -C "$T/n" "$@" --json >"$T/out" 2>"$T/err"
+	python3 -c 'import json, sys; assert json.load(open(sys.argv[1], encoding="utf-8")), "nothing"' "$T/out"
+}
+check "a result is JSON" one config check
+check "and so is a file" one config sample
+check "a table of rules" one recognition rules words.tsv
+check "a command that has nothing to say" one modality add J1
+check "a failure" one modality add J1
+check "one that is told by a list" one doctor
+check "one that repeats what is no text" one recognition rules "$(printf '\xd6\xd0\033[31m')"
+check "no terminal obeys what it was given" sh -c "! grep -q '$(printf '\033')' '$T/err'"
+
 check "a modality is added" status_is 0 "$cli" -C "$T/n" modality add CT1 \
 	--from 10.0.0.0/8 --from 192.168.0.0/16
 check "not twice" status_is 5 "$cli" -C "$T/n" modality add CT1
