@@ -6,7 +6,8 @@
  * while each of their images is one that the peers hold already, by receipt,
  * under another study; the first one that is not lets go of all. One that is
  * complete and was never let go stays here, held, until a person sends it.
- * Losing these rows sends it: better twice than lost.
+ * That one was let go is in the ledger; without the other rows it is asked
+ * about again.
  */
 #ifndef DF_LINKED_H
 #define DF_LINKED_H

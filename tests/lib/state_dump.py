@@ -50,6 +50,8 @@ QUERIES = {
                   " WHERE side = 0",
     "item": "SELECT c.uid, i.k, i.class, i.sop FROM commitment_items i"
             " JOIN commitments c ON c.n = i.t WHERE c.side = 0",
+    "linked": "SELECT s.uid, l.twin, l.peer FROM linked l"
+              " JOIN studies s ON s.n = l.study WHERE l.state = 3",
     "decision": "SELECT i.sop, i.peer, hex(i.digest), d.at, d.what, d.who, d.reason"
                 " FROM decisions d JOIN instances i ON i.n = d.instance",
 }

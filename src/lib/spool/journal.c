@@ -381,19 +381,16 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	int64_t version = df_sql_row(j, st) ? COL(st, 0) : -1;
 
 	df_sql_done(st);
-	if (j->failed == DF_OK && version == 0) {
-		exec(j, "BEGIN IMMEDIATE");
-		exec(j, schema);
-		exec(j, retention_schema);
-		exec(j, df_commitments_schema);
-		for (size_t i = 0; i < df_n_fact_kinds; i++)
-			exec(j, df_fact_kinds[i].triggers);
-		exec(j, "PRAGMA user_version = 1");
-		exec(j, "COMMIT");
-	} else if (j->failed == DF_OK && version != SCHEMA_VERSION) {
+	if (j->failed == DF_OK && version != 0 && version != SCHEMA_VERSION)
 		return df_fail(why, DF_E_FORMAT,
 			       "state.db is of another version (%lld)",
 			       (long long)version);
+	exec(j, "BEGIN IMMEDIATE");
+	if (version == 0) {
+		exec(j, schema);
+		exec(j, retention_schema);
+		exec(j, df_commitments_schema);
+		exec(j, "PRAGMA user_version = 1");
 	}
 	if (!has_order(j))
 		exec(j, order_schema);
@@ -401,6 +398,9 @@ static enum df_err make_schema(struct df_journal *j, struct df_why *why)
 	exec(j, df_coding_schema);
 	exec(j, df_fetches_schema);
 	exec(j, df_linked_schema);
+	for (size_t i = 0; i < df_n_fact_kinds; i++)
+		exec(j, df_fact_kinds[i].triggers);
+	exec(j, "COMMIT");
 	if (j->failed != DF_OK && why != NULL)
 		*why = j->why;
 	return j->failed;

@@ -14,7 +14,7 @@
 
 struct df_fact_kind {
 	const char *name;
-	/* SQL: CREATE TRIGGER ...; run once, with the schema */
+	/* SQL: CREATE TRIGGER IF NOT EXISTS ...; behind the schema */
 	const char *triggers;
 	/* a line for each row of this kind in `changed` */
 	const char *render;

@@ -19,8 +19,9 @@
 	key ")"
 #define ALL(kind, key) \
 	"INSERT OR IGNORE INTO changed SELECT '" kind "', " key " FROM "
-#define TRIGGER(name, when, what, kind, key)                               \
-	"CREATE TRIGGER ledger_" name " AFTER " when " WHEN " what " BEGIN" \
+#define TRIGGER(name, when, what, kind, key)                       \
+	"CREATE TRIGGER IF NOT EXISTS ledger_" name " AFTER " when \
+	" WHEN " what " BEGIN"                                     \
 	" " CHANGED(kind, key) "; END;"
 
 /* fields of a line */
@@ -312,6 +313,20 @@ const struct df_fact_kind df_fact_kinds[] = {
 	 F("bytes") ", " F("purged") ", " F("purged_bytes")
 	 " FROM (SELECT " STUDY " AS study) WHERE study IS NOT NULL",
 	 NULL, NULL},
+	.first = false,
+	},
+	{ /* that it goes its way, whatever it shows: a person may have said so */
+	"linked",
+	TRIGGER("linked", "INSERT ON linked", "NEW.state = 3", "linked",
+		"NEW.study"),
+	"SELECT json_object('kind', 'linked', " STUDY_FIELDS ","
+	" 'state', l.state, 'twin', twin, 'node', l.peer)"
+	" FROM changed JOIN linked l ON l.study = key"
+	" JOIN studies s ON s.n = key WHERE kind = 'linked'",
+	ALL("linked", "study") "linked WHERE state = 3",
+	{"INSERT OR REPLACE INTO linked SELECT study, " F("state") ", "
+	 F("twin") ", " F("node") " FROM (SELECT " STUDY " AS study)"
+	 " WHERE study IS NOT NULL", NULL, NULL},
 	.first = false,
 	},
 	{ /* asked of us by a modality; what we ask a PACS is asked again */
