@@ -352,7 +352,7 @@ static void items_by_part(const struct df_rules *r, const struct modalities *m,
 			}
 	}
 	for (size_t k = 0; k < out->n_parts; k++)
-		out->left_out |= !placed[k];
+		out->left_out |= !placed[k] && !out->coarse[k];
 }
 
 static enum df_exam_known known(const struct modalities *m,

@@ -88,7 +88,7 @@ static void parts(const struct df_rules *r, const struct df_exam_meaning *want,
 		const struct df_text code = df_text_of(want->parts[i]);
 		enum shown one;
 
-		if (!df_rules_list_has(list, code))
+		if (want->coarse[i] || !df_rules_list_has(list, code))
 			continue;
 		one = how_much(r, &v->meaning, list, code);
 		if (one < least) {

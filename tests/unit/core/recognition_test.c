@@ -101,6 +101,7 @@ static void set(struct one *c, const char *key, const char *v)
 		{"asker", &c->asking.institution},
 		{"today", &c->asking.today},
 		{"for", &c->asking.wanted.texts[0]},
+		{"for-part", &c->asking.wanted.body_part},
 		{"for-modality", &c->asking.wanted.modality},
 		{"for-procedure", &c->asking.wanted.procedure},
 		{"for-scheme", &c->asking.wanted.scheme},
