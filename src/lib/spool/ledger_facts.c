@@ -102,9 +102,9 @@ const struct df_fact_kind df_fact_kinds[] = {
 	 BLOB_OF("h0") ", " BLOB_OF("previous") ", " F("dfenv") ", "
 	 F("state") ", 0, " F("created") " FROM (SELECT " STUDY " AS study)"
 	 " WHERE study IS NOT NULL AND " F("state") " >= 2",
-	 /* what was let go may be an object again: it was fetched */
+	 /* what was let go or lost may be an object again: fetched */
 	 "UPDATE parcels SET state = " F("state") " WHERE hex = "
-	 F("parcel") " AND (" F("state") " >= 2 OR state = 3 AND EXISTS"
+	 F("parcel") " AND (" F("state") " >= 2 OR state >= 2 AND EXISTS"
 	 " (SELECT 1 FROM objects o WHERE o.id = object))", NULL},
 	.first = true,
 	},

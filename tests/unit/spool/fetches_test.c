@@ -218,6 +218,13 @@ static void what_was_lost_comes_back(void **state)
 	assert_int_equal(d.state, DF_DELIVERY_WAITING);
 }
 
+static void ledger_is_written(struct world *w)
+{
+	assert_int_equal(df_ledger_flush(&w->sp, w->j, NULL), DF_OK);
+	df_journal_firm(w->j);
+	assert_int_equal(df_journal_commit(w->j, NULL), DF_OK);
+}
+
 /* The queue was killed between the name of what came again, and its rows. */
 static void what_came_again_is_home_after_a_cut(void **state)
 {
@@ -226,12 +233,14 @@ static void what_came_again_is_home_after_a_cut(void **state)
 	struct df_recovery rec;
 	struct df_row_parcel p;
 	struct df_id first, second;
+	char cmd[100];
 
 	parcel_file(w, &first, "a", 1, 5, 5);
 	assert_int_equal(start_again(w, &rec), DF_OK);
 	df_spool_remove(&w->sp, &first);
 	assert_int_equal(start_again(w, &rec), DF_OK);
 	assert_int_equal(rec.lost, 1);
+	ledger_is_written(w);
 	parcel_file(w, &second, "a", 1, 5, 5);
 	assert_int_equal(start_again(w, &rec), DF_OK);
 	assert_int_equal(rec.adopted, 1);
@@ -242,6 +251,14 @@ static void what_came_again_is_home_after_a_cut(void **state)
 	assert_string_equal(row.object.s, second.s);
 	assert_true(df_journal_parcel(w->j, row.parcel, &p));
 	assert_int_equal(p.state, DF_PARCEL_READY);
+	/* so it is after state.db is lost */
+	ledger_is_written(w);
+	df_str_fmt(cmd, sizeof cmd, "rm %s/state.db*", w->dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(start_again(w, &rec), DF_OK);
+	assert_true(df_journal_parcel_find(w->j, p.hex, &p));
+	assert_int_equal(p.state, DF_PARCEL_READY);
+	assert_int_equal(df_journal_quarantined(w->j), 0);
 	/* a second file while the first one stands is nobody's home */
 	parcel_file(w, &first, "a", 1, 5, 5);
 	assert_int_equal(start_again(w, &rec), DF_OK);
