@@ -291,6 +291,27 @@ if os.path.exists(f"{BIN}/sysshim.so"):
     ok(index.recalled() == [], "nor later", index.recalled())
     ok(len(index.search({"priors": [EXAM]})["priors"]) == 1 and
        len(index.recalled()) == 1, "one that is recorded is, also later")
+
+    # many exams that may be recognised are one sync of the ledger
+    many = [EXAM | {"study_uid": f"1.6.{n}", "instances": 2} for n in range(9)]
+    shim(f"counts {TMP}/counts", "room=index call=fdatasync path=*/register "
+         "n=1000 do=error:EIO")
+    index.search({"priors": many})
+    offered = len(index.query("recognition list")["entries"])
+    with open(f"{TMP}/counts", "rb") as f:
+        synced = int.from_bytes(f.read(8), "little")
+    ok((offered, synced) == (9, 3),
+       "question, answer and nine offers are three syncs", (offered, synced))
+    shim(f"counts {TMP}/counts2", "room=index call=fdatasync path=*/register "
+         "n=3 do=error:EIO")
+    found = index.search({"priors": [p | {"node": C} for p in many]})
+    ok(len(found["priors"]) == 9, "an offer that fails keeps nobody waiting")
+    index.process.wait(20)
+    index.end()
+    index = Index(again=True)
+    offered = len(index.query("recognition list")["entries"])
+    ok(offered == 18 and index.query("audit verify")["broken"] == 0,
+       "and the ledger is what the register says", offered)
     index.end()
 
 os.chdir("/")

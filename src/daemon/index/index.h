@@ -39,6 +39,8 @@ struct index {
 	struct df_store *store; /* NULL until the key is there */
 	struct df_register *reg; /* opened with it */
 	bool reg_failed;	 /* the room ends, and looks what is there */
+	bool reg_gathers;	 /* its entries are synced together */
+	bool reg_unsynced;
 	uint8_t seal_key[32];
 	uint8_t blind_key[32];
 	char self[DF_HEX_LEN + 1]; /* our own fingerprint */
@@ -96,6 +98,11 @@ void index_register_follow(struct index *x);
 DF_MUST_CHECK enum df_err index_register_put(struct index *x, const char *kind,
 					     struct cJSON *entry_take,
 					     struct df_why *why);
+/* Until index_register_sync, puts are synced by that one, together: nothing of
+ * them may be answered or committed before. */
+void index_register_gather(struct index *x);
+DF_MUST_CHECK enum df_err index_register_sync(struct index *x,
+					      struct df_why *why);
 /*
  * What an entry does to index.db. It is called before the entry is written
  * (refuse what is wrong then: DF_E_USAGE, NOTFOUND, DENIED ...), and again when

@@ -73,7 +73,9 @@ static enum df_err put_part(struct index *x, struct df_register_entry *e,
 	rc = df_register_append(x->reg, kind, e->at_ms, e->json, NULL, why);
 	if (rc == DF_E_LIMIT || rc == DF_E_NOSPACE)
 		return rc; /* nothing was added */
-	if (rc == DF_OK)
+	if (rc == DF_OK && x->reg_gathers)
+		x->reg_unsynced = true;
+	else if (rc == DF_OK)
 		rc = df_register_sync(x->reg, why);
 	/* nobody knows what of it is on the disk, but the disk */
 	x->reg_failed = rc != DF_OK;
@@ -123,6 +125,29 @@ enum df_err index_register_put(struct index *x, const char *kind,
 		explicit_bzero(text, strlen(text));
 	cJSON_free(text);
 	cJSON_Delete(entry_take);
+	return rc;
+}
+
+void index_register_gather(struct index *x)
+{
+	x->reg_gathers = true;
+}
+
+enum df_err index_register_sync(struct index *x, struct df_why *why)
+{
+	bool unsynced = x->reg_unsynced;
+	enum df_err rc;
+
+	x->reg_gathers = x->reg_unsynced = false;
+	if (!unsynced)
+		return DF_OK;
+	rc = x->reg_failed
+		     ? df_fail(why, DF_E_AGAIN, "the register is opened anew")
+		     : df_register_sync(x->reg, why);
+	if (rc != DF_OK) {
+		x->reg_failed = true;
+		index_abandon(x, rc, why); /* index.db is never ahead of it */
+	}
 	return rc;
 }
 
@@ -206,8 +231,12 @@ static enum df_err replay(struct index *x, uint64_t from, struct df_why *why)
 /* seen: how far index.db has followed. */
 static enum df_err follow(struct index *x, uint64_t seen, struct df_why *why)
 {
-	return seen + 1 < df_register_next(x->reg) ? replay(x, seen + 1, why)
-						   : DF_OK;
+	enum df_err rc;
+
+	if (seen + 1 >= df_register_next(x->reg))
+		return DF_OK;
+	rc = df_register_sync(x->reg, why); /* some may be gathered still */
+	return rc == DF_OK ? replay(x, seen + 1, why) : rc;
 }
 
 void index_register_follow(struct index *x)

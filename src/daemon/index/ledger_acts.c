@@ -429,6 +429,7 @@ void index_recognition_offer(struct index *x, const cJSON *priors,
 	struct df_why why = {0};
 	const cJSON *exam;
 
+	index_register_gather(x);
 	cJSON_ArrayForEach(exam, priors)
 	{
 		const char *v =
@@ -442,4 +443,7 @@ void index_recognition_offer(struct index *x, const cJSON *priors,
 			df_log(DF_LOG_WARN, "ledger.offer-not-recorded",
 			       DF_F_ERR(&why));
 	}
+	if (index_register_sync(x, &why) != DF_OK)
+		df_log(DF_LOG_WARN, "ledger.offers-not-recorded",
+		       DF_F_ERR(&why));
 }
