@@ -1,7 +1,8 @@
 #!/bin/sh
 # refused_parcel.sh - a parcel that the centre refused: the clinic says so and
 # why, keeps it, and a person's order sends it once more. An answer that does not
-# say where a parcel stands is no refusal: it is asked for.
+# say where a parcel stands is no refusal: it is asked for. One that the centre
+# loses before its receipt is sent again.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend python3
 
@@ -53,4 +54,17 @@ kill $forgetful
 check "the centre is itself again" start_node centre
 check "studies are closed" send_studies clinic
 check "it arrives and is receipted" wait_for 60 has_at_least clinic confirmed 2
+
+# --- a centre that loses what it had not yet given its receipt for ---
+check "a third image is taken" send "$DICOM_clinic" "$TESTDATA/ct/IM0003.dcm"
+there() { truth centre "sum(s['instances'] for s in j['studies']) == 3" study list; }
+check "it is at the centre" wait_for 30 there
+stop_node centre
+rm "$(find "$T/centre/spool/objects" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)"
+check "which starts again without it" start_node centre
+check "it is missing there" truth centre "j['queue']['quarantined'] == 1" status
+check "studies are closed" send_studies clinic
+check "it arrives again, and is receipted" wait_for 60 has_at_least clinic confirmed 3
+check "once" truth centre "j['queue']['quarantined'] == 0" status
+check "and it is there" there
 done_testing

@@ -139,6 +139,13 @@ enum df_err upload_begin(struct queue *q, const char *peer, const char *hex,
 	return DF_OK;
 }
 
+bool upload_is_known(struct queue *q, const char *hex, const char *peer,
+		     struct df_row_parcel *p)
+{
+	return df_journal_parcel_find(q->j, hex, p) &&
+	       (p->state != DF_PARCEL_BAD || strcmp(p->peer, peer) != 0);
+}
+
 static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 			 const char *hex, uint64_t size)
 {
@@ -146,7 +153,7 @@ static void answer_offer(struct queue *q, struct df_msg *out, const char *peer,
 	struct df_row_upload u = {0};
 	struct df_why why = {0};
 
-	if (df_journal_parcel_find(q->j, hex, &p)) {
+	if (upload_is_known(q, hex, peer, &p)) {
 		if (strcmp(p.peer, peer) == 0)
 			put_have(out, hex, p.dfenv_len);
 		else

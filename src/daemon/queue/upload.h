@@ -33,6 +33,10 @@ DF_MUST_CHECK enum df_err upload_begin(struct queue *q, const char *peer,
 				       const char *hex, uint64_t size,
 				       struct df_row_upload *u,
 				       struct df_why *why);
+/* upload.c: is it here, or another peer's? One that was lost here is not: who
+ * brought it brings it again. */
+bool upload_is_known(struct queue *q, const char *hex, const char *peer,
+		     struct df_row_parcel *p);
 /* upload.c: its peer has been told: the next offer of it begins anew. */
 void upload_refusal_heard(struct queue *q, struct df_row_upload *u);
 /* upload_parts.c: what is held beyond u's offset; NULL = nothing. Borrowed

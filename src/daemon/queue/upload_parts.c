@@ -167,7 +167,7 @@ static enum df_err find_upload(struct queue *q, struct df_row_upload *u,
 			       ? DF_OK
 			       : df_fail(why, DF_E_CONFLICT,
 					 "its size has changed");
-	if (df_journal_parcel_find(q->j, hex, &p)) {
+	if (upload_is_known(q, hex, peer, &p)) {
 		if (strcmp(p.peer, peer) != 0)
 			return df_fail(why, DF_E_CONFLICT,
 				       "another peer brought it");

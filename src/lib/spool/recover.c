@@ -386,13 +386,15 @@ static void check_uploads(struct recovery *r)
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct df_row_upload u;
+		struct df_row_parcel p;
 		struct df_row_report rep;
 		uint64_t size = 0;
 		int fd = -1;
 
 		if (!df_journal_upload(r->j, all[i].hex, all[i].peer, &u))
 			continue;
-		if (df_journal_parcel_find(r->j, u.hex, NULL) ||
+		if ((df_journal_parcel_find(r->j, u.hex, &p) &&
+		     p.state != DF_PARCEL_BAD) || /* lost: it comes again */
 		    df_journal_report_find(r->j, u.hex, &rep)) {
 			df_journal_upload_drop(r->j, u.hex, u.peer);
 			continue;
