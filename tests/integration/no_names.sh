@@ -12,7 +12,7 @@ mkdir "$T/outside"
 python3 "$LIB/named.py" "$TESTDATA/charset/utf8.dcm" "$T/outside" || exit 1
 words="$T/outside/words"
 check "the search finds all of it in what is sent" sh -c "
-	python3 '$LIB/byte_search.py' '$words' '$T/outside'/p* >'$T/outside/hits' &&
+	! python3 '$LIB/byte_search.py' '$words' '$T/outside'/p* >'$T/outside/hits' &&
 	grep -q '单^喆昞 (gb18030)' '$T/outside/hits' && grep -q '何^琼花 (utf-8)' '$T/outside/hits'"
 number=$(sed -n '/^33010619570404/p' "$words") # of the one whose name has three groups
 other=$(sed -n '/^33010619570101/p' "$words")
@@ -76,7 +76,7 @@ check "the audit has it" sh -c "'$DF_BIN/dcm-forward' -C '$T/a' audit list --jso
 
 # --- what any other program would find ---
 nothing() {
-	! python3 "$LIB/byte_search.py" "$words" "$T/a" "$T/b" "$T/centre" "$T/a.log" \
+	python3 "$LIB/byte_search.py" "$words" "$T/a" "$T/b" "$T/centre" "$T/a.log" \
 		"$T/b.log" "$T/centre.log"
 }
 searched() { nothing >"$T/outside/result"; rc=$?; tail -n 12 "$T/outside/result"; return $rc; }
@@ -88,7 +88,18 @@ for n in a b centre; do start_node $n || exit 1; done
 check "what was decided is still known" wait_for 20 truth b "len(j['entries']) >= 1" recognition list "$uid"
 for n in a b centre; do stop_node $n; done
 check "nor after they stopped" searched
-check "the search would have found it" sh -c "
-	printf 'x%s' '$number' >'$T/b/spool/planted' &&
-	python3 '$LIB/byte_search.py' '$words' '$T/b' | grep -q planted"
+planted() { # in every form of it, in a node's directory
+	python3 - "$number" "$T/b/spool/planted" <<-'PY' && ! nothing >"$T/outside/result" || return 1
+		import base64, hashlib, os, sys
+		number, top = sys.argv[1].encode(), sys.argv[2]
+		os.mkdir(top)
+		for name, form in (("plain", number), ("hex", number.hex().encode()),
+		                   ("base64", base64.b64encode(b"xy" + number)),
+		                   ("utf-16", sys.argv[1].encode("utf-16-le")),
+		                   ("digest", hashlib.sha256(number).digest())):
+		    open(os.path.join(top, name), "wb").write(b"\0x" + form + b"\0")
+	PY
+	[ "$(grep -o 'spool/planted/[^:]*' "$T/outside/result" | sort -u | wc -l)" -eq 5 ]
+}
+check "the search would have found it" planted
 done_testing

@@ -4,8 +4,9 @@
 byte_search.py WORDS PATH...   every word of the file WORDS (UTF-8, one a line)
         as UTF-8, GB 18030, Latin-1, UTF-16 of both orders, hex of the first two, base64,
         and as digests without a key (MD5, SHA-1, SHA-256, raw and hex); prints
-        what is found; exit 0: something is, 1: nothing. Forms below 6 bytes
-        are left out: they are found by chance.
+        what is found; exit 0: nothing is; else something is, or it could not
+        look. Forms below 6 bytes are left out: they are found by chance. Files
+        may go while it looks.
 """
 import base64
 import hashlib
@@ -34,14 +35,16 @@ def forms(word):
 
 
 def files(paths):
+    """The size of each."""
     for path in paths:
-        if os.path.isfile(path):
-            yield path
         for folder, _, names in os.walk(path):
             for name in names:
-                full = os.path.join(folder, name)
-                if os.path.isfile(full) and not os.path.islink(full):
-                    yield full
+                try:
+                    yield os.lstat(os.path.join(folder, name)).st_size
+                except FileNotFoundError:
+                    pass
+        if os.path.isfile(path):
+            yield os.path.getsize(path)
 
 
 def suspects(patterns, paths):
@@ -51,10 +54,11 @@ def suspects(patterns, paths):
     with tempfile.NamedTemporaryFile() as f:
         f.write(b"\n".join(sorted(p for p in pieces if len(p) >= 4)) + b"\n")
         f.flush()
-        done = subprocess.run(["grep", "-raFlZ", "-f", f.name, *paths], stdout=subprocess.PIPE,
+        done = subprocess.run(["grep", "-raFlZ", "-f", f.name, *paths], capture_output=True,
                               env={**os.environ, "LC_ALL": "C"}, check=False)
-    if done.returncode > 1:
-        sys.exit("byte_search: grep failed")
+    wrong = [w for w in done.stderr.splitlines() if not w.endswith(b": No such file or directory")]
+    if wrong or done.returncode > 1 and not done.stderr or not all(map(os.path.exists, paths)):
+        sys.exit(f"byte_search: grep failed: {wrong}")
     return [p for p in done.stdout.split(b"\0") if p]
 
 
@@ -63,15 +67,18 @@ def main():
         patterns = {p: (w, how) for w in f.read().split("\n") if w for how, p in forms(w) if len(p) >= 6}
     found = 0
     for path in suspects(patterns, sys.argv[2:]):
-        with open(path, "rb") as f:
-            data = f.read()
+        try:
+            with open(path, "rb") as f:
+                data = f.read()
+        except FileNotFoundError:
+            continue
         for pattern, (word, how) in patterns.items():
             if pattern in data:
                 found += 1
                 print(f"{path.decode()}: {word} ({how})")
-    size = sum(os.path.getsize(p) for p in files(sys.argv[2:]))
+    size = sum(files(sys.argv[2:]))
     print(f"# {len(patterns)} forms in {size} bytes: {found} found")
-    return 0 if found else 1
+    return found > 0
 
 
 sys.exit(main())
