@@ -360,6 +360,7 @@ static void test_contrast(void **state)
 		"PRE AND POST CONTRAST",
 		"PRE+POST GD",
 		"NO ORAL, WITH IV CONTRAST",
+		"过敏史: 无, 增强",
 		"NO FEVER. CONTRAST",
 	};
 	static const char *const UNSAID[] = {"NO ORAL CONTRAST", "无, PRE-OP",
