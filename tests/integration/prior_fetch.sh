@@ -99,4 +99,20 @@ check "and still knows whose exam it is" wait_for 20 truth b \
 check "its report stands" wait_for 40 signed_at b
 check "nothing goes to the centre" truth b \
 	"not any(d['kind'] == 'parcel' for s in ['$uid'] for d in j['deliveries'])" study show "$uid"
+
+# --- a report that a PACS stores under the UID of the exam stands not in its way ---
+seen=$(python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0004.dcm" "$T/seen" 2 seen)
+check "the last exam is his" person "$T/seen"
+check "it is made at clinic A" send "$DICOM_a" "$T/seen"
+mkdir "$T/sr"
+python3 "$LIB/make_sr.py" "$T/sr/1.dcm" --study "$seen" --patient-id "$number" \
+	--name "Wang^San" --text "No acute finding." >/dev/null
+check "the centre gets a report on it" at_centre "$T/sr"
+both() { truth centre "sorted(s['instances'] for s in j['studies'] if s['study_uid'] == '$seen') == [1, 2]" study list; }
+check "it has both" wait_for 60 both
+told_seen() { truth b "[p['node'] for p in j['priors'] if p['study_uid'] == '$seen'] == ['$origin']" prior search --id $number --purpose 复诊; }
+check "clinic B is told of the images" wait_for 20 told_seen
+check "they are ordered" fetch "$seen"
+check "and come" wait_for 60 state_is "$seen" done
+check "both" truth b "[(p['here'], p['instances']) for p in j['priors'] if p['study_uid'] == '$seen'] == [(2, 2)]" prior list
 done_testing
