@@ -291,7 +291,10 @@ size_t df_journal_parcels_of(struct df_journal *j, int64_t study,
 			     struct df_row_parcel *rows, size_t max);
 void df_journal_parcel_state(struct df_journal *j, int64_t n,
 			     enum df_parcel_state state);
+/* As df_journal_instance_dispatch. */
 uint32_t df_journal_parcel_dispatch(struct df_journal *j, int64_t n);
+/* The cell answered: it did not die. */
+void df_journal_parcel_undispatch(struct df_journal *j, int64_t n);
 
 /* --- deliveries ----------------------------------------------------------- */
 enum df_delivery_kind {

@@ -66,4 +66,24 @@ check "three crashes each, and no more" \
 	[ "$crashes" -eq $((3 * (bad - bad / 4))) ]
 stop_node clinic
 check "the spool is sound" node clinic spool check
+
+# --- the same at the centre, of a parcel that came over the line -------------------
+mkdir "$T/chance" && (cd "$T/chance" && touch 1 2 3 4 5)
+new_centre centre && new_clinic far || exit 1
+DF_POISON_LUCK="$T/chance" LD_PRELOAD="$DF_BIN/poison.so" start_node centre || exit 1
+start_node far && node far modality add POISON-LUCK >/dev/null && join far centre >/dev/null || exit 1
+check "an image is taken" python3 - "$DICOM_far" <<'EOF2'
+import os, sys
+sys.path.insert(0, os.environ["LIB"])
+from pressure import Modality
+m = Modality(int(sys.argv[1]), os.environ["TESTDATA"] + "/mr/epi01.dcm",
+             "POISON-LUCK")  # in the parcel its name is not compressed
+uid, data = m.another(b"")
+assert m.store(uid, data) == 0
+m.release()
+EOF2
+send_studies far >/dev/null
+check "a parcel whose reader is killed five times gets its receipt" \
+	wait_for 60 has_at_least far confirmed 1
+check "and was read by the sixth" sh -c "[ -z \"\$(ls '$T/chance')\" ]"
 done_testing

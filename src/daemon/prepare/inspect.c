@@ -13,6 +13,7 @@ static enum df_err understand(struct job *j, struct instance *in)
 	struct df_facts facts = {0};
 	struct df_walk walk = {0};
 	struct df_digest pixels;
+	uint64_t careful = 0;
 	bool shown = false;
 	enum df_err rc = meaning_of(in, &walk, &facts, j->limit_bytes, &j->why);
 
@@ -23,7 +24,8 @@ static enum df_err understand(struct job *j, struct instance *in)
 	if (rc != DF_OK && facts.study_uid[0] == '\0')
 		df_str_fmt(facts.study_uid, sizeof facts.study_uid, "%s",
 			   walk.study.s);
-	if (rc == DF_OK && in->lazy == NULL)
+	(void)df_msg_get_u64(j->m, DF_M_STATUS, &careful);
+	if (rc == DF_OK && in->lazy == NULL && careful == 0)
 		shown = instance_pixels(in, j->limit_bytes, &pixels);
 	if (rc == DF_OK || df_uid_valid(df_text_of(facts.study_uid)))
 		meaning_send(j, in, &facts, shown ? &pixels : NULL);

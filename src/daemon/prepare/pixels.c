@@ -7,8 +7,10 @@
  * image that comes again with its side corrected is another), and the stored
  * bits of every sample, by pixel, as little endian. What cannot be decoded here
  * goes in as the codestreams stand, under its transfer syntax: then only the
- * same codestreams are the same image. An image of one value has no digest:
- * black frames and blank pages are no proof of anything.
+ * same codestreams are the same image. No digest has an image of one value
+ * (black frames and blank pages are no proof of anything), one that would be
+ * more than DECODED_MAX, and one whose decoder failed, be it for want of
+ * memory: the same image has the same digest or none.
  *
  * XXH3 and no SHA-256: it costs a third, and proves nothing to anybody. Who
  * could make two images collide can as well send one of them twice.
@@ -23,6 +25,9 @@
 #define TS_JPEG2000_LOSSLESS "1.2.840.10008.1.2.4.90"
 #define J2K_SSIZ_AT 42u /* in a codestream */
 #define PIECE 4096u	/* samples at a time */
+/* What is decoded for a digest alone: a small file may say that it holds
+ * gigabytes, and the time of a cell is better spent. */
+#define DECODED_MAX (256u << 20)
 
 /* What tells one image from another of the same pixels. All of short VRs, texts
  * that no coding changes. */
@@ -283,19 +288,23 @@ static bool decode_jpeg2000(const struct image *im, uint64_t limit,
 	return good;
 }
 
+static bool is_grey_jpeg2000(const struct image *im)
+{
+	const struct df_walk *w = &im->walk;
+
+	return w->samples == 1 && w->stored > 0 && w->stored <= 16 &&
+	       (w->allocated == 8 || w->allocated == 16) &&
+	       w->fragments == (w->frames > 0 ? w->frames : 1) + 1ull;
+}
+
 static bool digest_jpeg2000(const struct image *im, uint64_t limit,
 			    struct df_digest *d)
 {
 	const struct df_walk *w = &im->walk;
 	struct image plain = *im;
 	struct bytes all = {0};
-	bool good;
+	bool good = decode_jpeg2000(im, limit, &all);
 
-	if (w->samples != 1 || w->stored == 0 || w->stored > 16 ||
-	    (w->allocated != 8 && w->allocated != 16) ||
-	    w->fragments != (w->frames > 0 ? w->frames : 1) + 1ull)
-		return false;
-	good = decode_jpeg2000(im, limit, &all);
 	plain.ptr = all.ptr;
 	plain.walk.pixel_value = 0;
 	plain.walk.pixel_length = all.len;
@@ -304,6 +313,18 @@ static bool digest_jpeg2000(const struct image *im, uint64_t limit,
 	good = good && digest_native(&plain, d);
 	bytes_release(&all);
 	return good;
+}
+
+/* Is what it says of its shape something to decode here? */
+static bool is_bounded(const struct df_walk *w)
+{
+	const uint64_t plane = (uint64_t)w->rows * w->columns;
+	const uint64_t each = plane * (w->samples > 0 ? w->samples : 1) *
+			      (w->allocated > 8 ? w->allocated / 8 : 1);
+
+	return w->rows <= UINT16_MAX && w->columns <= UINT16_MAX &&
+	       w->samples <= 4 && w->allocated <= 32 &&
+	       each * (w->frames > 0 ? w->frames : 1) <= DECODED_MAX;
 }
 
 bool instance_pixels(const struct instance *in, uint64_t limit,
@@ -321,18 +342,21 @@ bool instance_pixels(const struct instance *in, uint64_t limit,
 	if (im.walk.pixel != DF_WALK_PIXEL_ENCAPSULATED &&
 	    im.walk.syntax != DF_WALK_OPAQUE)
 		return false;
-	if (df_object_can_transcode(ts, DF_TS_EXPLICIT_LE) &&
-	    meaning_transcode(in, DF_TS_EXPLICIT_LE, &plain, limit, NULL) ==
-		    DF_OK) {
+	if (!is_bounded(&im.walk))
+		return false;
+	if (df_object_can_transcode(ts, DF_TS_EXPLICIT_LE)) {
 		struct image out;
 
-		has = look(&out, plain.ptr, plain.len, DF_TS_EXPLICIT_LE) &&
+		has = meaning_transcode(in, DF_TS_EXPLICIT_LE, &plain, limit,
+					NULL) == DF_OK &&
+		      look(&out, plain.ptr, plain.len, DF_TS_EXPLICIT_LE) &&
 		      out.walk.pixel == DF_WALK_PIXEL_NATIVE &&
 		      digest_native(&out, d);
 	} else if (im.walk.pixel == DF_WALK_PIXEL_ENCAPSULATED) {
-		has = (strcmp(ts, TS_JPEG2000_LOSSLESS) == 0 &&
-		       digest_jpeg2000(&im, limit, d)) ||
-		      digest_streams(&im, d);
+		has = strcmp(ts, TS_JPEG2000_LOSSLESS) == 0 &&
+				      is_grey_jpeg2000(&im)
+			      ? digest_jpeg2000(&im, limit, d)
+			      : digest_streams(&im, d);
 	}
 	bytes_release(&plain);
 	return has;

@@ -351,31 +351,41 @@ static void verified(struct upload *u)
 	over(u, DF_OK, "");
 }
 
+static void count_deaths(struct upload *u, uint32_t deaths)
+{
+	u->row.deaths = deaths;
+	if (u->fetched == NULL)
+		df_journal_upload_put(u->q->j, &u->row, u->q->now);
+}
+
 static void done(void *ctx, struct df_reply *r)
 {
 	struct upload *u = ctx;
 
-	if (job_lost(r) || df_err_fate(r->err) == DF_FATE_RETRY)
+	if (job_lost(r)) {
 		later(u);
-	else if (r->err != DF_OK)
+	} else if (df_err_fate(r->err) == DF_FATE_RETRY) {
+		count_deaths(u, u->row.deaths - 1); /* it lived */
+		later(u);
+	} else if (r->err != DF_OK) {
 		refuse(u, r->err, r->why.text);
-	else if (!df_msg_get_checksum(r->msg, &u->checksum))
+	} else if (!df_msg_get_checksum(r->msg, &u->checksum)) {
 		refuse(u, DF_E_CORRUPT, "the cell did not read all of it");
-	else
+	} else {
 		verified(u);
+	}
 }
 
 static bool dispatch(void *ctx)
 {
 	struct upload *u = ctx;
 
-	if (u->row.deaths >= DEATHS_MAX) {
-		refuse(u, DF_E_CORRUPT, "three cells died while they read it");
+	/* who killed a cell is not known here: as inspection weighs a kill */
+	if (u->row.deaths >= DEATHS_MAX * CRASH_WEIGHT) {
+		refuse(u, DF_E_CORRUPT, "each process that read it died");
 		return false;
 	}
-	u->row.deaths++;
-	if (u->fetched == NULL)
-		df_journal_upload_put(u->q->j, &u->row, u->q->now);
+	count_deaths(u, u->row.deaths + 1);
 	return true;
 }
 
@@ -408,6 +418,9 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	u->o.fd = -1;
 	explicit_bzero(u->o.cek, sizeof u->o.cek);
 	job = job_new(u->q, DF_MSG_VERIFY, WORK_VERIFY, 0, u);
+	job->suspect = u->row.deaths > 0;
+	if (job->suspect)
+		df_msg_put_u64(&job->m, DF_M_STATUS, 1);
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));
 	if (u->row.priority > 0)

@@ -176,6 +176,7 @@ static void done(void *ctx, struct df_reply *r)
 	} else if (r->err == DF_OK) {
 		quarantine(in, "the data set has no usable Study Instance UID");
 	} else if (df_err_fate(r->err) == DF_FATE_RETRY) {
+		df_journal_instance_blame(in->q->j, in->n, -1); /* it lived */
 		retry(in);
 		return;
 	} else {

@@ -232,6 +232,7 @@ static void done(void *ctx, struct df_reply *r)
 		return;
 	}
 	if (df_err_fate(rc) == DF_FATE_RETRY) {
+		df_journal_parcel_undispatch(v->q->j, v->p.n); /* it lived */
 		retry(v);
 		return;
 	}
@@ -284,6 +285,8 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));
 	job->suspect = v->p.deaths > 0;
+	if (job->suspect)
+		df_msg_put_u64(&job->m, DF_M_STATUS, 1);
 	job->dispatch = dispatch;
 	job->facts = facts;
 	job->done = done;

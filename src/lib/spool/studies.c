@@ -403,3 +403,10 @@ uint32_t df_journal_parcel_dispatch(struct df_journal *j, int64_t n)
 		   n);
 	return p.deaths;
 }
+
+void df_journal_parcel_undispatch(struct df_journal *j, int64_t n)
+{
+	df_sql_run(j,
+		   "UPDATE parcels SET deaths = max(deaths - 1, 0) WHERE n = ?",
+		   "i", n);
+}
