@@ -218,6 +218,10 @@ void df_journal_timers_shift(struct df_journal *j, int64_t by_ms)
 		   "UPDATE retained SET confirmed = max(1, confirmed + ?)"
 		   " WHERE confirmed > 0",
 		   "i", by_ms);
+	df_sql_run(j,
+		   "UPDATE fetches SET next = next + ?1,"
+		   " ended = iif(ended > 0, max(1, ended + ?1), 0)",
+		   "i", by_ms);
 }
 
 void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
@@ -239,4 +243,8 @@ void df_journal_timers_cap(struct df_journal *j, int64_t now_ms,
 	df_sql_run(j, "UPDATE studies SET last = ?1 WHERE state = 0 AND"
 		      " last > ?1",
 		   "i", now_ms);
+	df_sql_run(j,
+		   "UPDATE fetches SET next = iif(next > ?2, ?1, next),"
+		   " ended = min(ended, ?1) WHERE next > ?2 OR ended > ?1",
+		   "ii", now_ms, latest_ms);
 }

@@ -71,6 +71,30 @@ static void a_fetch_is_kept(void **state)
 	assert_int_equal(rec.swept, 1);
 }
 
+static void a_clock_moves_with_fetches(void **state)
+{
+	struct world *w = *state;
+	struct df_row_fetch f = {
+		.study = "1.2.9", .dest = "centre", .next_ms = 50};
+
+	f.n = df_journal_fetch_put(w->j, &f);
+	df_journal_timers_shift(w->j, 100);
+	assert_true(df_journal_fetch_of(w->j, "1.2.9", &f));
+	assert_int_equal(f.next_ms, 150);
+	assert_int_equal(f.ended_ms, 0);
+	f.state = DF_FETCH_DONE;
+	f.ended_ms = 160;
+	(void)df_journal_fetch_put(w->j, &f); /* n is known */
+	df_journal_timers_shift(w->j, -100);
+	assert_true(df_journal_fetch_of(w->j, "1.2.9", &f));
+	assert_int_equal(f.ended_ms, 60);
+	/* a life before had a clock that was far ahead */
+	df_journal_timers_cap(w->j, 40, 45);
+	assert_true(df_journal_fetch_of(w->j, "1.2.9", &f));
+	assert_int_equal(f.next_ms, 40);
+	assert_int_equal(f.ended_ms, 40);
+}
+
 static void a_header_is_kept_for_its_reader(void **state)
 {
 	struct world *w = *state;
@@ -368,6 +392,7 @@ int main(void)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_fetch_is_kept),
+		CASE(a_clock_moves_with_fetches),
 		CASE(a_header_is_kept_for_its_reader),
 		CASE(a_copy_may_go),
 		CASE(what_was_lost_comes_back),
