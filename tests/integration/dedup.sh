@@ -36,7 +36,6 @@ copies() {
 		print(new("study"))
 	PY
 }
-uids() { node clinic study list --json | json "len([s for s in j['studies'] if $1])"; }
 state_of() { truth clinic "j['state'] == '$2'" study show "$1"; }
 
 first=$(python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/first" 6 dedup)
@@ -114,4 +113,12 @@ check "they are to be sent" node clinic reload
 seventh=$(copies "$T/first" "$T/seventh" seventh)
 check "once more other UIDs" send "$DICOM_clinic" "$T/seventh"
 check "are sent" wait_for 60 state_of "$seventh" confirmed
+
+# --- state.db is lost: what was held is sent, or held again; never lost ---
+stop_node clinic
+rm -f "$T"/clinic/state.db*
+check "state.db is made again" node clinic spool rebuild
+check "the clinic starts with it" start_node clinic
+there() { truth clinic "j['instances'] == 6 and j['state'] in ('linked', 'confirmed')" study show "$third"; }
+check "the third is there, and settled" wait_for 60 there
 done_testing

@@ -85,7 +85,7 @@ check "its signed report is known too" truth b \
 	"[r['verification'] for p in j['priors'] for r in p['reports']] == ['signed']" \
 	prior search --id $number --order "$order"
 check "every reason is said in both languages" truth b \
-	"all(r['zh'] and r['en'] for p in j['priors'] for r in p['verdict']['reasons'])" \
+	"(lambda rs: bool(rs) and all(r['zh'] and r['en'] for r in rs))(j['priors'][0]['verdict']['reasons'])" \
 	prior search --id $number --order "$order"
 # --- the doctor looks, and decides ---
 check "it is fetched" node b prior fetch "$uid" --purpose 门诊 --by 李医生 --order "$order"

@@ -82,7 +82,11 @@ accession() { json 'j["order"]["accession"]' <"$T/outside/$1"; }
 check "a modality asks for all" ask CT_1 "$keys" "$(step_of '' '' '')"
 check "names are intact" holds 0010,0010 \
 	"Cheng^X=誠^昢|UNKNOWN^EMERGENCY|李四|王^𬀩|王小东|"
-check "each with the study UID it is to use" sh -c "[ \$(ls '$T/outside/rsp' | wc -l) = 5 ]"
+to_use() { # of each order its own, as order list has it
+	node clinic order list --json | json '"\n".join(sorted({o["study_uid"] for o in j["orders"]}))' >"$T/outside/uids"
+	value 0020,000d | tr '|' '\n' | cmp - "$T/outside/uids" && [ "$(wc -l <"$T/outside/uids")" = 5 ]
+}
+check "each with the study UID it is to use" to_use
 check "it asks by its kind and day" ask CT_1 '(0008,0005) CS [ISO_IR 192]' \
 	"(0010,0010) PN [王*]" '(0008,0050) SH' "$(step_of '[CT]' '[CT_1]' "[$(date +%Y%m%d)]")"
 check "and gets what it has to do" holds 0008,0050 "$(accession again)|"
