@@ -1,7 +1,7 @@
 #!/bin/sh
 # prior_trouble.sh - a fetch that is disturbed: cancelled while the line hangs, a
-# kill between an object's name and its row, an exam that never becomes ready,
-# parcels that were lost here or are not what they were.
+# kill between an object's name and its row, parcels that were lost here or are
+# not what they were, an exam that never becomes ready.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify python3
 
@@ -71,19 +71,6 @@ check "and all of it is here in the end" wait_for 60 state_is "$first" done
 check "once" truth b "j['instances'] == 16 and j['quarantined'] == 0" study show "$first"
 check "nothing is left over" nothing_left
 
-# --- one that the centre cannot make ready, and another behind it ---
-stuck=$(exam ct/IM0002.dcm 2 stuck)
-wait_for 20 told "$stuck"
-rm -f "$(find "$T/centre/spool/objects" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)"
-next=$(exam ct/IM0003.dcm 2 next)
-check "two more are found" wait_for 20 told "$next"
-check "one is ordered of which the centre lost an image" fetch "$stuck"
-check "and one that is whole" fetch "$next"
-check "which does not wait for ever" wait_for 60 state_is "$next" done
-check "the other still does" state_is "$stuck" fetching
-check "and says for what" truth b "any('making it ready' in p['error'] for p in j['priors'])" prior list
-check "it is cancelled" node b prior cancel "$stuck"
-
 # --- some of it is lost, some damaged: it can be fetched again ---
 objects() { find "$T/b/spool/objects" -type f -size +64k | sort; }
 stop_node b
@@ -110,6 +97,19 @@ wait_for 20 told "$first"
 check "it is ordered again" fetch "$first"
 check "and refused" wait_for 60 state_is "$first" failed
 check "in words" truth b "'does not hold what it held' in j['priors'][0]['error']" prior list
+
+# --- one that the centre cannot make ready, and another behind it ---
+stuck=$(exam ct/IM0002.dcm 2 stuck)
+wait_for 20 told "$stuck"
+rm -f "$(find "$T/centre/spool/objects" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)"
+next=$(exam ct/IM0003.dcm 2 next)
+check "two more are found" wait_for 20 told "$next"
+check "one is ordered of which the centre lost an image" fetch "$stuck"
+check "and one that is whole" fetch "$next"
+check "which does not wait for ever" wait_for 60 state_is "$next" done
+check "the other still does" state_is "$stuck" fetching
+check "and says for what" truth b "any('making it ready' in p['error'] for p in j['priors'])" prior list
+check "it is cancelled" node b prior cancel "$stuck"
 
 stop_node b
 check "the clinic is sound" node b spool check
