@@ -71,24 +71,51 @@ static void entry_print(const cJSON *o)
 
 static void list_print(const cJSON *all)
 {
+	const int64_t more = df_json_num(all, "more");
 	const cJSON *o;
 
 	if (cJSON_GetArraySize(df_json_at(all, "entries")) == 0)
 		(void)puts("无记录 no entry"); /* main checks stdout */
 	cJSON_ArrayForEach(o, df_json_at(all, "entries")) entry_print(o);
+	if (more > 0)
+		(void)printf("还有更多 there are more: --from %lld\n",
+			     (long long)more); /* the same */
 	if (df_json_num(all, "forged") > 0)
 		(void)puts("*** 有记录不可信 entries are not authentic: "
 			   "dcm-forward audit verify"); /* the same */
+}
+
+/* A word that is mistyped finds nothing, and that would look like an answer. */
+static enum df_err kind_put(const struct df_cli *cli, cJSON *args,
+			    struct df_why *why)
+{
+	static const char *const KINDS[] = {"audit", "recognition", "identity",
+					    "order"};
+	const char *kind = df_cli_option(cli, "kind");
+
+	if (kind == NULL)
+		return DF_OK;
+	for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
+		if (strcmp(kind, KINDS[i]) == 0) {
+			(void)cJSON_AddStringToObject(args, "kind", kind);
+			return DF_OK;
+		}
+	return df_fail(why, DF_E_USAGE,
+		       "kinds are audit, recognition, identity, order");
 }
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
 	const char *from = df_cli_option(cli, "from");
 	const char *limit = df_cli_option(cli, "limit");
-	const char *kind = df_cli_option(cli, "kind");
 	cJSON *args = cJSON_CreateObject();
 	uint64_t n = 0, m = 0;
+	enum df_err rc = kind_put(cli, args, why);
 
+	if (rc != DF_OK) {
+		cJSON_Delete(args);
+		return rc;
+	}
 	if ((from != NULL && !df_text_u64(df_text_of(from), &n)) ||
 	    (limit != NULL && !df_text_u64(df_text_of(limit), &m))) {
 		cJSON_Delete(args);
@@ -101,9 +128,15 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 		(void)cJSON_AddTrueToObject(args, "newest");
 	if (limit != NULL)
 		(void)cJSON_AddNumberToObject(args, "limit", (double)m);
-	if (kind != NULL)
-		(void)cJSON_AddStringToObject(args, "kind", kind);
-	return df_ask_print(cli, "audit read", args, list_print, why);
+	rc = df_ask_print(cli, "audit read", args, list_print, why);
+	if (rc == DF_OK && !cli->json && from == NULL &&
+	    df_cli_option(cli, "kind") != NULL)
+		(void)printf("只看最新 %s 条 only the newest %s entries of all "
+			     "kinds were looked at; from the first on: "
+			     "--from 1\n",
+			     limit ? limit : "200",
+			     limit ? limit : "200"); /* main checks */
+	return rc;
 }
 
 const struct df_cmd df_cmd_audit_list = {
@@ -307,7 +340,6 @@ static enum df_err slice_write(int fd, const cJSON *answer, uint64_t *n,
 static enum df_err export_all(struct df_cli *cli, int fd, uint64_t *n,
 			      struct df_why *why)
 {
-	const char *kind = df_cli_option(cli, "kind");
 	uint64_t from = 1;
 	enum df_err rc = DF_OK;
 
@@ -315,8 +347,11 @@ static enum df_err export_all(struct df_cli *cli, int fd, uint64_t *n,
 		cJSON *args = from_number(from), *a = NULL;
 
 		(void)cJSON_AddNumberToObject(args, "limit", SLICE);
-		if (kind != NULL)
-			(void)cJSON_AddStringToObject(args, "kind", kind);
+		rc = kind_put(cli, args, why);
+		if (rc != DF_OK) {
+			cJSON_Delete(args);
+			break;
+		}
 		if (from == 1) /* once: it is one export */
 			(void)cJSON_AddStringToObject(
 				args, "export", df_cli_option(cli, "who"));
@@ -364,7 +399,8 @@ static enum df_err export_run(struct df_cli *cli, struct df_why *why)
 
 const struct df_cmd df_cmd_audit_export = {
 	.path = "audit export",
-	.args = "--to FILE --who NAME [--kind WORD]",
+	.args = "--to FILE --who NAME [--kind "
+		"audit|recognition|identity|order]",
 	.help = "all entries in clear, a line of JSON each, into a new file "
 		"that only you can read;\n      that you took it is an entry, "
 		"too. 导出审计记录",

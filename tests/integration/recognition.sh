@@ -99,6 +99,11 @@ check "and the figures" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' recognition 
 check "every entry is in its place" node clinic audit verify
 check "who took copies is in it, too" truth clinic \
 	"any(e['entry'].get('who') == '审计员' for e in j['entries'])" audit list --kind audit
+check "a kind that is none is not taken for one without entries" refused_with 2 \
+	node clinic audit list --kind recognitions
+check "nor exported so" refused_with 2 node clinic audit export --to "$T/export2" --who 审计员 --kind x
+check "where it goes on is said" sh -c \
+	"'$DF_BIN/dcm-forward' -C '$T/clinic' audit list --from 1 --limit 2 | grep -q 'there are more: --from 3'"
 check "only a named person takes one" refused_with 2 node clinic audit export --to "$T/export2"
 
 # --- damage
