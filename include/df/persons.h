@@ -129,6 +129,17 @@ DF_MUST_CHECK enum df_err df_store_decide(struct df_store *s, const char *ref_a,
 					  enum df_decided decided, uint64_t seq,
 					  struct df_why *why);
 
+/* Entry `seq` says something of the two: it is found again by either, in order.
+ * other: NULL = whomever. Between begin and commit; DF_E_FORMAT: as above. */
+DF_MUST_CHECK enum df_err df_store_put_said(struct df_store *s,
+					    const char *ref_a,
+					    const char *ref_b, uint64_t seq,
+					    struct df_why *why);
+DF_MUST_CHECK enum df_err
+df_store_said(struct df_store *s, const char *ref, const char *other,
+	      enum df_err (*fn)(void *ctx, uint64_t seq), void *ctx,
+	      struct df_why *why);
+
 /* --- the same images -------------------------------------------------------
  */
 

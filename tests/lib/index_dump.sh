@@ -11,6 +11,7 @@ exec "${DF_BIN:?}/pages-sql" "$1/index.db" \
 	"SELECT 'pair', $P a) AS x, $P b) AS y, match, reasons, decided, seq
 	FROM pairs ORDER BY x, y" \
 	"SELECT 'decision', hex(a), hex(b), decided, seq FROM decisions" \
+	"SELECT 'said', hex(a), hex(b), seq FROM said" \
 	"SELECT 'study', s.uid, n.node, $P s.patient), s.accession, s.basis,
 	s.first_ms, s.last_ms, s.mixed FROM studies s
 	JOIN peers n ON n.id = s.peer ORDER BY s.uid, n.node" \

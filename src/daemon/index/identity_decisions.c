@@ -84,7 +84,55 @@ enum df_err index_identity_apply(struct index *x,
 
 	if (rc != DF_OK)
 		return rc;
-	return df_store_decide(x->store, d.a, d.b, d.said, d.said_seq, why);
+	rc = df_store_put_said(x->store, d.a, d.b, d.seq, why);
+	return rc == DF_OK ? df_store_decide(x->store, d.a, d.b, d.said,
+					     d.said_seq, why)
+			   : rc;
+}
+
+/* --- what was ever said ------------------------------------------------------
+ */
+
+struct reading {
+	struct index *x;
+	uint64_t seq;
+	identity_entry_fn *fn;
+	void *ctx;
+	struct df_why *why;
+};
+
+static enum df_err read_one(void *ctx, const struct df_register_entry *e)
+{
+	struct reading *r = ctx;
+	struct identity_entry d;
+	cJSON *json;
+
+	if (e->seq != r->seq || !df_text_eq(e->kind, "identity"))
+		return DF_E_CANCELLED; /* one look is enough */
+	json = cJSON_ParseWithLength(e->json.ptr, e->json.len);
+	if (identity_entry_read(&d, json, e->seq, e->at_ms, NULL) == DF_OK)
+		r->fn(r->ctx, &d);
+	cJSON_Delete(json);
+	return DF_E_CANCELLED;
+}
+
+static enum df_err read_entry(void *ctx, uint64_t seq)
+{
+	struct reading *r = ctx;
+	enum df_err rc;
+
+	r->seq = seq;
+	rc = df_register_read(r->x->reg, seq, read_one, r, NULL, r->why);
+	return rc == DF_E_CANCELLED ? DF_OK : rc;
+}
+
+enum df_err identity_entries(struct index *x, const char *ref,
+			     const char *other, identity_entry_fn *fn,
+			     void *ctx, struct df_why *why)
+{
+	struct reading r = {x, 0, fn, ctx, why};
+
+	return df_store_said(x->store, ref, other, read_entry, &r, why);
 }
 
 /* --- who, and why ------------------------------------------------------------
@@ -228,8 +276,9 @@ struct stack {
 	struct df_why why;
 };
 
-static void push_or_pop(struct stack *k, const struct identity_entry *d)
+static void push_or_pop(void *ctx, const struct identity_entry *d)
 {
+	struct stack *k = ctx;
 	size_t i;
 
 	if (d->undoes == 0) {
@@ -248,55 +297,30 @@ static void push_or_pop(struct stack *k, const struct identity_entry *d)
 			k->n = i;
 }
 
-static enum df_err find_two(void *ctx, const struct df_register_entry *e)
+static void find_two(void *ctx, const struct identity_entry *d)
 {
 	struct stack *k = ctx;
-	struct identity_entry d;
-	cJSON *json;
 
-	if (e->seq != k->want || !df_text_eq(e->kind, "identity"))
-		return DF_E_CANCELLED; /* one look is enough */
-	json = cJSON_ParseWithLength(e->json.ptr, e->json.len);
-	if (identity_entry_read(&d, json, e->seq, e->at_ms, NULL) == DF_OK &&
-	    d.undoes == 0 &&
-	    df_str_copy(k->a, sizeof k->a, df_text_of(d.a)) == DF_OK &&
-	    df_str_copy(k->b, sizeof k->b, df_text_of(d.b)) == DF_OK)
-		k->seen = true;
-	cJSON_Delete(json);
-	return DF_E_CANCELLED;
-}
-
-static enum df_err of_these(void *ctx, const struct df_register_entry *e)
-{
-	struct stack *k = ctx;
-	struct identity_entry d;
-	cJSON *json;
-
-	if (!df_text_eq(e->kind, "identity"))
-		return DF_OK;
-	json = cJSON_ParseWithLength(e->json.ptr, e->json.len);
-	if (identity_entry_read(&d, json, e->seq, e->at_ms, NULL) == DF_OK &&
-	    !strcmp(d.a, k->a) && !strcmp(d.b, k->b))
-		push_or_pop(k, &d);
-	cJSON_Delete(json);
-	return DF_OK;
+	k->seen = d->undoes == 0 &&
+		  df_str_copy(k->a, sizeof k->a, df_text_of(d->a)) == DF_OK &&
+		  df_str_copy(k->b, sizeof k->b, df_text_of(d->b)) == DF_OK;
 }
 
 /* The decisions on the two of entry `want`, the one in force last. */
 static enum df_err stack_of(struct index *x, struct stack *k,
 			    struct df_why *why)
 {
-	enum df_err rc =
-		df_register_read(x->reg, k->want, find_two, k, NULL, why);
+	struct reading r = {x, 0, find_two, k, why};
+	enum df_err rc = read_entry(&r, k->want);
 
-	if (rc != DF_OK && rc != DF_E_CANCELLED)
+	if (rc != DF_OK)
 		return rc;
 	if (!k->seen)
 		return df_fail(why, DF_E_NOTFOUND,
 			       "entry %llu of the register is no decision to "
 			       "merge or split; see identity show",
 			       (unsigned long long)k->want);
-	return df_register_read(x->reg, 1, of_these, k, NULL, why);
+	return identity_entries(x, k->a, k->b, push_or_pop, k, why);
 }
 
 static enum df_err may_undo(const struct stack *k, struct df_why *why)

@@ -171,33 +171,23 @@ struct history {
 	const char *ref;
 };
 
-static enum df_err add_decision(void *ctx, const struct df_register_entry *e)
+static void add_decision(void *ctx, const struct identity_entry *d)
 {
 	struct history *h = ctx;
-	struct identity_entry d;
+	cJSON *o = cJSON_CreateObject();
 	char at[DF_TIME_LEN + 1];
-	cJSON *json, *o;
 
-	if (!df_text_eq(e->kind, "identity"))
-		return DF_OK;
-	json = cJSON_ParseWithLength(e->json.ptr, e->json.len);
-	if (identity_entry_read(&d, json, e->seq, e->at_ms, NULL) == DF_OK &&
-	    (!strcmp(d.a, h->ref) || !strcmp(d.b, h->ref))) {
-		o = cJSON_CreateObject();
-		df_time_encode(at, d.at_ms);
-		(void)cJSON_AddNumberToObject(o, "seq", (double)d.seq);
-		(void)cJSON_AddStringToObject(o, "at", at);
-		(void)cJSON_AddStringToObject(o, "other",
-					      strcmp(d.a, h->ref) ? d.a : d.b);
-		(void)cJSON_AddStringToObject(o, "decided",
-					      identity_said_word(d.said));
-		(void)cJSON_AddNumberToObject(o, "undoes", (double)d.undoes);
-		(void)cJSON_AddStringToObject(o, "by", d.by);
-		(void)cJSON_AddStringToObject(o, "reason", d.reason);
-		(void)cJSON_AddItemToArray(h->list, o);
-	}
-	cJSON_Delete(json);
-	return DF_OK;
+	df_time_encode(at, d->at_ms);
+	(void)cJSON_AddNumberToObject(o, "seq", (double)d->seq);
+	(void)cJSON_AddStringToObject(o, "at", at);
+	(void)cJSON_AddStringToObject(o, "other",
+				      strcmp(d->a, h->ref) ? d->a : d->b);
+	(void)cJSON_AddStringToObject(o, "decided",
+				      identity_said_word(d->said));
+	(void)cJSON_AddNumberToObject(o, "undoes", (double)d->undoes);
+	(void)cJSON_AddStringToObject(o, "by", d->by);
+	(void)cJSON_AddStringToObject(o, "reason", d->reason);
+	(void)cJSON_AddItemToArray(h->list, o);
 }
 
 /* By reference, or by the study of his that somebody looks at. */
@@ -242,7 +232,7 @@ enum df_err index_identity_show(struct index *x, const cJSON *args, cJSON *out,
 			x->store, p.row, add_pair,
 			cJSON_AddArrayToObject(out, "pairs"), why);
 	h.list = cJSON_AddArrayToObject(out, "decisions");
-	return rc == DF_OK ? df_register_read(x->reg, 1, add_decision, &h, NULL,
-					      why)
-			   : rc;
+	return rc == DF_OK
+		       ? identity_entries(x, p.ref, NULL, add_decision, &h, why)
+		       : rc;
 }

@@ -26,6 +26,12 @@ DF_MUST_CHECK enum df_err identity_entry_read(struct identity_entry *e,
 					      int64_t at_ms,
 					      struct df_why *why);
 const char *identity_said_word(enum df_decided said);
+/* Those on this patient (and `other`, NULL: whomever), the earliest first. */
+typedef void identity_entry_fn(void *ctx, const struct identity_entry *e);
+DF_MUST_CHECK enum df_err identity_entries(struct index *x, const char *ref,
+					   const char *other,
+					   identity_entry_fn *fn, void *ctx,
+					   struct df_why *why);
 
 /* --- identity_questions.c: verbs that ask ----------------------------------
  */

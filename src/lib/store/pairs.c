@@ -188,22 +188,31 @@ static enum df_err settle(struct df_store *s, const struct df_store_patient *a,
 	return rc;
 }
 
+static enum df_err two_keys(const char *ref_a, const char *ref_b,
+			    struct df_patient_key *a, struct df_patient_key *b,
+			    struct df_why *why)
+{
+	return df_hex_decode(a->b, sizeof a->b, df_text_of(ref_a)) &&
+			       df_hex_decode(b->b, sizeof b->b,
+					     df_text_of(ref_b)) &&
+			       memcmp(a->b, b->b, sizeof a->b) != 0
+		       ? DF_OK
+		       : df_fail(why, DF_E_FORMAT,
+				 "two references of patients are needed, of %d "
+				 "digits each",
+				 DF_PATIENT_REF_LEN);
+}
+
 enum df_err df_store_decide(struct df_store *s, const char *ref_a,
 			    const char *ref_b, enum df_decided decided,
 			    uint64_t seq, struct df_why *why)
 {
 	struct df_store_patient a, b;
 	struct df_patient_key ka, kb;
-	enum df_err rc;
+	enum df_err rc = two_keys(ref_a, ref_b, &ka, &kb, why);
 
-	if (!df_hex_decode(ka.b, sizeof ka.b, df_text_of(ref_a)) ||
-	    !df_hex_decode(kb.b, sizeof kb.b, df_text_of(ref_b)) ||
-	    memcmp(ka.b, kb.b, sizeof ka.b) == 0)
-		return df_fail(why, DF_E_FORMAT,
-			       "two references of patients are needed, of %d "
-			       "digits each",
-			       DF_PATIENT_REF_LEN);
-	rc = keep_half(s, &ka, &kb, decided, seq, why);
+	if (rc == DF_OK)
+		rc = keep_half(s, &ka, &kb, decided, seq, why);
 	if (rc == DF_OK)
 		rc = keep_half(s, &kb, &ka, decided, seq, why);
 	if (rc == DF_OK)
@@ -213,6 +222,56 @@ enum df_err df_store_decide(struct df_store *s, const char *ref_a,
 	if (rc == DF_E_NOTFOUND)
 		return DF_OK; /* taken up when they come */
 	return rc == DF_OK ? settle(s, &a, &b, decided, seq, why) : rc;
+}
+
+static enum df_err said_half(struct df_store *s, const struct df_patient_key *a,
+			     const struct df_patient_key *b, uint64_t seq,
+			     struct df_why *why)
+{
+	sqlite3_stmt *q = df_sql(s, DF_SQL_SAID_PUT_, why);
+
+	df_sql_blob(q, 1, a->b, sizeof a->b);
+	df_sql_blob(q, 2, b->b, sizeof b->b);
+	df_sql_u64(q, 3, seq);
+	return df_sql_run(s, q, why);
+}
+
+enum df_err df_store_put_said(struct df_store *s, const char *ref_a,
+			      const char *ref_b, uint64_t seq,
+			      struct df_why *why)
+{
+	struct df_patient_key a, b;
+	enum df_err rc = two_keys(ref_a, ref_b, &a, &b, why);
+
+	if (rc == DF_OK)
+		rc = said_half(s, &a, &b, seq, why);
+	return rc == DF_OK ? said_half(s, &b, &a, seq, why) : rc;
+}
+
+enum df_err df_store_said(struct df_store *s, const char *ref,
+			  const char *other,
+			  enum df_err (*fn)(void *ctx, uint64_t seq), void *ctx,
+			  struct df_why *why)
+{
+	struct df_patient_key a, b;
+	sqlite3_stmt *q;
+	enum df_err rc;
+
+	if (!df_hex_decode(a.b, sizeof a.b, df_text_of(ref)) ||
+	    (other != NULL &&
+	     !df_hex_decode(b.b, sizeof b.b, df_text_of(other))))
+		return df_fail(why, DF_E_FORMAT, "no reference of a patient");
+	q = df_sql(s, DF_SQL_SAID_LIST_, why);
+	df_sql_blob(q, 1, a.b, sizeof a.b);
+	if (other != NULL)
+		df_sql_blob(q, 2, b.b, sizeof b.b);
+	while ((rc = df_sql_step(s, q, why)) == DF_OK) {
+		rc = fn(ctx, df_sql_col_u64(q, 0));
+		if (rc != DF_OK)
+			break;
+	}
+	df_sql_done(q);
+	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
 /* --- questions ----------------------------------------------------------------- */

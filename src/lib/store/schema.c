@@ -14,7 +14,7 @@
 #include "df/pages.h"
 #include "sql.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 static const char KEY_CHECK[] = "dcm-forward index 1";
 
 static const char SCHEMA[] =
@@ -42,6 +42,9 @@ static const char SCHEMA[] =
 	"CREATE TABLE decisions(a BLOB NOT NULL, b BLOB NOT NULL,"
 	" decided INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	" PRIMARY KEY(a, b)) WITHOUT ROWID;"
+	/* all that was ever said of them: entries of the register; also twice */
+	"CREATE TABLE said(a BLOB NOT NULL, b BLOB NOT NULL,"
+	" seq INTEGER NOT NULL, PRIMARY KEY(a, b, seq)) WITHOUT ROWID;"
 	"CREATE TABLE studies(id INTEGER PRIMARY KEY, uid TEXT NOT NULL,"
 	" peer INTEGER NOT NULL REFERENCES peers,"
 	" patient INTEGER NOT NULL REFERENCES patients, accession INTEGER,"
@@ -101,7 +104,7 @@ static const char SCHEMA[] =
 	"CREATE INDEX orders_study ON orders(study_uid) WHERE state = 0;"
 	"CREATE INDEX orders_accession ON orders(accession) WHERE state = 0;"
 	"CREATE INDEX orders_number ON orders(number) WHERE state = 0;"
-	"PRAGMA user_version = 2;";
+	"PRAGMA user_version = 3;";
 
 /* What follows from the register, df/acts.h; case_key is blind. */
 static const char SCHEMA_ACTS[] =

@@ -70,6 +70,9 @@ X(DECISION_PUT, "INSERT OR REPLACE INTO decisions(a, b, decided, seq)"         \
 X(DECISION_DROP, "DELETE FROM decisions WHERE a = ?1 AND b = ?2")              \
 X(DECISION_LIST, "SELECT p.id, d.decided, d.seq FROM decisions d"              \
 	" JOIN patients p ON p.key = d.b WHERE d.a = ?1")                      \
+X(SAID_PUT, "INSERT OR REPLACE INTO said(a, b, seq) VALUES(?1, ?2, ?3)")       \
+X(SAID_LIST, "SELECT seq FROM said WHERE a = ?1 AND (?2 IS NULL OR b = ?2)"    \
+	" ORDER BY seq")                                                       \
 /* --- studies, series, instances ------------------------------------------*/ \
 X(STUDY_GET, "SELECT s.id, p.key, p.number, p.who FROM studies s"              \
 	" JOIN patients p ON p.id = s.patient"                                 \

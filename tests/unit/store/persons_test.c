@@ -289,6 +289,50 @@ static void test_decided_before_known(void **state)
 	assert_int_equal(pairs(h, true).last.seq, 9);
 }
 
+static enum df_err add_seq(void *ctx, uint64_t seq)
+{
+	uint64_t *digits = ctx;
+
+	*digits = 10 * *digits + seq;
+	return DF_OK;
+}
+
+static uint64_t said(struct home *h, const char *ref, const char *other)
+{
+	uint64_t digits = 0;
+	struct df_why why = {0};
+
+	assert_int_equal(
+		df_store_said(h->store, ref, other, add_seq, &digits, &why),
+		DF_OK);
+	assert_int_equal(why.err, DF_OK);
+	return digits;
+}
+
+static void test_what_was_said_is_found(void **state)
+{
+	static const char *const REF[] = {"00112233445566778899aabbccddeeff",
+					  "10112233445566778899aabbccddeeff",
+					  "20112233445566778899aabbccddeeff"};
+	static const unsigned SAID[][2] = {{0, 1}, {2, 0}, {1, 0}, {1, 2}};
+	struct home *h = *state;
+
+	assert_int_equal(df_store_begin(h->store, NULL), DF_OK);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(df_store_put_said(h->store, REF[SAID[i][0]],
+						   REF[SAID[i][1]], i + 1,
+						   NULL),
+				 DF_OK);
+	assert_int_equal(df_store_put_said(h->store, REF[0], "x", 5, NULL),
+			 DF_E_FORMAT);
+	assert_int_equal(df_store_commit(h->store, NULL), DF_OK);
+	assert_int_equal(said(h, REF[0], NULL), 123);
+	assert_int_equal(said(h, REF[1], NULL), 134);
+	assert_int_equal(said(h, REF[0], REF[1]), 13);
+	assert_int_equal(said(h, REF[1], REF[0]), 13);
+	assert_int_equal(said(h, REF[2], REF[1]), 4);
+}
+
 /* --- the order does not matter ----------------------------------------------- */
 
 #define CROWD 40
@@ -566,6 +610,7 @@ int main(void)
 		T(test_contradiction),
 		T(test_decisions),
 		T(test_decided_before_known),
+		T(test_what_was_said_is_found),
 		T(test_any_order),
 		T(test_found),
 		T(test_ref),
