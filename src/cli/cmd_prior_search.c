@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "df/identity.h"
 
 static void line_print(const char *label, const char *text)
 {
@@ -15,6 +16,18 @@ static void line_print(const char *label, const char *text)
 	(void)printf("    %s ", label); /* main checks stdout */
 	df_print_clean(text, strlen(text));
 	(void)putchar('\n'); /* the same */
+}
+
+/* A word of the matcher, in both languages; one of a later version as it is. */
+static void word_print(const char *word)
+{
+	for (unsigned bit = 0; bit < DF_MATCH_REASON_COUNT; bit++)
+		if (strcmp(word, df_match_reason_word(bit)) == 0) {
+			(void)printf("%s %s", df_match_reason_zh(bit),
+				     df_match_reason_en(bit)); /* main */
+			return;
+		}
+	(void)fputs(word, stdout); /* main checks stdout */
 }
 
 /* Words, or objects with a text for people. */
@@ -27,19 +40,16 @@ static void reasons_print(const char *label, const cJSON *reasons)
 	(void)printf("    %s", label); /* main checks stdout */
 	cJSON_ArrayForEach(r, reasons)
 	{
-		const char *word = cJSON_GetStringValue(r);
-		const char *zh = df_json_text(r, "zh");
 		const char *en = df_json_text(r, "en");
 
 		(void)putchar(' '); /* the same */
-		if (word == NULL)
-			word = df_json_text(r, "code");
-		if (zh[0] == '\0' && en[0] == '\0')
-			df_print_clean(word, strlen(word));
-		df_print_clean(zh, strlen(zh));
-		if (zh[0] != '\0' && en[0] != '\0')
-			(void)putchar(' '); /* the same */
-		df_print_clean(en, strlen(en));
+		if (cJSON_IsString(r))
+			word_print(r->valuestring);
+		else if (en[0] != '\0')
+			(void)printf("%s %s", df_json_text(r, "zh"),
+				     en); /* the same */
+		else
+			(void)fputs(df_json_text(r, "code"), stdout); /* */
 		if (r->next != NULL)
 			(void)putchar(';'); /* the same */
 	}
@@ -219,13 +229,15 @@ static enum df_err search_run(struct df_cli *cli, struct df_why *why)
 
 const struct df_cmd df_cmd_prior_search = {
 	.path = "prior search",
-	.args = "--id NUMBER | --name NAME [--birth YYYY-MM-DD] [--sex M|F] "
-		"[--modality CT] [--body-part CHEST] [--days 90] "
-		"[--purpose TEXT | --order NUMBER] [--local]",
-	.help = "earlier exams of a patient, here and at the centre; others "
-		"are "
-		"asked only with a purpose, and with a number or a name and "
-		"birth date",
+	.args = "--id NUMBER [--issuer NAME] | --name NAME [--birth "
+		"YYYY-MM-DD] [--sex M|F]\n          [--modality CT] "
+		"[--body-part CHEST] [--days 90] [--purpose TEXT | --order "
+		"NUMBER] [--by NAME] [--local]",
+	.help = "earlier exams of a patient, here and at the centre\n      "
+		"查找既往检查：先查本机，写明用途时再问中心（须有证件号，或姓名"
+		"加"
+		"出生日期）\n      Others are asked only with a purpose, and "
+		"with a number or a name and birth date; --local: nobody is.",
 	.options = "id= issuer= name= birth= sex= modality= body-part= days= "
 		   "purpose= order= by= local",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,

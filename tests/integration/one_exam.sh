@@ -87,6 +87,9 @@ check "its signed report is known too" truth b \
 check "every reason is said in both languages" truth b \
 	"(lambda rs: bool(rs) and all(r['zh'] and r['en'] for r in rs))(j['priors'][0]['verdict']['reasons'])" \
 	prior search --id $number --order "$order"
+check "and read by a person in both" sh -c "
+	'$DF_BIN/dcm-forward' -C '$T/b' prior search --id $number --order '$order' |
+	grep -q '因为 because 身份证号相同 same resident ID;'"
 # --- the doctor looks, and decides ---
 check "it is fetched" node b prior fetch "$uid" --purpose 门诊 --by 李医生 --order "$order"
 came() { truth b "any(p['study_uid'] == '$1' and p['state'] == 'done' for p in j['priors'])" prior list; }
