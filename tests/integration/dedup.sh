@@ -1,7 +1,8 @@
 #!/bin/sh
 # dedup.sh - the same images are sent once: a study that comes again with other
 # UIDs, and in another transfer syntax, stays here with its reason until a person
-# sends it, also when room is short and a PACS has them. Two true exams of one day stay two, and so do images of two persons.
+# sends it, also when room is short and a PACS has them. Two true exams of one day
+# stay two, and so do images of two persons.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify dcmcjpls dcmdump storescp echoscu python3
 
