@@ -1,9 +1,12 @@
 #!/bin/sh
 # prior_trouble.sh - a fetch that is disturbed: cancelled while the line hangs, a
 # kill between an object's name and its row, parcels that were lost here or are
-# not what they were, an exam that never becomes ready.
+# not what they were, an exam that never becomes ready, one that kills its readers.
 . "$(dirname "$0")/../lib/node.sh"
 need dcmsend dcmodify python3
+[ -f "$DF_BIN/poison.so" ] || skip_all "the shims are not built"
+ldd "$DF_BIN/dcm-forward" | grep -q libasan &&
+	skip_all "a shim and the address sanitizer do not go together"
 
 number=110101199003074477
 check "a centre is made" new_centre centre
@@ -28,11 +31,12 @@ wait_for 10 grep -q ready "$T/relay.out" || exit 1
 check "it joins over a slow line" join b centre "$line"
 
 # exam FILE COUNT SEED: made at the centre; prints its UID
+from=MODALITY
 exam() {
 	python3 "$LIB/make_study.py" "$TESTDATA/$1" "$T/$3" "$2" "$3" || return 1
 	dcmodify -nb -q -ie -m "PatientID=$number" -m "PatientName=Wang^San" \
 		-m "StudyDate=$(date +%Y%m%d)" "$T/$3"/* || return 1
-	dcmsend --no-halt --decompress-never +sd +r -aet MODALITY -aec CENTRE \
+	dcmsend --no-halt --decompress-never +sd +r -aet "$from" -aec CENTRE \
 		127.0.0.1 "$DICOM_centre" "$T/$3" >>"$T/dcmsend.log" 2>&1
 }
 told() { # UID
@@ -110,6 +114,18 @@ check "which does not wait for ever" wait_for 60 state_is "$next" done
 check "the other still does" state_is "$stuck" fetching
 check "and says for what" truth b "any('making it ready' in p['error'] for p in j['priors'])" prior list
 check "it is cancelled" node b prior cancel "$stuck"
+
+# --- one that kills each process that reads it ---
+stop_node b
+start_b() { LD_PRELOAD="$DF_BIN/poison.so" start_node b; }
+check "the clinic starts" start_b
+check "the centre lets another modality in" node centre modality add POISON-SEGV
+from=POISON-SEGV # in the parcel its name is not compressed
+deadly=$(exam ct/IM0004.dcm 1 deadly)
+wait_for 20 told "$deadly"
+check "what is deadly is ordered" fetch "$deadly"
+check "it is given up" wait_for 60 state_is "$deadly" failed
+check "in words" truth b "'died' in j['priors'][0]['error']" prior list
 
 stop_node b
 check "the clinic is sound" node b spool check

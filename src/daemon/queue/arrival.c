@@ -351,6 +351,8 @@ static void verified(struct upload *u)
 	over(u, DF_OK, "");
 }
 
+static void open_file(void *ctx);
+
 static void count_deaths(struct upload *u, uint32_t deaths)
 {
 	u->row.deaths = deaths;
@@ -362,7 +364,10 @@ static void done(void *ctx, struct df_reply *r)
 {
 	struct upload *u = ctx;
 
-	if (job_lost(r)) {
+	if (job_lost(r) && u->fetched != NULL) { /* no row has its deaths */
+		seen_release(&u->seen);
+		queue_later(u->q, RETRY_MS, open_file, u);
+	} else if (job_lost(r)) {
 		later(u);
 	} else if (df_err_fate(r->err) == DF_FATE_RETRY) {
 		count_deaths(u, u->row.deaths - 1); /* it lived */
@@ -432,8 +437,9 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 }
 
 /* Takes u. */
-static void open_file(struct upload *u)
+static void open_file(void *ctx)
 {
+	struct upload *u = ctx;
 	struct df_why why = {0};
 	int fd = -1;
 
