@@ -231,8 +231,8 @@ static void done(void *ctx, struct df_reply *r)
 		retry_lost(v);
 		return;
 	}
+	df_journal_parcel_undispatch(v->q->j, v->p.n); /* it lived */
 	if (df_err_fate(rc) == DF_FATE_RETRY) {
-		df_journal_parcel_undispatch(v->q->j, v->p.n); /* it lived */
 		retry(v);
 		return;
 	}
