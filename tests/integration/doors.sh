@@ -44,6 +44,11 @@ check "a reload" node clinic reload
 check "the new modality is served at once" echoscu -aet LATER -aec CLINIC \
 	127.0.0.1 "$DICOM_clinic"
 check "the association went on" wait $scu
+check "one that is urgent is added" node clinic modality add URGENT --stat
+check "it is served" dcmsend --decompress-never -aet URGENT -aec CLINIC \
+	127.0.0.1 "$DICOM_clinic" "$TESTDATA/mr/epi01.dcm"
+check "and its study is urgent at once" wait_for 10 truth clinic \
+	"[s['priority'] for s in j['studies'] if s['source'] == 'URGENT'] == [1]" study list
 echo "[bogus]" >>"$T/clinic/config.ini"
 check "a wrong configuration is refused" sh -c \
 	"! '$DF_BIN/dcm-forward' -C '$T/clinic' reload"

@@ -50,6 +50,33 @@ static bool same(const void *a, size_t n_a, const void *b, size_t n_b,
 	return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * size) == 0);
 }
 
+/* The next at or after i that queue and deliver-dimse know of, too: it is
+ * urgent, or takes reports. NULL: there is none. */
+static const struct df_modality *known_on(const struct df_config *c, size_t *i)
+{
+	for (; *i < c->n_modalities; ++*i) {
+		const struct df_modality *m = &c->modalities[*i];
+
+		if (m->stat || m->reports.host[0] != '\0')
+			return m;
+	}
+	return NULL;
+}
+
+static bool known_same(const struct df_config *a, const struct df_config *b)
+{
+	const struct df_modality *x, *y;
+
+	for (size_t i = 0, k = 0;; i++, k++) {
+		x = known_on(a, &i);
+		y = known_on(b, &k);
+		if (x == NULL || y == NULL)
+			return x == y;
+		if (memcmp(x, y, sizeof *x) != 0)
+			return false;
+	}
+}
+
 /* Which roles read something that differs. Structs of a parsed configuration
  * are zeroed first, so that memcmp sees values only; a false difference costs
  * a restart. */
@@ -61,6 +88,8 @@ static unsigned roles_changed(const struct df_config *a,
 	if (!same(a->modalities, a->n_modalities, b->modalities,
 		  b->n_modalities, sizeof *a->modalities))
 		roles |= DF_ROLE_BIT(RECEIVE);
+	if (!known_same(a, b))
+		roles |= DF_ROLE_BIT(QUEUE);
 	if (!same(a->destinations, a->n_destinations, b->destinations,
 		  b->n_destinations, sizeof *a->destinations))
 		roles |= DF_ROLE_BIT(QUEUE) | DF_ROLE_BIT(DELIVER_DIMSE) |
