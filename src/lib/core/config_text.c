@@ -21,10 +21,18 @@ static const char named[] =
 	"# reports = CT1@192.168.1.20:104   (storage commitment)\n"
 	"# stat = yes   (urgent: goes first, is taken while the disk is nearly "
 	"full)\n"
+	"# worklist = no   (it may not ask what it has to do)\n"
+	"# charset = gb18030   (of its worklist, for an old console)\n"
 	"\n# Where images go: a PACS by C-STORE, or a DICOMweb server.\n"
 	"#\n"
 	"# [destination \"pacs\"]\n"
 	"# dicom = PACS@192.168.1.10:104\n"
+	"# calling-ae = CLINIC7   (we call it under another AE title)\n"
+	"# commitment = no   (auto: ask it, where it offers that, to keep "
+	"them)\n"
+	"# associations = 8   (at once; 4 unless said)\n"
+	"# compress = no   (auto: without loss, where it takes that)\n"
+	"# cap = 10 Mbit/s   (as of a peer)\n"
 	"#\n"
 	"# [destination \"web\"]\n"
 	"# stow = https://pacs.example/dicom-web\n"
@@ -96,7 +104,7 @@ enum df_err df_config_sample(struct df_buf *to, const struct df_config *cfg,
 		"is a comment;\n"
 		"# a key that stands in one has the value shown. After a "
 		"change:\n"
-		"# dcm-forward -C DIR config check, then restart.\n");
+		"# dcm-forward -C DIR config check, then reload.\n");
 	if (rc == DF_OK)
 		rc = singles_write(to, cfg, why);
 	if (rc == DF_OK)
@@ -138,6 +146,24 @@ static enum df_err show_named(struct df_buf *to, const char *kind,
 	return rc;
 }
 
+/* As others; addresses are counted, and the report's two parts are one. */
+static enum df_err modality_show(struct df_buf *to, const struct df_modality *m,
+				 struct df_why *why)
+{
+	enum df_err rc = df_buf_addf(
+		to, why, "modality \"%s\".from = %s  # %zu set\n", m->ae,
+		m->n_from ? "listed" : "anywhere", m->n_from);
+
+	for (size_t i = 0; i < df_config_n_keys && rc == DF_OK; i++) {
+		const struct df_config_key *k = &df_config_keys[i];
+
+		if (strcmp(k->section, "modality") == 0 &&
+		    strcmp(k->key, "from") != 0)
+			rc = show_key(to, k, "modality", m->ae, m, "set", why);
+	}
+	return rc;
+}
+
 enum df_err df_config_show(struct df_buf *to, const struct df_config *cfg,
 			   struct df_why *why)
 {
@@ -159,15 +185,7 @@ enum df_err df_config_show(struct df_buf *to, const struct df_config *cfg,
 	for (size_t i = 0; i < cfg->n_modalities && rc == DF_OK; i++) {
 		const struct df_modality *m = &cfg->modalities[i];
 
-		rc = df_buf_addf(
-			to, why, "modality \"%s\".from = %s  # %zu set\n", m->ae,
-			m->n_from ? "listed" : "anywhere", m->n_from);
-		if (rc == DF_OK && m->reports.host[0] != '\0')
-			rc = df_buf_addf(to, why,
-					 "modality \"%s\".reports = %s@%s:%u"
-					 "  # set\n",
-					 m->ae, m->reports_ae, m->reports.host,
-					 (unsigned)m->reports.port);
+		rc = modality_show(to, m, why);
 	}
 	for (size_t i = 0; i < cfg->n_destinations && rc == DF_OK; i++)
 		rc = show_named(to, "destination", &cfg->destinations[i], why);

@@ -51,12 +51,13 @@ static void named_sections(void **state)
 {
 	struct df_config c;
 	struct df_why why;
+	struct df_buf show;
 	char text[2048];
 
 	(void)state;
 	(void)snprintf(text, sizeof text,
 		       NODE
-		       "[modality \"CT 1\"]\n"
+		       "[modality \"CT 1\"]\nstat = yes\n"
 		       "from = 10.0.0.0/8\nfrom = 2001:db8::/32\n"
 		       "[modality \"ANY\"]\n"
 		       "[destination \"a very long name of a reading PACS "
@@ -77,6 +78,13 @@ static void named_sections(void **state)
 	assert_null(df_config_destination(&c, df_text_of("none")));
 	assert_non_null(df_config_peer(&c, df_text_of("centre")));
 	assert_non_null(df_config_peer(&c, df_text_of(FP)));
+	df_buf_init(&show, 1 << 16);
+	assert_int_equal(df_config_show(&show, &c, &why), DF_OK);
+	assert_non_null(memmem(show.ptr, show.len,
+			       "modality \"CT 1\".from = listed  # 2 set\n"
+			       "modality \"CT 1\".stat = yes  # set\n",
+			       73));
+	df_buf_release(&show);
 	df_config_release(&c);
 }
 
@@ -309,6 +317,11 @@ static void appending(void **state)
 /* What we write we read: the sample, and the same node again from it. */
 static void sample(void **state)
 {
+#define DF_KEY(section, key, ...) key " =",
+	static const char *const keys[] = {
+#include "../../../src/lib/core/config_keys.def"
+	};
+#undef DF_KEY
 	struct df_config a, c;
 	struct df_why why;
 	struct df_buf b, show;
@@ -328,6 +341,9 @@ static void sample(void **state)
 	/* drifted? `unit-core-config_test --sample` prints the new one */
 	assert_int_equal(n, b.len);
 	assert_memory_equal(file, b.ptr, n);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (memmem(b.ptr, b.len, keys[i], strlen(keys[i])) == NULL)
+			fail_msg("the sample has no '%s'", keys[i]);
 	df_config_release(&c);
 	df_buf_clear(&b);
 
