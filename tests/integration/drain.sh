@@ -21,6 +21,8 @@ def refused():
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except ConnectionRefusedError:
         return True
+    except OSError:  # it closed while we were in its queue
+        return False
     return False
 
 def until(what, seconds):
