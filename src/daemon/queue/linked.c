@@ -21,7 +21,7 @@
 
 struct asking_twins {
 	struct queue *q;
-	int64_t study, parcel;
+	int64_t study;
 	uint64_t instances; /* of the parcel */
 };
 
@@ -101,7 +101,7 @@ static void answered(void *ctx, struct df_reply *r)
 
 /* True when it is asked about; else it is to be routed now. */
 static bool ask(struct queue *q, const struct df_row_study *s,
-		const struct df_row_parcel *p, const struct seen_list *seen)
+		const struct seen_list *seen)
 {
 	struct asking_twins *a;
 	struct df_row_linked row;
@@ -127,7 +127,7 @@ static bool ask(struct queue *q, const struct df_row_study *s,
 	row.state = DF_LINKED_WATCHED;
 	df_journal_linked_put(q->j, &row);
 	a = df_xmalloc(sizeof *a);
-	*a = (struct asking_twins){q, s->n, p->n, seen->n};
+	*a = (struct asking_twins){q, s->n, seen->n};
 	q->twins_asked++;
 	queue_call(q, queue_index(q), &m, NULL, 0, DF_MSG_NONE, ANSWER_MS,
 		   answered, a);
@@ -140,7 +140,7 @@ void linked_route(struct queue *q, const struct df_row_parcel *p,
 	struct df_row_study s;
 
 	if (p->direction == DF_ENV_MADE &&
-	    df_journal_study(q->j, p->study, &s) && ask(q, &s, p, seen))
+	    df_journal_study(q->j, p->study, &s) && ask(q, &s, seen))
 		return;
 	parcel_route(q, p->n, p->study);
 	linked_let_go(q, p->study);
