@@ -40,6 +40,7 @@ struct df_cli {
 	bool json;
 	int dir;     /* DF_NEEDS_DIR, else -1 */
 	int control; /* DF_NEEDS_DAEMON, else -1 */
+	bool unheard; /* df_node_connect found no daemon */
 	struct df_config cfg;
 	struct df_buf cfg_text; /* config.ini as it stands */
 	struct {
@@ -54,7 +55,8 @@ struct df_cmd {
 	const char *path; /* "study list" */
 	const char *args; /* for usage: "UID" */
 	const char *help;
-	const char *options; /* "role= name= all": "=" takes a value */
+	const char *options; /* "role= from=+ all": "=" takes a value, "=+"
+				several */
 	unsigned needs;
 	size_t min_args;
 	size_t max_args;
@@ -75,6 +77,9 @@ DF_MUST_CHECK enum df_err df_node_open(struct df_cli *cli, struct df_why *why);
 /* DF_E_NOTFOUND and what to do when it is no node's. */
 DF_MUST_CHECK enum df_err df_node_exists(const struct df_cli *cli,
 					 struct df_why *why);
+/* To the daemon. */
+DF_MUST_CHECK enum df_err df_node_connect(struct df_cli *cli,
+					  struct df_why *why);
 /* The key files that its role needs are there. Needs the configuration. */
 DF_MUST_CHECK enum df_err df_node_keys(const struct df_cli *cli,
 				       struct df_why *why);

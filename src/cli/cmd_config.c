@@ -131,7 +131,7 @@ const struct df_cmd df_cmd_modality_add = {
 		"addresses; --reports: where it takes storage commitment "
 		"reports; --stat: urgent, its studies go first and are "
 		"taken while the disk is nearly full",
-	.options = "from= reports= stat",
+	.options = "from=+ reports= stat",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = 1,

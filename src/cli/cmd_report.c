@@ -375,7 +375,7 @@ static enum df_err verify_run(struct df_cli *cli, struct df_why *why)
 	enum df_err rc = DF_OK;
 
 	if (!dir)
-		rc = df_control_connect(&cli->control, cli->dir, why);
+		rc = df_node_connect(cli, why);
 	for (size_t i = 0; i < 3 && rc == DF_OK; i++) {
 		char path[4096];
 

@@ -207,7 +207,8 @@ static size_t words_match(const char *path, int argc, char **argv, int at)
 	return words;
 }
 
-/* "role= name= all" holds name? 1 = as a flag, 2 = with a value. */
+/* "role= from=+ all" holds name? 1 = as a flag, 2 = with a value, 3 = with one,
+ * and it may repeat. */
 static int option_known(const char *options, const char *name)
 {
 	const size_t len = strlen(name);
@@ -218,14 +219,15 @@ static int option_known(const char *options, const char *name)
 		if (strncmp(at, name, len) != 0)
 			continue;
 		if (at[len] == '=')
-			return 2;
+			return at[len + 1] == '+' ? 3 : 2;
 		if (at[len] == '\0' || at[len] == ' ')
 			return 1;
 	}
 	return 0;
 }
 
-/* Takes argv[i]; false = not known or its value is missing. */
+/* Takes argv[i]; false = not known, a second time, or without its value: what
+ * begins with -- is none, but after '='. */
 static bool option_take(struct df_cli *cli, int argc, char **argv, int *i)
 {
 	char *name = argv[*i] + 2, *value = strchr(name, '=');
@@ -239,10 +241,11 @@ static bool option_take(struct df_cli *cli, int argc, char **argv, int *i)
 	}
 	kind = option_known(cli->cmd->options, name);
 	if (kind == 0 || (kind == 1 && value != NULL) ||
+	    (kind < 3 && df_cli_option(cli, name) != NULL) ||
 	    cli->n_options == DF_CLI_OPTIONS)
 		return false;
-	if (kind == 2 && value == NULL) {
-		if (*i + 1 >= argc)
+	if (kind > 1 && value == NULL) {
+		if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
 			return false;
 		value = argv[++*i];
 	}
@@ -263,8 +266,9 @@ static enum df_err parse_rest(struct df_cli *cli, int argc, char **argv, int at,
 		} else if (options && argv[i][0] == '-' && argv[i][1] == '-') {
 			if (!option_take(cli, argc, argv, &i))
 				return df_fail(why, DF_E_USAGE,
-					       "unknown or incomplete option "
-					       "'%s'",
+					       "option '%s' is unknown, "
+					       "given twice or without its "
+					       "value",
 					       argv[i]);
 		} else {
 			cli->args[cli->n_args++] = argv[i];
@@ -328,7 +332,7 @@ static enum df_err run(struct df_cli *cli, struct df_why *why)
 	if (rc == DF_OK && (needs & DF_NEEDS_DAEMON))
 		rc = df_node_exists(cli, why);
 	if (rc == DF_OK && (needs & DF_NEEDS_DAEMON))
-		rc = df_control_connect(&cli->control, cli->dir, why);
+		rc = df_node_connect(cli, why);
 	if (rc == DF_OK)
 		rc = cli->cmd->run(cli, why);
 	return rc;
@@ -416,8 +420,7 @@ int main(int argc, char **argv)
 	rc = parse_rest(&cli, argc, argv, at, &why);
 	if (rc == DF_OK)
 		rc = run(&cli, &why);
-	no_daemon = rc == DF_E_PEER && (cli.cmd->needs & DF_NEEDS_DAEMON) &&
-		    cli.control < 0;
+	no_daemon = rc == DF_E_PEER && cli.unheard;
 	if (rc != DF_OK) {
 		mark(&why, rc);
 		complain(&cli, &why, no_daemon);

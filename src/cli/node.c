@@ -50,6 +50,14 @@ enum df_err df_node_exists(const struct df_cli *cli, struct df_why *why)
 		       : DF_OK;
 }
 
+enum df_err df_node_connect(struct df_cli *cli, struct df_why *why)
+{
+	const enum df_err rc = df_control_connect(&cli->control, cli->dir, why);
+
+	cli->unheard = rc == DF_E_PEER;
+	return rc;
+}
+
 enum df_err df_node_config(struct df_cli *cli, struct df_why *why)
 {
 	enum df_err rc;

@@ -21,6 +21,8 @@ check "help lists every command" sh -c "'$cli' --help | grep -q 'report trust ad
 check "no command is wrong usage" status_is 2 "$cli"
 check "an unknown command is wrong usage" status_is 2 "$cli" -C "$T/n" fly
 check "an unknown option is wrong usage" status_is 2 "$cli" -C "$T/n" status --fast
+check "so is one that is given twice" status_is 2 "$cli" -C "$T/n" order add --id 1 --id 2
+check "and one whose value is another option" status_is 2 "$cli" -C "$T/n" order add --id --name x
 check "no directory is wrong usage" status_is 2 env -u DCM_FORWARD_DIR "$cli" status
 check "a directory that is no node is not found" status_is 4 "$cli" -C "$T" config check
 check "init needs a role" status_is 2 "$cli" -C "$T/n" init --name x --ae-title A
@@ -42,6 +44,7 @@ check "the directory may come from the environment" \
 	env DCM_FORWARD_DIR="$T/n" "$cli" config check
 check "without a daemon status says so" status_is 3 "$cli" -C "$T/n" status
 check "and what to do" says 'dcm-forward -C DIR serve'
+check "a report that is to be looked at again, too" status_is 3 "$cli" -C "$T/n" report verify x
 check "for programs too" sh -c "'$cli' -C '$T/n' status --json |
 	python3 -c 'import json,sys; assert json.load(sys.stdin)[\"error\"] == \"PEER\"'"
 
