@@ -219,8 +219,11 @@ enum df_err df_store_decide(struct df_store *s, const char *ref_a,
 		rc = df_store_patient(s, ref_a, &a, why);
 	if (rc == DF_OK)
 		rc = df_store_patient(s, ref_b, &b, why);
-	if (rc == DF_E_NOTFOUND)
-		return DF_OK; /* taken up when they come */
+	if (rc == DF_E_NOTFOUND) { /* taken up when they come */
+		if (why != NULL)
+			*why = (struct df_why){0};
+		return DF_OK;
+	}
 	return rc == DF_OK ? settle(s, &a, &b, decided, seq, why) : rc;
 }
 

@@ -266,6 +266,7 @@ static void test_decided_before_known(void **state)
 	struct df_column_cipher c = toy();
 	struct home *h = *state;
 	char a[DF_PATIENT_REF_LEN + 1], b[DF_PATIENT_REF_LEN + 1];
+	struct df_why why = {0};
 
 	add_as(h, &W[0], 0);
 	add_as(h, &W[1], 1);
@@ -276,9 +277,10 @@ static void test_decided_before_known(void **state)
 	assert_int_equal(df_store_open(&h->store, h->path, &c, NULL), DF_OK);
 	lend(h);
 	assert_int_equal(df_store_begin(h->store, NULL), DF_OK);
-	assert_int_equal(df_store_decide(h->store, a, b, DF_DECIDED_SAME, 9,
-					 NULL),
-			 DF_OK);
+	assert_int_equal(
+		df_store_decide(h->store, a, b, DF_DECIDED_SAME, 9, &why),
+		DF_OK);
+	assert_int_equal(why.err, DF_OK);
 	assert_int_equal(df_store_decide(h->store, a, a, DF_DECIDED_SAME, 9,
 					 NULL),
 			 DF_E_FORMAT);
