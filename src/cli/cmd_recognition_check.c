@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "df/file.h"
@@ -41,6 +42,53 @@ static void option_put(const struct df_cli *cli, cJSON *o, const char *option,
 
 	if (value != NULL)
 		(void)cJSON_AddStringToObject(o, member, value); /* memory */
+}
+
+/* A day that is none would only be unknown, and look like an answer. */
+static enum df_err day_check(const struct df_cli *cli, const char *option,
+			     struct df_why *why)
+{
+	const char *day = df_cli_option(cli, option), *end;
+	struct tm t = {.tm_isdst = -1};
+	int written;
+
+	if (day == NULL)
+		return DF_OK;
+	end = strlen(day) == 8 ? strptime(day, "%Y%m%d", &t) : NULL;
+	written = t.tm_mday;
+	if (end == NULL || *end != '\0' || timegm(&t) == (time_t)-1 ||
+	    t.tm_mday != written)
+		return df_fail(why, DF_E_USAGE,
+			       "--%s: a day is written 20261122", option);
+	return DF_OK;
+}
+
+static enum df_err words_check(const struct df_cli *cli, struct df_why *why)
+{
+	static const char *const REPORTS[] = {"signed", "sealed", "none"};
+	static const char *const MORE[] = {"images", "report", "probable"};
+	const char *report = df_cli_option(cli, "report");
+	bool known = report == NULL, described = false;
+	enum df_err rc = day_check(cli, "date", why);
+
+	if (rc == DF_OK)
+		rc = day_check(cli, "on", why);
+	for (size_t i = 0; i < 3; i++) {
+		known = known || strcmp(report, REPORTS[i]) == 0;
+		described = described || df_cli_option(cli, MORE[i]) != NULL;
+	}
+	for (size_t i = 0; i < sizeof EXAM / sizeof *EXAM; i++)
+		described = described ||
+			    (strcmp(EXAM[i].option, "node") != 0 &&
+			     df_cli_option(cli, EXAM[i].option) != NULL);
+	if (rc == DF_OK && !known)
+		rc = df_fail(why, DF_E_USAGE,
+			     "--report is signed, sealed or none");
+	if (rc == DF_OK && described && cli->n_args == 1)
+		rc = df_fail(why, DF_E_USAGE,
+			     "a study that is here says itself what it is: "
+			     "give it, or describe an exam");
+	return rc;
 }
 
 static enum df_err exam_make(const struct df_cli *cli, cJSON *exam,
@@ -127,7 +175,7 @@ static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 {
 	cJSON *args = cJSON_CreateObject();
 	cJSON *wanted = cJSON_AddObjectToObject(args, "wanted");
-	enum df_err rc = DF_OK;
+	enum df_err rc = words_check(cli, why);
 
 	for (size_t i = 0; i < sizeof WANTED / sizeof *WANTED; i++)
 		option_put(cli, wanted, WANTED[i].option, WANTED[i].member);
@@ -136,11 +184,11 @@ static enum df_err check_run(struct df_cli *cli, struct df_why *why)
 		option_put(cli, args, "node", "peer");
 	if (cli->n_args == 1)
 		(void)cJSON_AddStringToObject(args, "study", cli->args[0]);
-	else if (df_cli_option(cli, "modality") == NULL)
+	else if (rc == DF_OK && df_cli_option(cli, "modality") == NULL)
 		rc = df_fail(why, DF_E_USAGE,
 			     "which exam? give a study, or at least --modality "
 			     "and --body-part or --description");
-	else
+	else if (rc == DF_OK)
 		rc = exam_make(cli, cJSON_AddObjectToObject(args, "exam"), why);
 	if (rc != DF_OK) {
 		cJSON_Delete(args);

@@ -83,5 +83,9 @@ sample() { node clinic recognition rules words.tsv | grep -q '^胸部	CHEST$'; }
 check "our own rows can be read" sample
 refused() { ! node clinic recognition check >/dev/null 2>"$T/refused" && grep -q -- --modality "$T/refused"; }
 check "an empty question is refused with what to say" refused
+wrong_usage() { node clinic recognition check "$@" >/dev/null 2>&1; [ $? -eq 2 ]; }
+check "a day that is none is refused" wrong_usage "$uid" --on 20150231
+check "a report that is none" wrong_usage --modality CT --report sealed,signed
+check "and an exam that is both there and described" wrong_usage "$uid" --modality CT
 check "no room had to start again" [ "$(restarts)" = 0 ]
 done_testing
