@@ -69,7 +69,8 @@ const struct df_cmd df_cmd_commitment_list = {
 	.args = "[--all]",
 	.help = "storage commitment: modalities that wait to hear that their "
 		"images are safe, and PACS that were asked; --all: also what "
-		"is over",
+		"is over"
+		"\n      存储承诺",
 	.options = "all",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,

@@ -130,7 +130,8 @@ const struct df_cmd df_cmd_modality_add = {
 	.help = "allow a calling AE title, from anywhere or from these "
 		"addresses; --reports: where it takes storage commitment "
 		"reports; --stat: urgent, its studies go first and are "
-		"taken while the disk is nearly full",
+		"taken while the disk is nearly full"
+		"\n      允许设备发送影像；--stat 急诊优先",
 	.options = "from=+ reports= stat",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
@@ -173,7 +174,8 @@ static enum df_err modality_list(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_modality_list = {
 	.path = "modality list",
 	.args = "",
-	.help = "who may send images",
+	.help = "who may send images"
+		"\n      允许发送的设备",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = modality_list,
 };

@@ -41,7 +41,8 @@ const struct df_cmd df_cmd_destination_add = {
 	.help = "send images to a PACS or a DICOMweb server; --commitment: "
 		"ask it whether it keeps them; --associations: how many at "
 		"once, 4 unless said; --compress: without loss, and only where "
-		"it takes that",
+		"it takes that"
+		"\n      添加发送目的地（PACS 或 DICOMweb）",
 	.options = "dicom= stow= ca= calling-ae= commitment= associations= "
 		   "compress=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
@@ -83,7 +84,8 @@ static enum df_err destination_list(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_destination_list = {
 	.path = "destination list",
 	.args = "",
-	.help = "where images are sent",
+	.help = "where images are sent"
+		"\n      发送目的地",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = destination_list,
 };
@@ -262,7 +264,8 @@ const struct df_cmd df_cmd_destination_test = {
 	.path = "destination test",
 	.args = "NAME",
 	.help = "say what works at a destination or peer, without sending an "
-		"image",
+		"image"
+		"\n      测试目的地或对端，不发送影像",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,

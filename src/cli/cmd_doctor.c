@@ -265,7 +265,8 @@ static enum df_err doctor_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_doctor = {
 	.path = "doctor",
 	.args = "",
-	.help = "configuration, disk, clock, certificates, daemon, line",
+	.help = "configuration, disk, clock, certificates, daemon, line"
+		"\n      自检：配置、磁盘、时钟、证书、线路",
 	.needs = DF_NEEDS_DIR,
 	.run = doctor_run,
 };

@@ -278,7 +278,8 @@ static enum df_err join_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_peer_join = {
 	.path = "peer join",
 	.args = "URL --code CODE",
-	.help = "enrol this clinic at a centre with its one-time code",
+	.help = "enrol this clinic at a centre with its one-time code"
+		"\n      用邀请码加入中心",
 	.options = "code=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,

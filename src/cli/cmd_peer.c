@@ -34,7 +34,8 @@ static enum df_err invite_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_peer_invite = {
 	.path = "peer invite",
 	.args = "NAME",
-	.help = "print a one-time code (24 h) for a clinic of that name",
+	.help = "print a one-time code (24 h) for a clinic of that name"
+		"\n      为卫生院生成一次性邀请码",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,
@@ -114,7 +115,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_peer_list = {
 	.path = "peer list",
 	.args = "",
-	.help = "nodes that may dial us, and nodes that we dial",
+	.help = "nodes that may dial us, and nodes that we dial"
+		"\n      对端节点",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG | DF_NEEDS_DAEMON,
 	.run = list_run,
 };
@@ -128,7 +130,8 @@ static enum df_err revoke_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_peer_revoke = {
 	.path = "peer revoke",
 	.args = "NAME|FINGERPRINT",
-	.help = "refuse a node from its next request on",
+	.help = "refuse a node from its next request on"
+		"\n      吊销对端节点",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,
@@ -152,7 +155,8 @@ static enum df_err test_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_peer_test = {
 	.path = "peer test",
 	.args = "[NAME]",
-	.help = "say whether the line to the centre works, and its clock",
+	.help = "say whether the line to the centre works, and its clock"
+		"\n      测试到中心的线路",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.max_args = 1,
 	.run = test_run,

@@ -47,7 +47,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_quarantine_list = {
 	.path = "quarantine list",
 	.args = "",
-	.help = "images that came in and cannot be sent, and why",
+	.help = "images that came in and cannot be sent, and why"
+		"\n      被隔离的影像及原因",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,
 };
@@ -119,7 +120,8 @@ const struct df_cmd df_cmd_quarantine_show = {
 	.path = "quarantine show",
 	.args = "ID",
 	.help = "one of them: where it came from, what stands under its UID, "
-		"what people decided",
+		"what people decided"
+		"\n      被隔离影像的详情",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,

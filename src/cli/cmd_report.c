@@ -88,7 +88,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_report_list = {
 	.path = "report list",
 	.args = "[--study UID]",
-	.help = "reports that came, and whether each could be verified",
+	.help = "reports that came, and whether each could be verified"
+		"\n      收到的报告及验证结果",
 	.options = "study=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,
@@ -202,7 +203,8 @@ static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_report_show = {
 	.path = "report show",
 	.args = "ID",
-	.help = "a verified report as text; of others only why not",
+	.help = "a verified report as text; of others only why not"
+		"\n      显示已验证的报告",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,
@@ -261,7 +263,8 @@ static enum df_err export_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_report_export = {
 	.path = "report export",
 	.args = "ID --to FILE | --bundle DIR",
-	.help = "the original file, or statement, signature and file together",
+	.help = "the original file, or statement, signature and file together"
+		"\n      导出报告原件",
 	.options = "to= bundle=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
@@ -401,7 +404,8 @@ const struct df_cmd df_cmd_report_verify = {
 	.path = "report verify",
 	.args = "ID|DIR",
 	.help = "check content and signature again, here (DIR: an exported "
-		"bundle)",
+		"bundle)"
+		"\n      再次验证内容和签名",
 	.needs = DF_NEEDS_DIR,
 	.min_args = 1,
 	.max_args = 1,
@@ -455,7 +459,8 @@ static enum df_err trust_add(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_report_trust_add = {
 	.path = "report trust add",
 	.args = "CA.pem",
-	.help = "reports signed under this CA count as signed by a physician",
+	.help = "reports signed under this CA count as signed by a physician"
+		"\n      信任签发医师证书的 CA",
 	.needs = DF_NEEDS_DIR,
 	.min_args = 1,
 	.max_args = 1,

@@ -336,7 +336,8 @@ static enum df_err send_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_send = {
 	.path = "send",
 	.args = "FILE|DIR...",
-	.help = "give DICOM files to this node, as a modality would",
+	.help = "give DICOM files to this node, as a modality would"
+		"\n      把 DICOM 文件交给本节点",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.min_args = 1,
 	.max_args = DF_CLI_ARGS,
@@ -384,7 +385,8 @@ static enum df_err echo_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_echo = {
 	.path = "echo",
 	.args = "[AET@HOST:PORT]",
-	.help = "C-ECHO to this node, or to another",
+	.help = "C-ECHO to this node, or to another"
+		"\n      测试 DICOM 连接",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.max_args = 1,
 	.run = echo_run,

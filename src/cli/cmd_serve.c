@@ -235,7 +235,8 @@ static enum df_err status_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_status = {
 	.path = "status",
 	.args = "",
-	.help = "rooms, queue and peers of the running node",
+	.help = "rooms, queue and peers of the running node"
+		"\n      运行状态、队列、对端",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = status_run,
 };
@@ -253,7 +254,8 @@ static enum df_err reload_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_reload = {
 	.path = "reload",
 	.args = "",
-	.help = "the running node takes its configuration up anew",
+	.help = "the running node takes its configuration up anew"
+		"\n      重新读取配置",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG | DF_NEEDS_DAEMON,
 	.run = reload_run,
 };

@@ -467,7 +467,8 @@ const struct df_cmd df_cmd_spool_check = {
 	.path = "spool check",
 	.args = "[--read-data] [--repair]",
 	.help = "hold files and rows against each other (node stopped); "
-		"--read-data also reads every byte",
+		"--read-data also reads every byte"
+		"\n      核对文件与记录（须先停止节点）",
 	.options = "read-data repair",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_CONFIG,
 	.run = check_run,

@@ -64,7 +64,8 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_study_list = {
 	.path = "study list",
 	.args = "",
-	.help = "the studies this node holds, and how far each has come",
+	.help = "the studies this node holds, and how far each has come"
+		"\n      检查列表及进度",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,
 };
@@ -262,7 +263,8 @@ static enum df_err show_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_study_show = {
 	.path = "study show",
 	.args = "UID",
-	.help = "one study in full",
+	.help = "one study in full"
+		"\n      单个检查的详情",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,
@@ -278,7 +280,8 @@ static enum df_err why_run(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_study_why = {
 	.path = "study why",
 	.args = "UID",
-	.help = "where it is, what is missing, the last error, what to do",
+	.help = "where it is, what is missing, the last error, what to do"
+		"\n      检查在哪里、缺什么、该怎么办",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,
@@ -298,7 +301,8 @@ const struct df_cmd df_cmd_study_send = {
 	.path = "study send",
 	.args = "UID [--stat]",
 	.help = "the study is complete now; --stat: it is urgent and goes "
-		"before all others",
+		"before all others"
+		"\n      检查已完整，现在发送；--stat 急诊",
 	.options = "stat",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
@@ -354,7 +358,8 @@ const struct df_cmd df_cmd_queue_list = {
 	.path = "queue list",
 	.args = "",
 	.help = "what is still to be delivered; place: its turn at the "
-		"destination (1 = next), ! = STAT",
+		"destination (1 = next), ! = STAT"
+		"\n      待发送队列",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = queue_list,
 };
@@ -420,7 +425,8 @@ static enum df_err queue_hold(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_queue_hold = {
 	.path = "queue hold",
 	.args = "--all | --destination NAME | ID...",
-	.help = "keep what waits from being sent until released",
+	.help = "keep what waits from being sent until released"
+		"\n      暂停发送",
 	.options = "all destination=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.max_args = 1000,
@@ -435,7 +441,8 @@ static enum df_err queue_release(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_queue_release = {
 	.path = "queue release",
 	.args = "--all | --destination NAME | ID...",
-	.help = "let held deliveries go on",
+	.help = "let held deliveries go on"
+		"\n      恢复发送",
 	.options = "all destination=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.max_args = 1000,
@@ -459,7 +466,8 @@ static enum df_err queue_retry(struct df_cli *cli, struct df_why *why)
 const struct df_cmd df_cmd_queue_retry = {
 	.path = "queue retry",
 	.args = "ID",
-	.help = "try a delivery again now, refused ones too",
+	.help = "try a delivery again now, refused ones too"
+		"\n      立即重试",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.min_args = 1,
 	.max_args = 1,

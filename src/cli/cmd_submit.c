@@ -362,7 +362,8 @@ const struct df_cmd df_cmd_report_submit = {
 		"addendum|retracted] --signer P12 [--passphrase-file F] "
 		"[--role reporting|verifying] "
 		"[--report-id ID [--version N --previous HEX]]",
-	.help = "sign a report here and send it to the clinic of the study",
+	.help = "sign a report here and send it to the clinic of the study"
+		"\n      签发报告并发回卫生院",
 	.options = "study= file= status= signer= passphrase-file= role= "
 		   "report-id= version= previous=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
