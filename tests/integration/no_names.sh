@@ -88,6 +88,14 @@ for n in a b centre; do start_node $n || exit 1; done
 check "what was decided is still known" wait_for 20 truth b "len(j['entries']) >= 1" recognition list "$uid"
 for n in a b centre; do stop_node $n; done
 check "nor after they stopped" searched
+# what a digest without a key would be: the same at every node
+keys_of() { "$DF_BIN/pages-sql" "$T/$1/index.db" "SELECT key FROM patient_keys" | sort -u; }
+keyed() {
+	keys_of a >"$T/outside/a.keys" && keys_of centre >"$T/outside/centre.keys" &&
+		[ "$(wc -l <"$T/outside/a.keys")" -ge 16 ] && [ "$(wc -l <"$T/outside/centre.keys")" -ge 16 ] &&
+		[ -z "$(comm -12 "$T/outside/a.keys" "$T/outside/centre.keys")" ]
+}
+check "who is found by one node's keys is not found by another's" keyed
 planted() { # in every form of it, in a node's directory
 	python3 - "$number" "$T/b/spool/planted" <<-'PY' && ! nothing >"$T/outside/result" || return 1
 		import base64, hashlib, os, sys
