@@ -163,8 +163,12 @@ stop_node centre
 check "an image is taken, the first parcel of its study" store wide MODALITY 1 0000
 check "it is packed" wait_for 20 grep -q event=parcel.made "$T/wide.log"
 check "a large one is taken" store wide MODALITY 1 0000 110
-check "all is looked into" wait_for 60 truth wide "j['queue']['inspected_all']" status
+kill_node_hard wide # whatever it was going to do with it
+made=$(grep -c event=parcel.made "$T/wide.log")
 full "$T/wide/stranger"
+start_node wide
+check "all is looked into" wait_for 60 truth wide "j['queue']['inspected_all']" status
+check "it is not packed yet" [ "$made" -eq 1 ]
 send_studies wide >/dev/null
 check "it is packed at once, without a byte free" \
 	wait_for 60 sh -c "[ \$(grep -c event=parcel.made '$T/wide.log') -eq 2 ]"
