@@ -113,7 +113,7 @@ static enum df_err act_run(struct df_cli *cli, struct df_why *why)
 
 #define WHO_ARGS                                                      \
 	"STUDY --doctor NAME [--order NUMBER] [--organisation NAME] " \
-	"[--node FINGERPRINT] [--trigger WORD] [--text WORDS]"
+	"[--node FINGERPRINT] [--trigger WORD] [--text WORDS] [--emergency]"
 #define WHO_OPTIONS \
 	"doctor= organisation= order= node= trigger= text= emergency"
 
@@ -144,7 +144,7 @@ const struct df_cmd df_cmd_recognition_accept = {
 
 const struct df_cmd df_cmd_recognition_decline = {
 	.path = "recognition decline",
-	.args = WHO_ARGS " --reason CODE [--emergency]",
+	.args = WHO_ARGS " --reason CODE",
 	.help = "the exam is made again, and why: a code (recognition reasons "
 		"shows them), words of\n      at most 200 characters; "
 		"--emergency needs no more. 记录重新检查及原因",
@@ -175,7 +175,7 @@ static enum df_err undo_run(struct df_cli *cli, struct df_why *why)
 
 const struct df_cmd df_cmd_recognition_undo = {
 	.path = "recognition undo",
-	.args = "ENTRY --doctor NAME --text WORDS",
+	.args = "ENTRY --doctor NAME --text WORDS [--organisation NAME]",
 	.help = "take a decision back; both stay in the ledger. "
 		"撤销一条互认或不互认记录",
 	.options = "doctor= organisation= text=",
