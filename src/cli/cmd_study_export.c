@@ -114,8 +114,9 @@ static enum df_err say(const struct exporting *e, struct df_why *why)
 		return DF_OK;
 	return df_fail(why, DF_E_NOTFOUND,
 		       "不完整 not all of it: the others are not here, or no "
-		       "longer; what the centre has comes with prior fetch "
-		       "STUDY_UID --purpose TEXT");
+		       "longer (what the centre has comes with prior fetch "
+		       "STUDY_UID --purpose TEXT), or in quarantine "
+		       "(quarantine list)");
 }
 
 static enum df_err export_run(struct df_cli *cli, struct df_why *why)

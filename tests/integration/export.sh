@@ -68,15 +68,19 @@ check "nor a half of it" tiny
 check "under its name" [ ! -e "$T/half" ]
 
 # an object that is lost
-lost=$(find "$T/clinic/spool/objects" -type f ! -name '*.env' -size +100k | head -n 1)
+lost=$(ls -S "$T"/clinic/spool/objects/*/* | head -n 1) # of the last images
 mv "$lost" "$T/lost"
 part() { node clinic study export "$uid" --to "$T/part" >"$T/said" 2>&1; [ $? -ne 0 ]; }
 check "part of a study is no success" part
 check "and is called so" grep -q "不完整 not all of it" "$T/said"
+stop_node clinic
+check "the clinic starts without it" start_node clinic
+check "and remembers what it had" gives 4 study export "$uid" --to "$T/rest"
+check "as that which it lost" grep -q "quarantine list" "$T/said"
+stop_node clinic
 mv "$T/lost" "$lost"
 
 # room is short: the images are let go under the centre's receipt
-stop_node clinic
 set_key clinic spool soft 0
 check "the clinic is short of room" start_node clinic
 gone() { truth clinic "j['purged'] == 6" study show "$uid"; }

@@ -69,13 +69,15 @@ static bool find_study(struct queue *q, const char *uid, struct df_row_study *s)
 	       df_journal_study_find(q->j, uid, "", s);
 }
 
-/* How many it has: of one that is fetched, as its holder said. */
+/* How many it has, also in quarantine (what was lost is there, too); of one
+ * that is fetched, as its holder said. */
 static uint64_t study_size(struct queue *q, const struct df_row_study *s)
 {
 	struct df_study_counts c;
 	struct df_row_fetch f;
 
 	df_journal_study_counts(q->j, s->n, &c);
+	c.instances += c.quarantined;
 	if (df_journal_fetch_of(q->j, s->uid, &f) && f.instances > c.instances)
 		return f.instances;
 	return c.instances;
