@@ -17,6 +17,22 @@ cJSON *df_args1(const char *key, const char *value)
 	return o;
 }
 
+enum df_err df_args_number(struct df_cli *cli, cJSON *args, const char *option,
+			   struct df_why *why)
+{
+	const char *value = df_cli_option(cli, option);
+	uint64_t n;
+
+	if (value == NULL)
+		return DF_OK;
+	if (!df_text_u64(df_text_of(value), &n) || n == 0) {
+		cJSON_Delete(args);
+		return df_fail(why, DF_E_USAGE, "--%s needs a number", option);
+	}
+	(void)cJSON_AddNumberToObject(args, option, (double)n);
+	return DF_OK;
+}
+
 const char *df_cli_who(const struct df_cli *cli)
 {
 	const char *by = df_cli_option(cli, "by"), *sudo = getenv("SUDO_USER");

@@ -146,6 +146,11 @@ DF_MUST_CHECK enum df_err df_ask_print(struct df_cli *cli, const char *verb,
 const char *df_cli_who(const struct df_cli *cli);
 /* {"key": value} for args. */
 cJSON *df_args1(const char *key, const char *value);
+/* The number above 0 of this option, if it was given, into args under the same
+ * name; DF_E_USAGE: args is deleted. */
+DF_MUST_CHECK enum df_err df_args_number(struct df_cli *cli, cJSON *args,
+					 const char *option,
+					 struct df_why *why);
 
 /* --- output (output.c) -----------------------------------------------------
  */

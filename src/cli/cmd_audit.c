@@ -109,25 +109,19 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 	const char *from = df_cli_option(cli, "from");
 	const char *limit = df_cli_option(cli, "limit");
 	cJSON *args = cJSON_CreateObject();
-	uint64_t n = 0, m = 0;
 	enum df_err rc = kind_put(cli, args, why);
 
 	if (rc != DF_OK) {
 		cJSON_Delete(args);
 		return rc;
 	}
-	if ((from != NULL && !df_text_u64(df_text_of(from), &n)) ||
-	    (limit != NULL && !df_text_u64(df_text_of(limit), &m))) {
-		cJSON_Delete(args);
-		return df_fail(why, DF_E_USAGE,
-			       "--from and --limit need a number");
-	}
-	if (from != NULL)
-		(void)cJSON_AddNumberToObject(args, "from", (double)n);
-	else
+	rc = df_args_number(cli, args, "from", why);
+	if (rc == DF_OK)
+		rc = df_args_number(cli, args, "limit", why);
+	if (rc != DF_OK)
+		return rc;
+	if (from == NULL)
 		(void)cJSON_AddTrueToObject(args, "newest");
-	if (limit != NULL)
-		(void)cJSON_AddNumberToObject(args, "limit", (double)m);
 	rc = df_ask_print(cli, "audit read", args, list_print, why);
 	if (rc == DF_OK && !cli->json && from == NULL &&
 	    df_cli_option(cli, "kind") != NULL)

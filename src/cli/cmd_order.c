@@ -244,16 +244,11 @@ static void list_print(const cJSON *answer)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	const char *limit = df_cli_option(cli, "limit");
 	cJSON *args = cJSON_CreateObject();
-	uint64_t n;
+	enum df_err rc = df_args_number(cli, args, "limit", why);
 
-	if (limit != NULL && (!df_text_u64(df_text_of(limit), &n) || n < 1)) {
-		cJSON_Delete(args);
-		return df_fail(why, DF_E_USAGE, "--limit needs a number");
-	}
-	if (limit != NULL)
-		(void)cJSON_AddNumberToObject(args, "limit", (double)n);
+	if (rc != DF_OK)
+		return rc;
 	(void)cJSON_AddBoolToObject(args, "all",
 				    df_cli_option(cli, "all") != NULL);
 	return df_ask_print(cli, "order list", args, list_print, why);

@@ -199,27 +199,19 @@ static void list_print(const cJSON *all)
 
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
-	static const char *const NAMES[] = {"limit", "before"};
 	const char *act = df_cli_option(cli, "act");
 	cJSON *args = cJSON_CreateObject();
+	enum df_err rc;
 
 	if (cli->n_args > 0)
 		(void)cJSON_AddStringToObject(args, "study", cli->args[0]);
 	if (act != NULL)
 		(void)cJSON_AddStringToObject(args, "act", act);
-	for (size_t i = 0; i < 2; i++) {
-		const char *v = df_cli_option(cli, NAMES[i]);
-		uint64_t n;
-
-		if (v == NULL)
-			continue;
-		if (!df_text_u64(df_text_of(v), &n) || n == 0) {
-			cJSON_Delete(args);
-			return df_fail(why, DF_E_USAGE, "--%s needs a number",
-				       NAMES[i]);
-		}
-		(void)cJSON_AddNumberToObject(args, NAMES[i], (double)n);
-	}
+	rc = df_args_number(cli, args, "limit", why);
+	if (rc == DF_OK)
+		rc = df_args_number(cli, args, "before", why);
+	if (rc != DF_OK)
+		return rc;
 	return df_ask_print(cli, "recognition list", args, list_print, why);
 }
 
