@@ -82,6 +82,7 @@ uid, data = m.another(b"")
 assert m.store(uid, data) == 0
 m.release()
 EOF2
+check "it is looked into" wait_for 20 truth far "j['queue']['inspected_all']" status
 send_studies far >/dev/null
 check "a parcel whose reader is killed five times gets its receipt" \
 	wait_for 60 has_at_least far confirmed 1
