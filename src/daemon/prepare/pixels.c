@@ -323,7 +323,7 @@ static bool is_bounded(const struct df_walk *w)
 			      (w->allocated > 8 ? w->allocated / 8 : 1);
 
 	return w->rows <= UINT16_MAX && w->columns <= UINT16_MAX &&
-	       w->samples <= 4 && w->allocated <= 32 &&
+	       w->samples <= 4 && w->allocated <= 32 && each <= DECODED_MAX &&
 	       each * (w->frames > 0 ? w->frames : 1) <= DECODED_MAX;
 }
 
