@@ -68,7 +68,7 @@ static bool is_held_there(struct queue *q, const char *uid, const char *peer)
 	while (i < q->cfg->n_peers &&
 	       df_journal_study_held_by(q->j, &s, q->cfg->peers[i].name))
 		i++;
-	return i == q->cfg->n_peers;
+	return i > 0 && i == q->cfg->n_peers;
 }
 
 static void answered(void *ctx, struct df_reply *r)
