@@ -4,7 +4,6 @@ kills them, asks them. Directories and file systems are the caller's.
 import glob
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -17,6 +16,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("DF_SOURCE", os.path.dirname(os.path.dirname(HERE)))
 BIN = os.environ.get("DF_BIN", SOURCE + "/build/bin")
 LIB = SOURCE + "/tests/lib"
+sys.path.append(LIB)
+from ports import free_port  # noqa: E402
+
 FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None  # memory, not disk
 
 
@@ -26,20 +28,6 @@ if not os.path.exists(BIN + "/df-queue"):
 
 class Trouble(Exception):
     """The node did not do by itself what it must."""
-
-
-def free_port():
-    """Below the range that the kernel gives to clients: a node that is dead
-    for a moment must find its port free again."""
-    while True:
-        port = random.SystemRandom().randrange(10000, 30000)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def end_by_signal():

@@ -32,13 +32,17 @@ for kind in busy trickle; do
 done
 check "the deaf one too" wait_for 20 grep -q connection "$T/deaf"
 
-# It is asked by several requests at once, and then not within the four seconds
-# that it asked for: so a second without a request is followed by three more.
-asked() { [ "$(grep -c request "$T/busy")" -ge "$1" ]; }
-check "the busy one is asked again" wait_for 20 asked 6
+# It is asked by as many requests at once as were under way, on a busy machine
+# not quite at once; and then not within the four seconds that it asked for.
+came_back() { # twice
+	awk '/request/ { if (n++ && $1 - last >= 3.9) back++; last = $1 }
+		END { exit back < 2 }' "$T/busy"
+}
+check "the busy one is asked again" wait_for 60 came_back
 patient() {
 	awk '/request/ { gap = $1 - last; last = $1
-			if (n++ && gap > 1 && gap < 3.9) { print; bad = 1 } }
+			if (n++ && gap >= 3.9) away = 1
+			else if (away && gap > 1) { print; bad = 1 } }
 		END { exit bad }' "$T/busy"
 }
 check "after the time that it asked for" patient

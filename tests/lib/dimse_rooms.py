@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import commitment_scu  # noqa: E402
+from ports import free_port  # noqa: E402
 from room import ROLE, Channel, Room, fields, memfd  # noqa: E402
 
 BIN, SOURCE = os.environ["DF_BIN"], os.environ["DF_SOURCE"]
@@ -39,12 +40,6 @@ def ok(good, what, note=""):
 def even(data):
     """A deflated stream of odd length goes out with a NUL (PS3.5 A.5)."""
     return data + b"\0" * (len(data) % 2)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def split(path):

@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 
+from ports import free_port
+
 LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
 CLONE_NEWNET = 0x40000000
 IN_CLOSE_WRITE = 8
@@ -96,12 +98,6 @@ class Arrivals:
 
     def times(self):
         return sorted(dict(self.seen).values())
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(what, seconds, step=0.05, hint="an event"):

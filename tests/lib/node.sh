@@ -63,10 +63,7 @@ need() {
 	done
 }
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+free_port() { python3 "$LIB/ports.py" $$; }
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {

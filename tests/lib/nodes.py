@@ -3,18 +3,13 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 
+from ports import free_port
+
 LIB = os.path.dirname(os.path.abspath(__file__))
 QUIET = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(what, text, seconds=60):
