@@ -4,7 +4,7 @@
  * Any bytes go in and exactly those bytes come out. Native pixels may be coded
  * frame by frame, the rest goes through zstd; what does not fit a coding
  * falls back to zstd, and that to stored. The encoder decodes its own
- * work and compares before it returns it.
+ * work and compares before it returns it, unless the caller does so anyway.
  */
 #ifndef DF_CODED_H
 #define DF_CODED_H
@@ -42,6 +42,9 @@ struct df_coded_how {
 	/* Graphics and screen captures may go better through zstd: below 9
 	 * bits and with colours it is tried too, and the smaller stands. */
 	bool zstd_too;
+	/* The caller has the body decoded and compared before anybody relies on
+	 * it: a codec that gives back something else is not found here. */
+	bool compared_later;
 };
 
 /* What the encoder did. */

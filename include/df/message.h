@@ -126,8 +126,10 @@ extern "C" {
 	/* OBJECT CEK LENGTH (fd ro) > [FACTS] JOB_DONE */                     \
 	X(INSPECT)                                                             \
 	/* HEADER CEK CODING [CODING: a second one, tried also on images of few\
-	 * bits or in colour] SOURCE*{KIND CEK LENGTH RECORD} (fd out)         \
-	 * (fd ro)*: one a source. JOB_DONE: LENGTH CHECKSUM INSTANCE*{        \
+	 * bits or in colour] [STATUS 1: frames are decoded and compared, and  \
+	 * coded otherwise where they come back otherwise] SOURCE*{KIND CEK    \
+	 * LENGTH RECORD} (fd out) (fd ro)*: one a source.                     \
+	 * JOB_DONE: LENGTH CHECKSUM INSTANCE*{                                \
 	 * SOP_INSTANCE RECORD CODING SIZE CODED_SIZE DIGEST [FAILED frames    \
 	 * that the encoder gave back otherwise]} or [FAILED index] */         \
 	X(PACK)                                                                \

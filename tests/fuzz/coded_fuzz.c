@@ -75,6 +75,7 @@ static void round_trip(const uint8_t *data, size_t size)
 	df_buf_init(&out, df_coded_bound(size));
 	how.coding = (enum df_coding)(data[11] % (DF_CODED_JPEG_XL + 1));
 	how.zstd_too = data[12] & 1;
+	how.compared_later = data[12] & 2;
 	if (df_coded_encode(&out, data, size, &p, &how, &note, NULL) != DF_OK ||
 	    note.mismatches)
 		abort();

@@ -46,11 +46,10 @@ find_new() {
 before
 check "a study goes through an encoder that is broken" study bad 12
 find_new
-check "its first image is coded to be there soonest" shown \
-	'any(w["why"] == "first" and w["wanted"] == "predict+zstd" and w["instances"] == 1 for w in c["choices"])'
 check "the smallest was wanted for a line not yet measured" shown \
 	'any(w["wanted"] == "jpeg-xl" and w["why"] == "fills" and w["line_assumed"] for w in c["choices"])'
-check "what it spoilt is counted, and coded by zstd" shown \
+check "what came back otherwise is no parcel" grep -q event=parcel.bad "$T/clinic.log"
+check "what the encoder spoils is counted from then on, and coded by zstd" shown \
 	'[(w["mismatches"] > 0, w["fell_back"]) for w in c["choices"] if w["wanted"] == "jpeg-xl"][0] == (True, [u["instances"] for u in c["used"] if u["coding"] == "zstd"][0])'
 check "status raises the alarm" truth clinic \
 	'j["queue"]["codings"]["mismatches"] > 0' status
@@ -59,6 +58,8 @@ check "and says it to people" sh -c \
 before
 check "another study" study good 6
 find_new
+check "its first image is coded to be there soonest" shown \
+	'any(w["why"] == "first" and w["wanted"] == "predict+zstd" and w["instances"] == 1 for w in c["choices"])'
 check "does not use it again" shown \
 	'"jpeg-xl" not in [u["coding"] for u in c["used"]] and sum(w["mismatches"] for w in c["choices"]) == 0'
 node clinic study show "$uid" >"$T/show"

@@ -1,6 +1,7 @@
 /*
  * pack.c - PACK: instances from raw objects (or older parcels) into one
- * sealed parcel, each coded without loss.
+ * sealed parcel, each coded without loss. That it is without loss VERIFY
+ * finds out; only where it found otherwise each frame is compared here too.
  */
 #include <string.h>
 
@@ -14,12 +15,16 @@ static struct df_coded_how wanted(const struct df_msg *m)
 {
 	struct df_coded_how how = {.coding = DF_CODED_ZSTD};
 	struct df_text t;
+	uint64_t compare = 0;
 	size_t at = 0;
 
 	if (df_msg_next(m, DF_M_CODING, &at, &t) &&
 	    !df_coding_decode(&how.coding, t))
 		df_log(DF_LOG_WARN, "coding.unknown");
 	how.zstd_too = df_msg_next(m, DF_M_CODING, &at, &t);
+	(void)df_msg_get_u64(m, DF_M_STATUS,
+			     &compare); /* absent: VERIFY does */
+	how.compared_later = compare == 0;
 	return how;
 }
 

@@ -82,7 +82,7 @@ uint64_t pack_promised(const struct queue *q)
 	return sum;
 }
 
-void pack_failed(struct queue *q, int64_t study)
+void pack_failed(struct queue *q, int64_t study, bool soon)
 {
 	struct pack *p = df_xcalloc(1, sizeof *p);
 
@@ -93,7 +93,7 @@ void pack_failed(struct queue *q, int64_t study)
 	p->stage.fd = -1;
 	p->next = q->packs;
 	q->packs = p;
-	queue_later(q, BAD_PAUSE_MS, pack_cooled, p);
+	queue_later(q, soon ? RETRY_MS : BAD_PAUSE_MS, pack_cooled, p);
 }
 
 /* --- what goes in ------------------------------------------------------------ */

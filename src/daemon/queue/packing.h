@@ -23,6 +23,7 @@ struct pack {
 	struct df_row_study study;
 	struct df_row_parcel row; /* as it will be */
 	struct df_coding_chosen coding;
+	bool compares;		    /* the cell, frame by frame */
 	struct df_coding_work work; /* what the cell had with it */
 	struct df_buf header;
 	uint8_t cek[CEK_LEN];

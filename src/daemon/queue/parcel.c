@@ -49,6 +49,8 @@ static void put_coding(struct df_msg *m, const struct pack *p)
 	df_msg_put_str(m, DF_M_CODING, df_coding_word(p->coding.coding));
 	if (p->coding.why != DF_CODING_FIXED)
 		df_msg_put_str(m, DF_M_CODING, df_coding_word(DF_CODING_ZSTD));
+	if (p->compares)
+		df_msg_put_u64(m, DF_M_STATUS, 1);
 }
 
 /* What the parcel says of the encoders, and the study of the choice. */
@@ -188,6 +190,8 @@ static void published(void *ctx, enum df_err rc, const struct df_why *why)
 	n = df_journal_parcel_add(j, &p->row);
 	if (p->q->first_made == 0)
 		p->q->first_made = n;
+	if (p->compares && p->q->compared_from == 0)
+		p->q->compared_from = n;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct pack_source *s = &p->src[i];
 
@@ -355,6 +359,7 @@ void pack_submit(struct pack *p)
 	df_msg_put(&job->m, DF_M_CEK, p->cek, sizeof p->cek);
 	explicit_bzero(p->cek, sizeof p->cek);
 	choose_coding(p);
+	p->compares = p->q->pack_compares;
 	put_coding(&job->m, p);
 	job_fd(job, fd);
 	for (size_t i = 0; i < p->n; i++)

@@ -232,6 +232,10 @@ struct queue {
 	double ratio; /* raw to coded, learned */
 	int64_t first_made; /* parcel of this life of the room; 0 = none yet */
 	struct df_coders coders; /* learned too */
+	/* A parcel made here was not what was put in: packing compares, from
+	 * this parcel on (0 = none made so yet). */
+	bool pack_compares;
+	int64_t compared_from;
 	bool pack_look;
 	bool urgent_look; /* also of urgent studies alone */
 	int64_t verify_cursor;
@@ -401,7 +405,8 @@ uint64_t pack_promised(const struct queue *q);
 bool pack_busy(const struct queue *q, int64_t study);
 /* Has the line nothing to do, and nothing soon? */
 bool pack_is_awaited(const struct queue *q);
-void pack_failed(struct queue *q, int64_t study); /* its parcel was bad */
+/* A parcel of the study was bad: again after a while, or soon. */
+void pack_failed(struct queue *q, int64_t study, bool soon);
 void verify_pump(struct queue *q);
 /* A parcel of an urgent study: it does not wait for a place. */
 void verify_urgent(struct queue *q, int64_t parcel);

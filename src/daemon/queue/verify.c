@@ -82,7 +82,8 @@ static bool is_derived(const struct verify *v)
 }
 
 /* The parcel is not what was put in. When the raw objects stay it goes: it is
- * made again, and again may be as bad. */
+ * made again, and from now on each frame is compared while it is packed, so
+ * that one which an encoder spoils is coded otherwise. */
 static void bad(struct verify *v, const char *reason)
 {
 	struct queue *q = v->q;
@@ -103,7 +104,9 @@ static void bad(struct verify *v, const char *reason)
 	df_journal_parcel_undo(q->j, v->p.n);
 	df_journal_study_epoch(q->j, v->p.study);
 	df_journal_object_drop(q->j, &v->p.object); /* nobody's home */
-	pack_failed(q, v->p.study);
+	pack_failed(q, v->p.study,
+		    q->compared_from == 0 || v->p.n < q->compared_from);
+	q->pack_compares = true;
 }
 
 static const struct seen *seen_of(const struct verify *v,

@@ -62,9 +62,8 @@ void df_coders_init(struct df_coders *c)
 		double decode_s = 1e-6 / start[i].decode;
 		double handle_s = HANDLE_S + CODED_S / start[i].ratio;
 
-		/* the encoder decodes what it made, and compares */
 		c->by[i] = (struct df_coder){
-			.pack_s = handle_s + 1e-6 / start[i].encode + decode_s,
+			.pack_s = handle_s + 1e-6 / start[i].encode,
 			.verify_s = handle_s + decode_s,
 			.ratio = start[i].ratio,
 		};
@@ -127,13 +126,13 @@ static double made(const struct df_coders *c, unsigned i, unsigned cells)
 	       (c->by[i].pack_s + c->by[i].verify_s);
 }
 
-/* Until one image is there: packed and compared here, carried over, compared
- * and restored there. */
+/* Until one image is there: packed and compared here, carried over, restored
+ * and compared there. */
 static double there_s(const struct df_coders *c, unsigned i, double line,
 		      uint64_t bytes)
 {
 	return (double)bytes *
-	       ((c->by[i].pack_s + 3 * c->by[i].verify_s) / c->share +
+	       ((c->by[i].pack_s + 2 * c->by[i].verify_s) / c->share +
 		1 / (ratio_of(c, i) * line));
 }
 

@@ -3,9 +3,9 @@
  *
  * The encoder goes down a ladder: the codec wanted at the stored precision, the
  * same at the allocated precision (bits above the stored ones are in use),
- * zstd, stored. A rung holds when it decodes to the same bytes and is smaller. The
- * bottom rung is the bytes themselves, so encoding cannot fail for what the
- * data set is.
+ * zstd, stored. A rung holds when it is smaller and, unless the caller
+ * compares, decodes to the same bytes. The bottom rung is the bytes themselves,
+ * so encoding cannot fail for what the data set is.
  */
 #include "df/coded.h"
 
@@ -41,6 +41,7 @@ struct job {
 	size_t len;
 	struct df_buf *out;
 	size_t start; /* out->len at the beginning */
+	bool compares;
 	struct df_coded_note *note;
 	struct df_why *why;
 };
@@ -170,7 +171,23 @@ static enum df_err put_layout(struct job *j, const struct layout *l)
 	return df_buf_add(j->out, b, sizeof b, j->why);
 }
 
-/* One frame: encode, decode, compare. `scratch` has room for two frames. */
+/* Has the frame come back? `scratch` has room for it. */
+static enum df_err came_back(const struct layout *l, const uint8_t *src,
+			     const uint8_t *code, size_t code_len,
+			     uint8_t *scratch)
+{
+	size_t size = df_frame_size(&l->shape);
+	enum df_err rc = df_frame_decode(scratch, size, l->coding, &l->shape,
+					 code, code_len, NULL);
+
+	if (rc == DF_E_NOMEM)
+		return rc; /* it says nothing about the codec */
+	if (rc != DF_OK || memcmp(scratch, src, size) != 0)
+		return DF_E_CORRUPT;
+	return DF_OK;
+}
+
+/* One frame. `scratch` has room for two. */
 static enum df_err code_frame(struct job *j, const struct layout *l,
 			      const uint8_t *src, uint8_t *scratch)
 {
@@ -186,15 +203,9 @@ static enum df_err code_frame(struct job *j, const struct layout *l,
 		return DF_E_UNSUPPORTED;
 	at = j->out->len;
 	rc = df_frame_encode(j->out, l->coding, &l->shape, src, size, NULL);
-	if (rc != DF_OK)
+	if (rc != DF_OK || !j->compares)
 		return rc;
-	rc = df_frame_decode(scratch, size, l->coding, &l->shape,
-			     j->out->ptr + at, j->out->len - at, NULL);
-	if (rc == DF_E_NOMEM)
-		return rc; /* it says nothing about the codec */
-	if (rc != DF_OK || memcmp(scratch, src, size) != 0)
-		return DF_E_CORRUPT;
-	return DF_OK;
+	return came_back(l, src, j->out->ptr + at, j->out->len - at, scratch);
 }
 
 static enum df_err code_frames(struct job *j, const struct layout *l)
@@ -243,8 +254,9 @@ static enum df_err try_frames(struct job *j, struct layout *l)
 		return rc;
 	l->rest_len = j->out->len - at;
 	df_put_u64(j->out->ptr + at - PIXEL_LEN + 24, l->rest_len);
-	rc = df_zstd_compare(j->out->ptr + at, l->rest_len, j->ptr, l->offset,
-			     suffix, suffix_len, NULL);
+	if (j->compares)
+		rc = df_zstd_compare(j->out->ptr + at, l->rest_len, j->ptr,
+				     l->offset, suffix, suffix_len, NULL);
 	if (rc != DF_OK)
 		return rc;
 	return code_frames(j, l);
@@ -261,6 +273,8 @@ static enum df_err try_zstd(struct job *j)
 		return rc;
 	if (j->out->len - j->start >= j->len + HEAD_LEN)
 		return DF_E_LIMIT;
+	if (!j->compares)
+		return DF_OK;
 	return df_zstd_compare(j->out->ptr + at, j->out->len - at, j->ptr,
 			       j->len, NULL, 0, NULL);
 }
@@ -335,6 +349,7 @@ enum df_err df_coded_encode(struct df_buf *out, const void *ptr, size_t len,
 			.len = len,
 			.out = out,
 			.start = out->len,
+			.compares = !how->compared_later,
 			.note = note ? note : &unused,
 			.why = why};
 	enum df_err rc;

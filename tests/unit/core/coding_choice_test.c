@@ -24,9 +24,10 @@ static void test_table(void **state)
 		{0, 0, DF_CODING_JPEGXL, DF_CODING_FILLS},
 		{20, 0, DF_CODING_JPEGXL, DF_CODING_FILLS},
 		{35, 0, DF_CODING_JPEGXL, DF_CODING_FILLS},
-		{50, 0, DF_CODING_JPEGLS, DF_CODING_FILLS},
-		{64, 0, DF_CODING_JPEGLS, DF_CODING_FASTEST},
-		{80, 0, DF_CODING_PREDICT, DF_CODING_FILLS},
+		{50, 0, DF_CODING_JPEGXL, DF_CODING_FILLS},
+		{75, 0, DF_CODING_JPEGLS, DF_CODING_FILLS},
+		{95, 0, DF_CODING_JPEGLS, DF_CODING_FASTEST},
+		{120, 0, DF_CODING_PREDICT, DF_CODING_FILLS},
 		{200, 0, DF_CODING_PREDICT, DF_CODING_FILLS},
 		{1000, 0, DF_CODING_PREDICT, DF_CODING_FASTEST},
 		{10000, 0, DF_CODING_PREDICT, DF_CODING_FASTEST},
@@ -114,7 +115,7 @@ static void test_learns_the_images(void **state)
 	for (int i = 0; i < 20; i++)
 		df_coders_packed(&c, DF_CODING_JPEGXL, &easy);
 	assert_true(c.content > 4);
-	df_coding_choose(&got, &c, 2, 20 * MBIT, 0);
+	df_coding_choose(&got, &c, 2, 30 * MBIT, 0);
 	assert_int_equal(got.coding, DF_CODING_PREDICT);
 	/* one image says little */
 	df_coders_init(&c);

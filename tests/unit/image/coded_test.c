@@ -273,6 +273,39 @@ static void test_a_broken_encoder_is_caught(void **state)
 	df_buf_release(&out);
 }
 
+/* One who compares later pays for no decoding here, and must compare. */
+static void test_the_caller_may_compare(void **state)
+{
+	const struct df_coded_how how = {.coding = DF_CODED_JPEG_XL,
+					 .compared_later = true};
+	struct made m = make(&rows[1]);
+	struct df_coded_note note;
+	uint8_t *back = malloc(m.len);
+	struct df_buf out;
+
+	(void)state;
+	df_buf_init(&out, df_coded_bound(m.len));
+	broken = 1;
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(note.mismatches, 0);
+	assert_int_equal(note.used, DF_CODED_JPEG_XL);
+	assert_true(df_coded_decode(back, m.len, out.ptr, out.len, NULL) !=
+			    DF_OK ||
+		    memcmp(back, m.ptr, m.len) != 0);
+	out.len = 0;
+	assert_int_equal(df_coded_encode(&out, m.ptr, m.len, &m.pixels, &how,
+					 &note, NULL),
+			 DF_OK);
+	assert_int_equal(df_coded_decode(back, m.len, out.ptr, out.len, NULL),
+			 DF_OK);
+	assert_memory_equal(back, m.ptr, m.len);
+	free(back);
+	free(m.ptr);
+	df_buf_release(&out);
+}
+
 static void test_lying_shapes(void **state)
 {
 	struct made m = make(&rows[1]);
@@ -488,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_zstd_too),
 		cmocka_unit_test(test_a_broken_encoder_is_caught),
+		cmocka_unit_test(test_the_caller_may_compare),
 		cmocka_unit_test(test_lying_shapes),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_short_of_memory),
