@@ -367,7 +367,8 @@ class Lint:
             call, args, kept = self.pending.pop(pid, (m.group(4), "", ("", None)))
             more, result = self.split(m.group(5))
             args += more
-        if result and not result.startswith("-1"):
+        # "?": it was killed in the call, and nobody was told that it succeeded
+        if result and not result.startswith(("-1", "?")):
             self.end(pid, call, args, result, kept)
 
     @staticmethod
