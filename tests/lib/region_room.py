@@ -54,27 +54,33 @@ class Index(Room):
         self.links["KEYS"].send("INDEX_KEY", asked.tag, fields(
             ("KEY", bytes(64)), ("PEER", SELF)))
 
-    def call(self, role, kind, *pairs):
+    def send(self, role, kind, *pairs):
         self.tag += 1
         self.links[role].send(kind, self.tag, fields(*pairs))
+
+    def call(self, role, kind, *pairs):
+        self.send(role, kind, *pairs)
         reply = self.links[role].receive()
         assert reply.tag == self.tag, (reply.type, reply.tag)
         return reply
 
-    def put(self, study, who=WANG, peer=None, modality="CT"):
-        """An image, or a report, of a study."""
+    def put(self, study, who=WANG, peer=None, modality="CT", date="20261101",
+            wait=1, **more):
+        """An image, or a report, of a study; as many as `wait` are stored
+        after it."""
         pairs = [("OBJECT", "0123456789abcdefghjkmnpqrs"), ("STUDY", study),
                  ("SERIES", f"{study}.{self.tag}"),
                  ("SOP_INSTANCE", f"{study}.{self.tag}.1"),
                  ("MODALITY", modality), ("PATIENT_ID", who["id"]),
                  ("PATIENT_NAME", who["name"]), ("BIRTH_DATE", who["birth"]),
                  ("SEX", who["sex"]), ("DIGEST", os.urandom(32)),
-                 ("STUDY_DATE", "20261101"), ("RECEIVED_MS", 1795309323000)]
-        reply = self.call("QUEUE", "FACTS_PUT", *pairs,
-                          *([("PEER", peer)] if peer else []))
-        assert reply.err() == "OK", reply.fields
+                 ("STUDY_DATE", date), ("RECEIVED_MS", 1795309323000),
+                 *more.items()]
+        self.send("QUEUE", "FACTS_PUT", *pairs,
+                  *([("PEER", peer)] if peer else []))
+        self.stored(wait)
 
-    def report(self, study, clinic, name):
+    def report(self, study, clinic, name, wait=1):
         """A report on that clinic's study, in the object `name`."""
         text = f"""dcmf-report: 1
 report-id: {name}
@@ -96,22 +102,30 @@ content-length: 48211
 signer-role: verifying-physician
 signed-at: 2026-11-22T01:42:03Z
 """
-        reply = self.call("QUEUE", "REPORT_PUT", ("OBJECT", name),
-                          ("PEER", SELF), ("STATEMENT", text),
-                          ("DIGEST", os.urandom(32)), ("VERDICT", 0),
-                          ("SIGNER", "Dr"), ("NOW_MS", 1795309400000))
-        assert reply.err() == "OK", reply.fields
+        self.send("QUEUE", "REPORT_PUT", ("OBJECT", name), ("PEER", SELF),
+                  ("STATEMENT", text), ("DIGEST", os.urandom(32)),
+                  ("VERDICT", 0), ("SIGNER", "Dr"), ("NOW_MS", 1795309400000))
+        self.stored(wait)
 
-    def asked(self, peer=B, **question):
-        """What that peer is told: {study: exam}."""
+    def stored(self, n):
+        for _ in range(n):
+            reply = self.links["QUEUE"].receive()
+            assert reply.err() == "OK", reply.fields
+
+    def told(self, peer=B, **question):
+        """The answer to that peer, as it is."""
         question.setdefault("purpose", "复诊")
         question.setdefault("identifiers", [
             {"type": "resident", "number": WANG["id"]}])
         reply = self.call("GATEWAY", "PRIOR_RQ", ("PEER", peer),
                           ("JSON", json.dumps(question)))
         assert reply.err() == "OK", reply.fields
-        told = read(reply.fds[0])["priors"]
-        return {f"{p['study_uid']}@{p['node'][0]}": p for p in told}
+        return read(reply.fds[0])
+
+    def asked(self, peer=B, **question):
+        """What that peer is told: {study: exam}."""
+        return {f"{p['study_uid']}@{p['node'][0]}": p
+                for p in self.told(peer, **question)["priors"]}
 
     def may(self, study, peer=B, purpose="复诊"):
         return self.call("GATEWAY", "FETCH_MAY_RQ", ("PEER", peer),
@@ -275,6 +289,29 @@ ok(exact(index.recalled()) == ["1.3.1"] and
    exact(index.recalled(name=SON["name"])) == [] and
    index.recalled(name=LI["name"], sex="F") == [],
    "what was learned of his number is not another's")
+index.end()
+
+# --- more than an answer holds ------------------------------------------------
+index = Index()
+long = {k: "长" * 100 for k in ("INSTITUTION", "STUDY_DESCRIPTION")}
+for n in range(90):
+    index.put(f"1.7.{n}", date=f"{20260101 + n}", wait=0, **long)
+    for r in range(33):
+        index.report(f"1.7.{n}", SELF, f"{n:013}{r:013}", wait=0)
+    index.stored(n % 9 // 8 * 9 * 34)
+told = index.told()
+dates = [p["study_date"] for p in told["priors"]]
+size = len(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
+ok(size <= 256 << 10 and len(dates) > 50 and told["more"] is True,
+   "an answer fits into what a peer takes, and says that there is more",
+   (size, len(dates), told.get("more")))
+ok(dates == [f"{20260190 - n}" for n in range(len(dates))],
+   "it is the newest that are told", dates)
+last = [r["report_id"] for r in told["priors"][0]["reports"]]
+ok(last == [f"{89:013}{r:013}" for r in range(1, 33)],
+   "of very many reports the last", last)
+ok(index.may("1.7.89").err() == "OK" and index.may("1.7.0").err() == "DENIED",
+   "what was left out was not told")
 index.end()
 
 # --- what is not recorded is not known --------------------------------------

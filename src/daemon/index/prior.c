@@ -10,6 +10,8 @@
 #include "df/statement.h"
 #include "index.h"
 
+#define REPORTS_MAX 32 /* of an exam: docs/formats/peer.md */
+
 /* --- does it answer the question? ----------------------------------------------- */
 
 /* Is `one` among "a/b/c"? Letters of either case. */
@@ -106,7 +108,7 @@ bool index_report_is_on(const struct df_store_report *r, const char *node)
 	       strcmp(s.clinic_node.s, node) == 0;
 }
 
-/* Those that may be shown. */
+/* Those that may be shown; the last of very many. */
 static enum df_err add_report(void *ctx, const struct df_store_report *r)
 {
 	const struct reports *to = ctx;
@@ -115,6 +117,8 @@ static enum df_err add_report(void *ctx, const struct df_store_report *r)
 	if (r->verdict == DF_REPORT_REJECTED || !r->accepted || r->conflict ||
 	    !index_report_is_on(r, to->node))
 		return DF_OK;
+	if (cJSON_GetArraySize(to->list) == REPORTS_MAX)
+		cJSON_DeleteItemFromArray(to->list, 0);
 	o = cJSON_CreateObject();
 	index_add(o, "report_id", r->report_id);
 	(void)cJSON_AddNumberToObject(o, "version", r->version);

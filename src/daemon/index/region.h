@@ -48,6 +48,8 @@ void region_merge(struct index *x, cJSON *list, cJSON *answer, const char *node,
 		  int64_t learned_ms);
 /* Newest exam first. */
 void region_sort(cJSON *list);
+/* As many of the newest as one answer holds; true: there were more. */
+bool region_fit(cJSON *list);
 /* Keeps an answer about p; whole: to a question for all exams. */
 DF_MUST_CHECK enum df_err region_learn(struct index *x,
 				       const struct df_person *p,

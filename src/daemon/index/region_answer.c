@@ -163,11 +163,27 @@ static enum df_err tell_one(void *ctx, const struct df_store_study *st)
 	cJSON_DeleteItemFromObjectCaseSensitive(o, "node");
 	(void)cJSON_AddStringToObject(o, "node", node); /* memory */
 	(void)cJSON_AddItemToArray(a->priors, o);
-	o = cJSON_CreateObject();
-	(void)cJSON_AddStringToObject(o, "study_uid", st->study_uid);
-	(void)cJSON_AddStringToObject(o, "node", st->peer);
-	(void)cJSON_AddItemToArray(a->told, o);
 	return DF_OK;
+}
+
+/* What leaves, and no more; for the register we are "". */
+static void note_told(struct answering *a)
+{
+	const cJSON *p;
+	cJSON *o;
+
+	cJSON_ArrayForEach(p, a->priors)
+	{
+		const char *node = index_word(p, "node");
+
+		o = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(
+			o, "study_uid",
+			index_word(p, "study_uid")); /* memory */
+		(void)cJSON_AddStringToObject(
+			o, "node", strcmp(node, a->x->self) == 0 ? "" : node);
+		(void)cJSON_AddItemToArray(a->told, o);
+	}
 }
 
 static enum df_err tell_all(struct answering *a)
@@ -239,6 +255,10 @@ static enum df_err answer(struct answering *a, cJSON *out)
 		rc = find_persons(a);
 	if (rc == DF_OK)
 		rc = tell_all(a);
+	if (rc == DF_OK) {
+		a->more |= region_fit(a->priors);
+		note_told(a);
+	}
 	if (record(a, rc, &unrecorded) != DF_OK)
 		return not_recorded(&unrecorded, a->why);
 	if (a->more)

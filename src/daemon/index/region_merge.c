@@ -106,6 +106,27 @@ void region_sort(cJSON *list)
 	cJSON_Delete(sorted);
 }
 
+bool region_fit(cJSON *list)
+{
+	size_t left = DF_KNOWN_MAX - 64; /* {"priors":[…],"more":true} */
+	bool more = false;
+	cJSON *o, *next;
+
+	region_sort(list);
+	for (o = list->child; o != NULL; o = next) {
+		char *text = more ? NULL : cJSON_PrintUnformatted(o);
+		size_t len = text != NULL ? strlen(text) + 1 : 0; /* and , */
+
+		next = o->next;
+		more = text == NULL || len > left; /* nor any that is older */
+		left -= more ? 0 : len;
+		cJSON_free(text);
+		if (more)
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, o));
+	}
+	return more;
+}
+
 /* --- what was learned ------------------------------------------------------
  */
 
@@ -152,6 +173,7 @@ enum df_err region_learn(struct index *x, const struct df_person *p,
 			cJSON_Delete(o);
 		else
 			(void)cJSON_AddItemToArray(list, o); /* memory */
+	(void)region_fit(list); /* the oldest can be asked for again */
 	if (rc == DF_OK)
 		rc = put_known(x, p, node, all, why);
 	cJSON_Delete(old);
