@@ -134,8 +134,8 @@ extern "C" {
 	 * that the encoder gave back otherwise]} or [FAILED index] */         \
 	X(PACK)                                                                \
 	/* CEK LENGTH [STATUS 1: a cell died of it, so what is not needed is   \
-	 * not done: FACTS say nothing of pixels] (fd ro) > FACTS*             \
-	 * JOB_DONE: CHECKSUM */                                               \
+	 * not done: FACTS say nothing of pixels] [WANT: bytes of the data sets\
+	 * may come with FACTS] (fd ro) > FACTS* JOB_DONE: CHECKSUM */         \
 	X(VERIFY)                                                              \
 	/* LENGTH (fd ro) > JOB_DONE: CHECKSUM of so many bytes, read from the \
 	 * disk and not from memory */                                         \
@@ -157,7 +157,8 @@ extern "C" {
 	X(REPORT_PART)                                                         \
 	/* prepare > queue, tag of the job: SOP_CLASS SOP_INSTANCE STUDY SERIES\
 	 * TRANSFER_SYNTAX SIZE DIGEST RECORD CODING and the identity fields   \
-	 * (PATIENT_NAME ... INSTANCE_NUMBER, each only when present) */       \
+	 * (PATIENT_NAME ... INSTANCE_NUMBER, each only when present) [(fd): a \
+	 * sealed memfd, the data set as it came] */                           \
 	X(FACTS)                                                               \
 	/* worker > queue: result, and what the job says. A cell adds CPU_US   \
 	 * (processor time) WALL_US */                                         \

@@ -1,12 +1,28 @@
 /*
  * inspect.c - INSPECT: is a raw object what it says, and what does it say?
- * VERIFY: the same for every instance of a parcel, and the parcel itself.
+ * VERIFY: the same for every instance of a parcel, and the parcel itself. What
+ * it has restored for that goes with the facts, when queue wants it.
  */
 #include <string.h>
 
 #include "df/digest.h"
 #include "df/file.h"
 #include "prepare.h"
+
+#define HANDED_MAX 64 /* descriptors of one job: all may be in flight */
+
+/* The data set, whose digest was checked, as queue wants it; else *fd is -1,
+ * and it is restored when somebody asks for it. */
+static void hand_over(struct job *j, const struct instance *in, int *fd)
+{
+	if (j->want_bytes == 0 || in->data.len > j->want_bytes ||
+	    j->handed == HANDED_MAX ||
+	    bytes_to_memfd(fd, in->data.ptr, in->data.len, NULL, 0, NULL) !=
+		    DF_OK)
+		return;
+	j->want_bytes -= in->data.len;
+	j->handed++;
+}
 
 static enum df_err understand(struct job *j, struct instance *in)
 {
@@ -15,6 +31,7 @@ static enum df_err understand(struct job *j, struct instance *in)
 	struct df_digest pixels;
 	uint64_t careful = 0;
 	bool shown = false;
+	int fd = -1;
 	enum df_err rc = meaning_of(in, &walk, &facts, j->limit_bytes, &j->why);
 
 	if (rc == DF_OK)
@@ -27,8 +44,11 @@ static enum df_err understand(struct job *j, struct instance *in)
 	(void)df_msg_get_u64(j->m, DF_M_STATUS, &careful);
 	if (rc == DF_OK && in->lazy == NULL && careful == 0)
 		shown = instance_pixels(in, j->limit_bytes, &pixels);
+	if (rc == DF_OK)
+		hand_over(j, in, &fd);
 	if (rc == DF_OK || df_uid_valid(df_text_of(facts.study_uid)))
-		meaning_send(j, in, &facts, shown ? &pixels : NULL);
+		meaning_send(j, in, &facts, shown ? &pixels : NULL, &fd);
+	df_fd_close(&fd);
 	return rc;
 }
 
@@ -153,6 +173,8 @@ enum df_err verify_run(struct job *j)
 		rc = job_u64(j, j->m, DF_M_LENGTH, &length);
 	if (rc != DF_OK)
 		return rc;
+	(void)df_msg_get_u64(j->m, DF_M_WANT,
+			     &j->want_bytes); /* absent: none */
 	rc = source_open(&s, j->fds[0], &cek, length, DF_SEALED_PARCEL,
 			 &j->why);
 	if (rc == DF_OK)

@@ -179,7 +179,8 @@ static void put_identity(struct df_msg *m, const struct df_facts *f)
 }
 
 void meaning_send(struct job *j, const struct instance *in,
-		  const struct df_facts *facts, const struct df_digest *pixels)
+		  const struct df_facts *facts, const struct df_digest *pixels,
+		  int *data)
 {
 	struct df_msg m;
 
@@ -198,7 +199,8 @@ void meaning_send(struct job *j, const struct instance *in,
 	if (pixels != NULL)
 		df_msg_put_digest(&m, DF_M_PIXEL_DIGEST, pixels);
 	put_identity(&m, facts);
-	(void)df_room_send(j->queue, &m, NULL, 0); /* gone: wait says so */
+	(void)df_room_send(j->queue, &m, data,
+			   *data >= 0 ? 1 : 0); /* gone: wait says so */
 }
 
 enum df_err meaning_transcode(const struct instance *in, const char *wanted,

@@ -24,6 +24,8 @@ struct job {
 	int *fds; /* borrowed; closed when the job ends */
 	size_t n_fds;
 	uint64_t limit_bytes; /* one data set may have */
+	uint64_t want_bytes;  /* of data sets, that may still go with FACTS */
+	unsigned handed;      /* data sets that went */
 	struct df_msg done;   /* JOB_DONE, filled by the job */
 	int out_fd;	      /* goes with it, or -1 */
 	struct df_why why;
@@ -190,9 +192,11 @@ DF_MUST_CHECK enum df_err meaning_of(struct instance *in,
 DF_MUST_CHECK enum df_err meaning_agrees(const struct instance *in,
 					 const struct df_facts *facts,
 					 struct df_why *why);
-/* One FACTS message to the queue; pixels NULL = not known. */
+/* One FACTS message to the queue; pixels NULL = not known. Takes *data, the
+ * data set, unless -1. */
 void meaning_send(struct job *j, const struct instance *in,
-		  const struct df_facts *facts, const struct df_digest *pixels);
+		  const struct df_facts *facts, const struct df_digest *pixels,
+		  int *data);
 /* In another transfer syntax, lossless; *out is ours. */
 DF_MUST_CHECK enum df_err meaning_transcode(const struct instance *in,
 					    const char *wanted,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/decision.h"
 #include "df/fetches.h"
 #include "df/file.h"
@@ -31,6 +32,7 @@ static void over(struct upload *u, enum df_err rc, const char *why)
 		*at = u->next;
 		u->q->upload_look = true;
 	}
+	restored_drop(&u->q->restored, &u->row.file);
 	seen_release(&u->seen);
 	free(u);
 }
@@ -160,6 +162,8 @@ static void add_instance(struct upload *u, struct seen *s, int64_t study,
 	if (row.state == DF_INSTANCE_QUARANTINED || row.indexed)
 		return;
 	instance_route(q, &row);
+	restored_keep(&q->restored, &row.object, row.record, pacs_takers(q),
+		      df_clock_mono_ms());
 	facts_put(q, row.n, &s->facts, &row);
 }
 
@@ -401,6 +405,17 @@ static void facts(void *ctx, const struct df_msg *m)
 	seen_add(&u->seen, m);
 }
 
+/* What a PACS is to get next: it needs no second decoding. */
+static void handed(void *ctx, const struct df_msg *m, int *fd)
+{
+	struct upload *u = ctx;
+	const struct df_row_instance *row = &u->seen.v[u->seen.n - 1].row;
+
+	(void)m; /* was seen */
+	restored_put(&u->q->restored, &u->row.file, row->record,
+		     row->transfer_syntax, fd, df_clock_mono_ms());
+}
+
 static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 		   struct opened *o)
 {
@@ -426,12 +441,16 @@ static void opened(void *ctx, enum df_err rc, const struct df_why *why,
 	job->suspect = u->row.deaths > 0;
 	if (job->suspect)
 		df_msg_put_u64(&job->m, DF_M_STATUS, 1);
+	else if (pacs_takers(u->q) > 0)
+		df_msg_put_u64(&job->m, DF_M_WANT,
+			       restored_room(&u->q->restored));
 	opened_put(&job->m, o);
 	job_fd(job, df_fd_take(&o->fd));
 	if (u->row.priority > 0)
 		job->priority += JOB_URGENT;
 	job->dispatch = dispatch;
 	job->facts = facts;
+	job->handed = handed;
 	job->done = done;
 	job_submit(job);
 }

@@ -68,6 +68,9 @@ static void replied(void *ctx, struct df_reply *r)
 		if (r->msg != NULL && r->msg->type == DF_MSG_FACTS &&
 		    job->facts != NULL)
 			job->facts(job->ctx, r->msg);
+		if (r->msg != NULL && r->msg->type == DF_MSG_FACTS &&
+		    job->handed != NULL && r->n_fds == 1)
+			job->handed(job->ctx, r->msg, &r->fds[0]);
 		return;
 	}
 	if (!job_lost(r) && job->number < CELLS_MAX)

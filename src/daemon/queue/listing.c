@@ -121,6 +121,17 @@ static void put_acceptance(struct queue *q, cJSON *o)
 		put_num(d, "days_left", (uint64_t)a->days_left);
 }
 
+/* Data sets for PACS: what waits restored, and how they were come by. */
+static void put_restored(const struct restored_store *s, cJSON *o)
+{
+	cJSON *r = cJSON_AddObjectToObject(o, "restored");
+
+	put_num(r, "kept", s->n);
+	put_num(r, "bytes", s->bytes);
+	put_num(r, "served", s->served);
+	put_num(r, "decoded_again", s->decoded);
+}
+
 void queue_status(struct ask *a)
 {
 	struct queue *q = a->q;
@@ -148,6 +159,7 @@ void queue_status(struct ask *a)
 	put_num(o, "index_left", q->facts.n - q->facts.at + q->n_unacked);
 	purge_put(q, o);
 	codings_put(q, o);
+	put_restored(&q->restored, o);
 	list = cJSON_AddArrayToObject(o, "destinations");
 	for (size_t i = 0; i < q->cfg->n_destinations; i++)
 		put_destination(q, list, &q->pacs[i], "pacs");

@@ -38,6 +38,7 @@ static void tick(void *ctx)
 	q->asking_look = true;
 	q->report_look = true;
 	q->ledger_ticks++;
+	restored_age(&q->restored, df_clock_mono_ms());
 	df_journal_firm(q->j); /* notes wait no longer than this */
 }
 

@@ -6,13 +6,15 @@
  * one PACS at once, each in a lane of its own: an association, or a request of
  * STOW-RS. What is due is dealt out in small portions, so that no lane sits on
  * work that another could do. An instance is not given out while one of an
- * urgent study waits, so that one overtakes at the next instance.
+ * urgent study waits, so that one overtakes at the next instance. What VERIFY
+ * has just restored (restored.h) is given as it is, all else by a RESTORE.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "df/file.h"
 #include "df/log.h"
+#include "df/route.h"
 #include "promising.h"
 
 #define SEND_MAX 100
@@ -374,12 +376,54 @@ static void fetch_end(struct fetch *f, enum df_err rc, const struct df_why *why,
 	free(f);
 }
 
+unsigned pacs_takers(const struct queue *q)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < q->cfg->n_destinations; i++) {
+		const struct df_destination *d = &q->cfg->destinations[i];
+
+		n += !is_stow(d) && d->compress <= DF_COMPRESS_NO &&
+		     q->pacs[i].window.failures == 0 &&
+		     df_route_destination(d, "");
+	}
+	return n;
+}
+
+/* Is it here as it is wanted? Then that was all. */
+static bool is_given(struct fetch *f)
+{
+	struct restored_store *s = &f->q->restored;
+	int fd = -1;
+	struct df_msg m;
+	struct df_reply r = {.msg = &m, .fds = &fd, .n_fds = 1};
+	char syntax[65];
+	uint64_t size = 0;
+
+	if (f->row.state == DF_INSTANCE_PACKED &&
+	    strcmp(f->form, "dataset") == 0)
+		fd = restored_take(s, &f->row.object, f->row.record, &size,
+				   syntax);
+	if (fd >= 0 && f->n_wanted > 0 && strcmp(f->wanted[0], syntax) != 0)
+		df_fd_close(&fd);
+	if (fd < 0)
+		return false;
+	s->served++;
+	df_msg_init(&m, DF_MSG_JOB_DONE, 0);
+	df_msg_put_u64(&m, DF_M_SIZE, size);
+	df_msg_put_str(&m, DF_M_TRANSFER_SYNTAX, syntax);
+	fetch_end(f, DF_OK, NULL, &r);
+	df_msg_release(&m);
+	return true;
+}
+
 static void restored(void *ctx, struct df_reply *r)
 {
 	struct fetch *f = ctx;
 	struct df_why why = {0};
 
 	if (!job_lost(r)) {
+		f->q->restored.decoded += r->err == DF_OK;
 		fetch_end(f, r->err, &r->why, r);
 		return;
 	}
@@ -431,8 +475,9 @@ static void fetch_again(void *ctx)
 			  &why, NULL);
 		return;
 	}
-	object_open(f->q, &f->row.object, f->row.in_parcel, f->row.peer,
-		    fetch_opened, f);
+	if (!is_given(f))
+		object_open(f->q, &f->row.object, f->row.in_parcel, f->row.peer,
+			    fetch_opened, f);
 }
 
 /* Does an urgent instance wait for the place of this one, which is not? */

@@ -19,6 +19,7 @@
 #include "df/retry.h"
 #include "df/room.h"
 #include "df/sched.h"
+#include "restored.h"
 #include "scrub.h"
 
 #define CEK_LEN 32
@@ -100,6 +101,8 @@ struct job { /* heap; init with job_new */
 	bool (*dispatch)(void *ctx);
 	/* once for each FACTS */
 	void (*facts)(void *ctx, const struct df_msg *facts);
+	/* after it, when a data set came with them: may take *fd */
+	void (*handed)(void *ctx, const struct df_msg *facts, int *fd);
 	void (*done)(void *ctx, struct df_reply *reply); /* once */
 	void *ctx;
 	struct queue *q;
@@ -271,6 +274,7 @@ struct queue {
 		uint64_t rounds; /* since start: all studies looked at */
 	} purge;
 	struct fetch *fetches;
+	struct restored_store restored;
 	struct destination_state *pacs; /* cfg->destinations */
 	struct destination_state *peers;
 	struct promising *promising; /* promising.h */
@@ -425,6 +429,9 @@ void deliver_link_down(struct queue *q, struct df_link *link);
 QUEUE_HANDLER(line);
 QUEUE_HANDLER(line_pace); /* line_pace.c */
 void pacs_pump(struct queue *q);
+/* How many PACS will soon ask for the data set, as it came, of an instance that
+ * another node brought. */
+unsigned pacs_takers(const struct queue *q);
 QUEUE_HANDLER(fetch);
 void destination_bad(struct queue *q, struct destination_state *d,
 		     const struct df_why *why);

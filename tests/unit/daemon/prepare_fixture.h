@@ -71,10 +71,13 @@ static void hear(struct df_channel *ch, struct df_msg *m, int *fd)
 	*fd = n ? fds[0] : -1;
 }
 
-/* What the FACTS of the last job said of pixels; [i] is valid if has[i]. */
+/* What the FACTS of the last job said of pixels; [i] is valid if has[i]. And
+ * the data sets that came with them, -1 = none; all -1 where nobody asks for
+ * them. */
 static struct {
 	struct df_digest d[64];
 	bool has[64];
+	int data[64];
 } shown;
 
 /* Sends a job; the number of FACTS before its JOB_DONE, which is in *m. */
@@ -90,9 +93,10 @@ static unsigned ask(struct df_msg *job, int *fds, size_t n, struct df_msg *m,
 		if (m->type != DF_MSG_FACTS)
 			break;
 		assert_true(df_msg_get_str(m, DF_M_STUDY, uid, sizeof uid));
-		if (facts < 64)
-			shown.has[facts] = df_msg_get_digest(
-				m, DF_M_PIXEL_DIGEST, &shown.d[facts]);
+		assert_true(facts < 64);
+		shown.has[facts] = df_msg_get_digest(m, DF_M_PIXEL_DIGEST,
+						     &shown.d[facts]);
+		shown.data[facts] = *fd;
 		facts++;
 	}
 	assert_int_equal(m->type, DF_MSG_JOB_DONE);

@@ -157,6 +157,7 @@ static struct packed pack(const struct object *o, size_t n)
 
 /* As after a death: only what is needed. */
 static bool careful;
+static uint64_t want_bytes; /* of data sets with FACTS */
 
 static unsigned verify(const struct packed *p, const struct df_cek *cek,
 		       uint64_t length, struct df_why *why)
@@ -171,6 +172,8 @@ static unsigned verify(const struct packed *p, const struct df_cek *cek,
 	df_msg_put_u64(&m, DF_M_LENGTH, length);
 	if (careful)
 		df_msg_put_u64(&m, DF_M_STATUS, 1);
+	if (want_bytes > 0)
+		df_msg_put_u64(&m, DF_M_WANT, want_bytes);
 	n = ask(&m, &fd, 1, &m, &got, why);
 	if (why->err == DF_OK)
 		check_sum(&m, p->fd, length);
@@ -282,6 +285,62 @@ static void test_other_syntax(void **state)
 				 why.text);
 		free(b);
 	}
+	df_fd_close(&p.fd);
+	for (size_t i = 0; i < N_FILES; i++)
+		free(o[i].data);
+}
+
+/* A data set that came with FACTS: whole, and nobody can change it. */
+static void check_handed(int fd, const struct object *o)
+{
+	uint8_t *b = df_xmalloc(o->len);
+	uint64_t size = 0;
+
+	assert_int_equal(df_fd_size(fd, &size, NULL), DF_OK);
+	assert_int_equal(size, o->len);
+	assert_int_equal(df_pread_all(fd, b, o->len, 0, NULL), DF_OK);
+	assert_memory_equal(b, o->data, o->len);
+	assert_int_equal(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL | F_SEAL_SHRINK |
+							 F_SEAL_GROW |
+							 F_SEAL_WRITE);
+	free(b);
+}
+
+static void test_handed_over(void **state)
+{
+	struct object o[N_FILES];
+	struct df_why why;
+	struct packed p;
+	uint64_t all = 0;
+
+	(void)state;
+	for (size_t i = 0; i < N_FILES; i++) {
+		o[i] = load(FILES[i]);
+		all += o[i].len;
+	}
+	p = pack(o, N_FILES);
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), N_FILES);
+	for (size_t i = 0; i < N_FILES; i++)
+		assert_int_equal(shown.data[i], -1); /* nobody wants them */
+	want_bytes = all;
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), N_FILES);
+	for (size_t i = 0; i < N_FILES; i++) {
+		check_handed(shown.data[i], &o[i]);
+		df_fd_close(&shown.data[i]);
+	}
+	/* what has room, and no more; one that is too large stops no other */
+	want_bytes = o[1].len + o[5].len;
+	assert_true(o[0].len > want_bytes);
+	assert_int_equal(verify(&p, &PARCEL_KEY, p.length, &why), N_FILES);
+	assert_int_equal(shown.data[0], -1);
+	check_handed(shown.data[1], &o[1]);
+	for (size_t i = 0; i < N_FILES; i++) {
+		all = shown.data[i] >= 0 ? o[i].len : 0;
+		assert_true(want_bytes >= all);
+		want_bytes -= all;
+		df_fd_close(&shown.data[i]);
+	}
+	want_bytes = 0;
 	df_fd_close(&p.fd);
 	for (size_t i = 0; i < N_FILES; i++)
 		free(o[i].data);
@@ -726,6 +785,7 @@ int main(void)
 		cmocka_unit_test(test_inspect),
 		cmocka_unit_test(test_inspect_refuses),
 		cmocka_unit_test(test_parcel),
+		cmocka_unit_test(test_handed_over),
 		cmocka_unit_test(test_other_syntax),
 		cmocka_unit_test(test_encapsulated),
 		cmocka_unit_test(test_damage),
