@@ -8,6 +8,12 @@
  * while all connections are busy their number is doubled and what arrives is
  * measured; growth that brings nothing is taken back and not tried again for a
  * while.
+ *
+ * With a congestion control that is steady under loss one connection carries
+ * the line, and each more overfills its queue when it starts: it begins with
+ * one, and tries more only after a while. But the first bytes after a silence
+ * go over several: windows are small then, and somebody waits for the first
+ * image.
  */
 #ifndef DF_FLOW_H
 #define DF_FLOW_H
@@ -26,7 +32,11 @@ extern "C" {
 
 struct df_flow { /* {0}, or df_flow_init */
 	unsigned fixed;	    /* of the configuration; 0 = find out */
-	unsigned width;	    /* parts that are sent at once */
+	unsigned width;	    /* parts that are sent at once, see df_flow_width */
+	bool begun;
+	bool steady; /* its congestion control */
+	bool fresh;  /* the first bytes after a silence are on the way */
+	uint64_t fresh_from;
 	double bytes_per_s; /* that it carries; 0 = not known yet */
 	/* what it carries: over the time in which anything was sent */
 	bool busy;
@@ -46,14 +56,26 @@ struct df_flow { /* {0}, or df_flow_init */
 };
 
 void df_flow_init(struct df_flow *f, unsigned fixed);
-/*
- * Looks at the line: when a part begins or ends, and a few times a second
- * between. under_way: parts that have not ended, leaving: those of them that
- * have bytes to send yet; acked: bytes that TCP had
- * acknowledged so far, over all connections; rtt_ms: 0 = unknown.
- */
-void df_flow_look(struct df_flow *f, unsigned under_way, unsigned leaving,
-		  uint64_t acked, int64_t rtt_ms, int64_t now_mono_ms);
+/* How many parts may have bytes to send at the same time, now. */
+unsigned df_flow_width(const struct df_flow *f);
+/* What its congestion control makes of a loss. */
+enum df_flow_control {
+	DF_FLOW_UNKNOWN, /* no connection is open */
+	DF_FLOW_YIELDS,	 /* a full line: reno, cubic */
+	DF_FLOW_STEADY,	 /* a loss: BBR */
+};
+/* What is known of the line at one moment. */
+struct df_flow_seen {
+	unsigned under_way; /* parts that have not ended, */
+	unsigned leaving;   /* those of them that have bytes to send yet */
+	uint64_t acked;	    /* by TCP so far, over all connections, bytes */
+	int64_t rtt_ms;	    /* 0 = unknown */
+	enum df_flow_control control;
+};
+/* Looks at the line: when a part begins or ends, and a few times a second
+ * between. */
+void df_flow_look(struct df_flow *f, const struct df_flow_seen *seen,
+		  int64_t now_mono_ms);
 /*
  * How large the next part is: about a second of one connection's share, and
  * never so large that what is left (bytes not yet begun, over all parcels)

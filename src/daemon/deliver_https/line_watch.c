@@ -21,7 +21,8 @@
 #define SLOW_MS 20000 /* all is there: the peer may be slow */
 #define PROBE_CONNECT_MS 4000
 #define PROBE_MS 8000
-/* Warm connections: several while images come, one in quiet times. */
+/* Warm connections: several while images come, one in quiet times. The first
+ * image goes over all that there are. */
 #define WARM_MS 45000 /* a peer closes what is idle for 60 s */
 #define WARM_MANY 4
 #define BUSY_MS (15 * 60 * 1000)
@@ -89,7 +90,7 @@ static void tell_pace(struct line *line, const struct df_http_way *way,
 	if (line->flow.bytes_per_s > 0)
 		df_msg_put_u64(&m, DF_M_RATE,
 			       (uint64_t)line->flow.bytes_per_s);
-	df_msg_put_u64(&m, DF_M_CONNECTIONS, line->flow.width);
+	df_msg_put_u64(&m, DF_M_CONNECTIONS, df_flow_width(&line->flow));
 	df_msg_put_opt(&m, DF_M_NAME, way->congestion);
 	df_msg_put_u64(&m, DF_M_WAIT_MS, way->rtt_us / 1000);
 	df_msg_put_u64(&m, DF_M_SIZE, line->sent_bytes);
@@ -107,7 +108,7 @@ static void look_again(void *ctx)
 void line_look(struct line *line)
 {
 	int64_t now = df_clock_mono_ms();
-	unsigned under_way = 0, leaving = 0;
+	struct df_flow_seen seen = {0};
 	struct df_http_way way;
 
 	if (line->parts == NULL && line->offer == NULL && !line->flow.busy)
@@ -120,12 +121,17 @@ void line_look(struct line *line)
 		return;
 	line->looked_ms = now;
 	for (const struct part *p = line->parts; p != NULL; p = p->next) {
-		under_way++;
-		leaving += !df_http_call_sent(p->call);
+		seen.under_way++;
+		seen.leaving += !df_http_call_sent(p->call);
 	}
 	df_http_client_way(line->client, &way);
-	df_flow_look(&line->flow, under_way, leaving, way.acked_bytes,
-		     way.rtt_us / 1000, now);
+	seen.acked = way.acked_bytes;
+	seen.rtt_ms = way.rtt_us / 1000;
+	if (way.congestion[0] != '\0')
+		seen.control = strncmp(way.congestion, "bbr", 3) == 0
+				       ? DF_FLOW_STEADY
+				       : DF_FLOW_YIELDS;
+	df_flow_look(&line->flow, &seen, now);
 	look_for_silence(line, way.rtt_us / 1000);
 	if (now - line->told_ms >= TELL_MS || line->parts == NULL)
 		tell_pace(line, &way, now);
@@ -156,7 +162,9 @@ void line_warm(struct line *line)
 	(void)df_loop_timer(df_room_loop(line->room), now + WARM_MS,
 			    warm_again, line);
 	if (line->part_ms != 0 && now - line->part_ms < BUSY_MS)
-		n = line->flow.width < WARM_MANY ? line->flow.width : WARM_MANY;
+		n = line->flow.fixed > 0 && line->flow.fixed < WARM_MANY
+			    ? line->flow.fixed
+			    : WARM_MANY;
 	if (line->down || line->parts != NULL)
 		return;
 	while (n-- > 0)

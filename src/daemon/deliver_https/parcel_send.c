@@ -71,7 +71,7 @@ void line_stumble(struct line *line, const struct df_why *why)
 {
 	struct df_why kept = *why;
 
-	if (++line->failures < line->flow.width + FAILURES_MORE)
+	if (++line->failures < df_flow_width(&line->flow) + FAILURES_MORE)
 		return; /* others may pass */
 	line->failures = 0;
 	parcels_fail(line, &kept);
@@ -147,7 +147,7 @@ static unsigned parts_leaving(const struct line *line, unsigned *all)
 /* A connection that is open is worth two that have to be made first. */
 static unsigned free_connections(struct line *line, unsigned leaving)
 {
-	unsigned more = line->flow.width - leaving;
+	unsigned more = df_flow_width(&line->flow) - leaving;
 	struct df_http_way way;
 
 	df_http_client_way(line->client, &way);
@@ -158,7 +158,7 @@ static void send_parts(struct line *line)
 {
 	const struct df_config *cfg = df_room_config(line->room);
 	uint64_t most = (uint64_t)cfg->line.max_part_bytes;
-	unsigned width = line->flow.width, all, leaving;
+	unsigned width = df_flow_width(&line->flow), all, leaving;
 	struct df_range gap;
 	struct parcel *p;
 

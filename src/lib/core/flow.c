@@ -2,7 +2,9 @@
 #include "df/flow.h"
 
 #define WIDTH_FIRST 4
-#define WIDTH_LEAST 2 /* one sends while the other hears its answer */
+#define WIDTH_LEAST 2
+#define FRESH_BYTES (192u << 10) /* a first image, as it is coded */
+#define SILENCE_MS 1000
 #define PART_UNKNOWN (256u << 10)
 #define SLOWEST_SHARE 32768.0 /* bytes/s: less to each is no gain */
 #define GAIN 1.2	      /* that doubling must bring */
@@ -30,7 +32,7 @@ static unsigned widest(const struct df_flow *f)
 	double n = f->bytes_per_s / SLOWEST_SHARE;
 
 	if (n < WIDTH_LEAST)
-		return WIDTH_LEAST;
+		return f->steady ? 1 : WIDTH_LEAST;
 	return n > DF_FLOW_WIDEST ? DF_FLOW_WIDEST : (unsigned)n;
 }
 
@@ -105,20 +107,58 @@ static void learn_width(struct df_flow *f, uint64_t acked, int64_t rtt_ms,
 	}
 }
 
-void df_flow_look(struct df_flow *f, unsigned under_way, unsigned leaving,
-		  uint64_t acked, int64_t rtt_ms, int64_t now)
+/* One connection is enough until it is known better. */
+static void begin(struct df_flow *f, bool steady, int64_t now)
 {
-	bool full = leaving >= f->width;
+	f->begun = true;
+	f->steady = steady;
+	if (!steady || f->fixed > 0)
+		return;
+	f->width = 1;
+	hold(f, now, false);
+}
 
-	learn_rate(f, under_way > 0, acked, now);
+static void look_fresh(struct df_flow *f, const struct df_flow_seen *seen,
+		       int64_t now)
+{
+	if (!f->busy && seen->under_way > 0 &&
+	    (f->seen_ms == 0 || now - f->seen_ms >= SILENCE_MS)) {
+		f->fresh = true;
+		f->fresh_from = seen->acked;
+	} else if (seen->acked - f->fresh_from >= FRESH_BYTES) {
+		f->fresh = false;
+	}
+}
+
+unsigned df_flow_width(const struct df_flow *f)
+{
+	unsigned first = WIDTH_FIRST;
+
+	if (f->fixed > 0 || !f->steady || !f->fresh)
+		return f->width;
+	if (f->bytes_per_s > 0 && first > widest(f))
+		first = widest(f);
+	return f->width > first ? f->width : first;
+}
+
+void df_flow_look(struct df_flow *f, const struct df_flow_seen *seen,
+		  int64_t now)
+{
+	bool full;
+
+	if (!f->begun && seen->control != DF_FLOW_UNKNOWN)
+		begin(f, seen->control == DF_FLOW_STEADY, now);
+	look_fresh(f, seen, now);
+	full = seen->leaving >= df_flow_width(f);
+	learn_rate(f, seen->under_way > 0, seen->acked, now);
 	if (f->fixed > 0)
 		return;
-	if (!f->full || !full) {
+	if (!f->full || !full || df_flow_width(f) != f->width) {
 		f->full = full;
 		f->full_since_ms = now;
 		f->full_acked = 0;
 	} else {
-		learn_width(f, acked, rtt_ms, now);
+		learn_width(f, seen->acked, seen->rtt_ms, now);
 	}
 	/* a line that has become slow keeps no crowd */
 	if (f->before == 0 && f->bytes_per_s > 0 && f->width > widest(f))
@@ -131,7 +171,7 @@ uint64_t df_flow_part(const struct df_flow *f, uint64_t gap, uint64_t left,
 	uint64_t share = PART_UNKNOWN;
 
 	if (f->bytes_per_s > 0)
-		share = (uint64_t)f->bytes_per_s / f->width;
+		share = (uint64_t)f->bytes_per_s / df_flow_width(f);
 	if (share < DF_FLOW_PART_MIN)
 		share = DF_FLOW_PART_MIN;
 	if (share > most)

@@ -14,6 +14,7 @@
 struct wire {
 	double all; /* the line */
 	double one; /* a connection alone */
+	enum df_flow_control control;
 };
 
 static double carries(const struct wire *w, unsigned n)
@@ -26,8 +27,12 @@ static void run(struct df_flow *f, const struct wire *w, int64_t ms,
 		int64_t *now, double *acked)
 {
 	for (int64_t end = *now + ms; *now < end; *now += STEP_MS) {
-		*acked += carries(w, f->width) * STEP_MS / 1000;
-		df_flow_look(f, f->width, f->width, (uint64_t)*acked, 80,
+		unsigned n = df_flow_width(f);
+
+		*acked += carries(w, n) * STEP_MS / 1000;
+		df_flow_look(f,
+			     &(struct df_flow_seen){n, n, (uint64_t)*acked, 80,
+						    w->control},
 			     *now);
 	}
 }
@@ -40,12 +45,34 @@ static void as_many_as_carry_more(void **state)
 		struct wire w;
 		unsigned fixed, want;
 	} T[] = {
-		{"a clean line keeps few", {2.5e6, 2.5e6}, 0, 4},
+		{"a clean line keeps few",
+		 {2.5e6, 2.5e6, DF_FLOW_YIELDS},
+		 0,
+		 4},
 		/* 1 %, 80 ms, cubic */
-		{"a lossy one gets many", {2.5e6, 0.19e6}, 0, 16},
-		{"eight of them fill it", {1e6, 0.13e6}, 0, 8},
-		{"a slow line keeps two", {48000, 48000}, 0, 2},
-		{"what is configured stands", {2.5e6, 0.1e6}, 3, 3},
+		{"a lossy one gets many",
+		 {2.5e6, 0.19e6, DF_FLOW_YIELDS},
+		 0,
+		 16},
+		{"eight of them fill it", {1e6, 0.13e6, DF_FLOW_YIELDS}, 0, 8},
+		{"a slow line keeps two", {48000, 48000, DF_FLOW_YIELDS}, 0, 2},
+		{"what is configured stands",
+		 {2.5e6, 0.1e6, DF_FLOW_YIELDS},
+		 3,
+		 3},
+		{"steady: one carries it",
+		 {2.5e6, 2.5e6, DF_FLOW_STEADY},
+		 0,
+		 1},
+		{"steady, and slow", {20000, 20000, DF_FLOW_STEADY}, 0, 1},
+		{"steady, yet one is held to less",
+		 {4e6, 0.5e6, DF_FLOW_STEADY},
+		 0,
+		 8},
+		{"configured, not found out",
+		 {2.5e6, 2.5e6, DF_FLOW_STEADY},
+		 3,
+		 3},
 	};
 
 	(void)state;
@@ -66,7 +93,8 @@ static void as_many_as_carry_more(void **state)
 
 static void its_rate_is_measured(void **state)
 {
-	const struct wire clean = {2.5e6, 2.5e6}, slow = {48000, 48000};
+	const struct wire clean = {2.5e6, 2.5e6, DF_FLOW_YIELDS},
+			  slow = {48000, 48000, DF_FLOW_YIELDS};
 	struct df_flow f;
 	int64_t now = 1000;
 	double acked = 1;
@@ -83,7 +111,8 @@ static void its_rate_is_measured(void **state)
 
 static void a_line_that_becomes_bad_is_tried_again(void **state)
 {
-	const struct wire good = {2.5e6, 2.5e6}, bad = {2.5e6, 0.2e6};
+	const struct wire good = {2.5e6, 2.5e6, DF_FLOW_YIELDS},
+			  bad = {2.5e6, 0.2e6, DF_FLOW_YIELDS};
 	struct df_flow f;
 	int64_t now = 1000;
 	double acked = 1;
@@ -104,12 +133,48 @@ static void idle_time_is_no_slow_line(void **state)
 	(void)state;
 	df_flow_init(&f, 0);
 	for (int64_t at = 0; at < 600000; at += 60000) {
-		df_flow_look(&f, 1, 1, acked, 80, at);
+		df_flow_look(
+			&f,
+			&(struct df_flow_seen){1, 1, acked, 80, DF_FLOW_YIELDS},
+			at);
 		acked += 4000000;
-		df_flow_look(&f, 0, 0, acked, 80, at + 100);
+		df_flow_look(
+			&f,
+			&(struct df_flow_seen){0, 0, acked, 80, DF_FLOW_YIELDS},
+			at + 100);
 	}
 	assert_true(f.bytes_per_s > 39e6 && f.bytes_per_s < 41e6);
 	assert_int_equal(f.width, 4); /* it was never full */
+}
+
+/* Windows are small after a silence, and the first image is waited for. */
+static void the_first_bytes_go_over_several(void **state)
+{
+	struct df_flow f;
+	uint64_t acked = 1;
+
+	(void)state;
+	df_flow_init(&f, 0);
+	for (int64_t at = 1000; at < 400000; at += 60000) {
+		struct df_flow_seen seen = {1, 1, acked, 80, DF_FLOW_STEADY};
+
+		df_flow_look(&f, &seen, at);
+		assert_int_equal(df_flow_width(&f), 4);
+		seen.acked = acked += 100000;
+		df_flow_look(&f, &seen, at + 100);
+		assert_int_equal(df_flow_width(&f), 4);
+		seen.acked = acked += 200000;
+		df_flow_look(&f, &seen, at + 200);
+		assert_int_equal(df_flow_width(&f), 1);
+		seen.under_way = seen.leaving = 0;
+		df_flow_look(&f, &seen, at + 300);
+		/* the next image comes soon: no silence */
+		seen.under_way = 1;
+		df_flow_look(&f, &seen, at + 700);
+		assert_int_equal(df_flow_width(&f), 1);
+		seen.under_way = 0;
+		df_flow_look(&f, &seen, at + 800);
+	}
 }
 
 static void parts(void **state)
@@ -155,6 +220,7 @@ int main(void)
 		cmocka_unit_test(its_rate_is_measured),
 		cmocka_unit_test(a_line_that_becomes_bad_is_tried_again),
 		cmocka_unit_test(idle_time_is_no_slow_line),
+		cmocka_unit_test(the_first_bytes_go_over_several),
 		cmocka_unit_test(parts),
 	};
 
