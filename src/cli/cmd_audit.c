@@ -72,6 +72,7 @@ static void entry_print(const cJSON *o)
 static void list_print(const cJSON *all)
 {
 	const int64_t more = df_json_num(all, "more");
+	const int64_t looked = df_json_num(all, "looked_from");
 	const cJSON *o;
 
 	if (cJSON_GetArraySize(df_json_at(all, "entries")) == 0)
@@ -80,6 +81,11 @@ static void list_print(const cJSON *all)
 	if (more > 0)
 		(void)printf("还有更多 there are more: --from %lld\n",
 			     (long long)more); /* the same */
+	if (looked > 0)
+		(void)printf("只看到第 %lld 条为止 only entries from %lld on "
+			     "were looked at; from the first on: --from 1\n",
+			     (long long)looked,
+			     (long long)looked); /* the same */
 	if (df_json_num(all, "forged") > 0)
 		(void)puts("*** 有记录不可信 entries are not authentic: "
 			   "dcm-forward audit verify"); /* the same */
@@ -107,7 +113,6 @@ static enum df_err kind_put(const struct df_cli *cli, cJSON *args,
 static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 {
 	const char *from = df_cli_option(cli, "from");
-	const char *limit = df_cli_option(cli, "limit");
 	cJSON *args = cJSON_CreateObject();
 	enum df_err rc = kind_put(cli, args, why);
 
@@ -122,23 +127,15 @@ static enum df_err list_run(struct df_cli *cli, struct df_why *why)
 		return rc;
 	if (from == NULL)
 		(void)cJSON_AddTrueToObject(args, "newest");
-	rc = df_ask_print(cli, "audit read", args, list_print, why);
-	if (rc == DF_OK && !cli->json && from == NULL &&
-	    df_cli_option(cli, "kind") != NULL)
-		(void)printf("只看最新 %s 条 only the newest %s entries of all "
-			     "kinds were looked at; from the first on: "
-			     "--from 1\n",
-			     limit ? limit : "200",
-			     limit ? limit : "200"); /* main checks */
-	return rc;
+	return df_ask_print(cli, "audit read", args, list_print, why);
 }
 
 const struct df_cmd df_cmd_audit_list = {
 	.path = "audit list",
 	.args = "[--from ENTRY] [--limit N] [--kind "
 		"audit|recognition|identity|order]",
-	.help = "what was decided and asked, by whom: the newest 200 of all "
-		"entries, or those from\n      a number on. 审计记录",
+	.help = "what was decided and asked, by whom: the newest 200 (of a "
+		"kind), or those from\n      a number on. 审计记录",
 	.options = "from= limit= kind=",
 	.needs = DF_NEEDS_DIR | DF_NEEDS_DAEMON,
 	.run = list_run,

@@ -351,6 +351,31 @@ if os.path.exists(f"{BIN}/sysshim.so"):
        "and the ledger is what the register says", offered)
     index.end()
 
+# --- the audit, by kind -------------------------------------------------------
+index = Index()
+for n in range(3):
+    index.search({"priors": [EXAM | {"study_uid": f"1.8.{n}", "instances": 2}]})
+for n in range(250):
+    index.asked()
+
+
+def seqs(**args):
+    answer = index.query("audit read", kind="recognition", **args)
+    return [e["seq"] for e in answer["entries"]], answer
+
+
+every, answer = seqs(**{"from": 1})
+ok(len(every) == 3 and every == sorted(every), "entries of a kind", answer)
+newest, answer = seqs(newest=True, limit=2)
+ok(newest == every[1:],
+   "its newest are found however many others came after", answer)
+newest, answer = seqs(newest=True)
+ok(newest == every and "looked_from" not in answer, "and all there are", answer)
+first, answer = seqs(limit=1, **{"from": 1})
+ok(first == every[:1] and seqs(**{"from": answer["more"]})[0] == every[1:],
+   "its first, and where it goes on", answer)
+index.end()
+
 os.chdir("/")
 shutil.rmtree(TMP)
 print(f"1..{COUNT[0]}")

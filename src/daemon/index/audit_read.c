@@ -15,7 +15,7 @@
 #define SLICE 200      /* entries, when nobody says how many */
 #define SLICE_MAX 1000 /* each at most 32 KiB, mostly 300 bytes */
 #define SLICE_BYTES (1u << 20)
-#define CHECKED 20000 /* entries of one "audit verify" */
+#define CHECKED 20000 /* entries that are looked at for one answer */
 
 static uint64_t number(const cJSON *o, const char *key)
 {
@@ -61,7 +61,8 @@ enum df_err audit_status(struct index *x, const cJSON *args, cJSON *out,
 struct slice {
 	cJSON *list; /* NULL: counted only */
 	const char *kind;
-	uint64_t most, n, bytes;
+	uint64_t most, n, looked, bytes; /* n: of that kind */
+	uint64_t end;			 /* entries before it only; 0: all */
 	uint64_t next; /* the first that was not looked at; 0: all were */
 };
 
@@ -71,13 +72,18 @@ static enum df_err add_entry(void *ctx, const struct df_register_entry *e)
 	char at[DF_TIME_LEN + 1], kind[DF_REGISTER_KIND_MAX + 1];
 	cJSON *o, *json;
 
-	if (s->n >= s->most || s->bytes >= SLICE_BYTES) {
+	if (s->end != 0 && e->seq >= s->end)
+		return DF_E_CANCELLED;
+	if (s->n >= s->most || s->looked >= CHECKED ||
+	    (s->end == 0 && s->bytes >= SLICE_BYTES)) {
 		s->next = e->seq;
 		return DF_E_CANCELLED; /* enough */
 	}
+	s->looked++;
+	if (s->kind[0] != '\0' && !df_text_eq(e->kind, s->kind))
+		return DF_OK;
 	s->n++;
-	if (s->list == NULL ||
-	    (s->kind[0] != '\0' && !df_text_eq(e->kind, s->kind)))
+	if (s->list == NULL)
 		return DF_OK;
 	s->bytes += e->json.len;
 	if (df_str_copy(kind, sizeof kind, e->kind) != DF_OK)
@@ -95,17 +101,57 @@ static enum df_err add_entry(void *ctx, const struct df_register_entry *e)
 }
 
 static enum df_err read_slice(struct index *x, uint64_t from, struct slice *s,
-			      cJSON *out, struct df_why *why)
+			      uint64_t *forged, struct df_why *why)
+{
+	enum df_err rc =
+		df_register_read(x->reg, from, add_entry, s, forged, why);
+
+	return rc == DF_E_CANCELLED ? DF_OK : rc;
+}
+
+/* From there on, oldest first. */
+static enum df_err read_on(struct index *x, uint64_t from, struct slice *s,
+			   cJSON *out, struct df_why *why)
 {
 	uint64_t forged = 0;
-	enum df_err rc =
-		df_register_read(x->reg, from, add_entry, s, &forged, why);
+	enum df_err rc = read_slice(x, from, s, &forged, why);
 
-	if (rc == DF_E_CANCELLED && s->next != 0)
-		rc = DF_OK;
 	put(out, "forged", forged);
 	if (s->next != 0)
 		put(out, "more", s->next);
+	return rc;
+}
+
+/* The newest of the kind, oldest first: back from the end, a few at a time. */
+static enum df_err read_newest(struct index *x, struct slice *s, cJSON *out,
+			       struct df_why *why)
+{
+	const uint64_t last = df_register_next(x->reg);
+	uint64_t from = last, forged = 0, all_forged = 0;
+	uint64_t most = s->most;
+	cJSON *list = s->list;
+	enum df_err rc = DF_OK;
+
+	while (rc == DF_OK && from > 1 && most > 0 && last - from < CHECKED &&
+	       s->bytes < SLICE_BYTES) {
+		s->end = from;
+		from = from > SLICE ? from - SLICE : 1;
+		s->most = s->n + SLICE;
+		s->list = cJSON_CreateArray();
+		rc = read_slice(x, from, s, &forged, why);
+		all_forged += forged;
+		while (most > 0 && s->list->child != NULL) {
+			(void)cJSON_InsertItemInArray(
+				list, 0,
+				cJSON_DetachItemViaPointer(
+					s->list, s->list->child->prev));
+			most--;
+		}
+		cJSON_Delete(s->list);
+	}
+	put(out, "forged", all_forged);
+	if (most > 0 && from > 1)
+		put(out, "looked_from", from);
 	return rc;
 }
 
@@ -121,25 +167,24 @@ static enum df_err note_export(struct index *x, const cJSON *args,
 	return index_register_put(x, "audit", e, why);
 }
 
-/* {[from] [newest] [limit] [kind] [export: who]} > {entries, [more], forged}:
- * oldest first, from a number on or the newest ones */
+/* {[from] [newest] [limit] [kind] [export: who]} > {entries, [more], forged,
+ * [looked_from]}: oldest first, from a number on or the newest ones */
 enum df_err audit_read(struct index *x, const cJSON *args, cJSON *out,
 		       struct df_why *why)
 {
-	uint64_t limit = number(args, "limit"), from = number(args, "from");
-	uint64_t next = df_register_next(x->reg);
+	uint64_t limit = number(args, "limit");
 	struct slice s = {.kind = index_word(args, "kind")};
 	enum df_err rc = DF_OK;
 
 	s.most = limit == 0 ? SLICE : limit > SLICE_MAX ? SLICE_MAX : limit;
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "newest")))
-		from = next > s.most ? next - s.most : 1;
 	if (index_word(args, "export")[0] != '\0')
 		rc = note_export(x, args, why);
 	if (rc != DF_OK)
 		return rc;
 	s.list = cJSON_AddArrayToObject(out, "entries");
-	return read_slice(x, from, &s, out, why);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "newest")))
+		return read_newest(x, &s, out, why);
+	return read_on(x, number(args, "from"), &s, out, why);
 }
 
 /* {[from]} > the account, and of CHECKED entries how many are not authentic */
@@ -147,7 +192,7 @@ enum df_err audit_verify(struct index *x, const cJSON *args, cJSON *out,
 			 struct df_why *why)
 {
 	struct slice s = {.kind = "", .most = CHECKED};
-	enum df_err rc = read_slice(x, number(args, "from"), &s, out, why);
+	enum df_err rc = read_on(x, number(args, "from"), &s, out, why);
 
 	put(out, "checked", s.n);
 	add_account(x, out);
