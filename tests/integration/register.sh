@@ -102,4 +102,13 @@ compare_orders() {
 {e.get("order") for e in j["entries"]})' | grep -qx true
 }
 check "what was said is there, what was refused is not" compare_orders
+rules "room=index call=pwrite path=*/index.db-wal n=1 times=0 do=error:ENOSPC"
+check "an entry is answered, but index.db has no room" view 医生 D9
+check "nor when it is opened" wait_for 20 grep -q event=index.open-failed "$T/clinic.log"
+rules "# none"
+check "there is room again" wait_for 20 view 医生 D10
+check "both are there" truth clinic "{'D9', 'D10'} <= {e.get('order') for e in j['entries']}" \
+	recognition list --limit 10000
+check "no room ended by a fault of its own" sh -c \
+	"! grep 'event=room.ended.*signal' '$T/clinic.log' | grep -v 'signal 9'"
 done_testing

@@ -311,7 +311,9 @@ static enum df_err open_once(struct index *x, struct df_why *why)
 		index_lend(x);
 	if (rc == DF_OK)
 		rc = index_register_open(x, why);
-	if (rc != DF_OK) {
+	if (rc != DF_OK) { /* nor is there anything that follows it */
+		df_register_close(x->reg);
+		x->reg = NULL;
 		df_store_close(x->store);
 		x->store = NULL;
 	}
@@ -400,13 +402,7 @@ static void link_down(struct df_room *room, struct df_link *link)
 	region_link_down(&self, link);
 }
 
-static void gathered(void *ctx)
-{
-	struct index *x = ctx;
-
-	x->gathering = false;
-	index_flush(x);
-}
+static void gathered(void *ctx);
 
 static void turn(struct df_room *room)
 {
@@ -418,11 +414,7 @@ static void turn(struct df_room *room)
 		step_aside(&self, &why);
 		exit(1); /* and the next one begins anew */
 	}
-	if (self.reg_failed) {
-		index_flush(&self);
-		exit(1); /* and the next one reads what the disk has */
-	}
-	if (!self.begun || self.n_acks >= GATHER_MAX ||
+	if (self.reg_failed || !self.begun || self.n_acks >= GATHER_MAX ||
 	    df_clock_mono_ms() >= at_ms) {
 		index_flush(&self);
 	} else if (!self.gathering) {
@@ -430,6 +422,16 @@ static void turn(struct df_room *room)
 		(void)df_loop_timer(df_room_loop(room), at_ms, gathered,
 				    &self); /* fires once */
 	}
+	if (self.reg_failed)
+		exit(1); /* and the next one reads what the disk has */
+}
+
+static void gathered(void *ctx)
+{
+	struct index *x = ctx;
+
+	x->gathering = false;
+	turn(x->room);
 }
 
 static enum df_err start(struct df_room *room, struct df_why *why)
