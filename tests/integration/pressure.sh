@@ -136,11 +136,15 @@ check "the spool is sound" node inodes spool check
 new_centre centre || exit 1
 disk clinic 256 "$T/clinic" && new_clinic clinic || exit 1
 set_key clinic retry max 2 && set_key clinic retry min 1
+# what makes no whole parcel waits for the end of its study: nobody packs while
+# the disk is filled, and so gives out the reserve for the stranger to take
+set_key clinic parcel wait 600000
 start_node centre && start_node clinic && join clinic centre >/dev/null || exit 1
 check "the reserve is held" wait_for 10 state clinic "q['disk']['held_bytes'] >= 16 << 20"
 stop_node centre
 check "images are taken while the centre is away" store clinic MODALITY 40 0000
-# what is packed meanwhile gives room back
+check "what makes whole parcels is packed" wait_for 30 has_at_least clinic packed 19
+# the room that the raw objects had comes back a little later
 none_free() {
 	full "$T/clinic/stranger"
 	[ "$(df --output=avail -B1 "$T/clinic" | tail -n 1)" -lt 65536 ]
@@ -191,8 +195,11 @@ rm -f "$T/clinic/spool/reserve"
 start_node clinic
 stop_node centre
 check "images are taken" store clinic MODALITY 20 0000
-full "$T/clinic/stranger"
-check "full, and nothing held back: A700" store clinic MODALITY 1 a700
+refused_when_full() { # what is packed meanwhile gives room back
+	full "$T/clinic/stranger"
+	store clinic MODALITY 1 a700
+}
+check "full, and nothing held back: A700" wait_for 20 refused_when_full
 send_studies clinic >/dev/null
 start_node centre
 alive() { truth clinic "j['ready']" status; }

@@ -114,14 +114,16 @@ check "there are some of each" sh -c "for k in patient key study series instance
 check "the index is to be made anew" node clinic index rebuild
 start_node clinic
 check "everything is told again" wait_for 30 settled clinic
-check "the same answers" wait_for 10 same_answers
+wait_for 30 same_answers
+check "the same answers" same_answers
 stop_node clinic
 check "and row by row the same" same_rows
 check "a bit of index.db is another" flip "$T/clinic/index.db" 9000
 start_node clinic
 node clinic study list >/dev/null
 check "it is found and made anew" wait_for 30 settled clinic
-check "the same answers" wait_for 10 same_answers
+wait_for 30 same_answers
+check "the same answers" same_answers
 stop_node clinic
 check "index.db is of an older release" "$DF_BIN/pages-sql" \
 	"$T/clinic/index.db" "PRAGMA user_version = 1"
@@ -129,7 +131,8 @@ start_node clinic
 check "it steps aside" sh -c \
 	"[ \$(ls '$T'/clinic | grep -c '^index.db.20.*Z\$') = 3 ]"
 check "and is made anew" wait_for 30 settled clinic
-check "the same answers" wait_for 10 same_answers
+wait_for 30 same_answers
+check "the same answers" same_answers
 stop_node clinic
 check "row by row, too" same_rows
 check "all is sound" node clinic spool check --read-data
