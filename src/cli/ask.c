@@ -33,6 +33,13 @@ enum df_err df_args_number(struct df_cli *cli, cJSON *args, const char *option,
 	return DF_OK;
 }
 
+enum df_err df_cli_typed(enum df_err rc, struct df_why *why)
+{
+	if (rc == DF_E_CONFIG || rc == DF_E_LIMIT)
+		rc = why->err = DF_E_USAGE;
+	return rc;
+}
+
 const char *df_cli_who(const struct df_cli *cli)
 {
 	const char *by = df_cli_option(cli, "by"), *sudo = getenv("SUDO_USER");

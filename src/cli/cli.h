@@ -142,6 +142,9 @@ DF_MUST_CHECK enum df_err df_ask_print(struct df_cli *cli, const char *verb,
 				       cJSON *args,
 				       void (*human)(const cJSON *),
 				       struct df_why *why);
+/* What the configuration does not take was typed: DF_E_CONFIG and DF_E_LIMIT
+ * are DF_E_USAGE. */
+enum df_err df_cli_typed(enum df_err rc, struct df_why *why);
 /* The account of the person, also behind sudo; --by says it otherwise. */
 const char *df_cli_who(const struct df_cli *cli);
 /* {"key": value} for args. */

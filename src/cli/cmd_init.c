@@ -40,8 +40,9 @@ static enum df_err config_make(const struct df_cli *cli, struct df_buf *to,
 	for (size_t i = 0; i < sizeof keys / sizeof *keys && rc == DF_OK; i++)
 		rc = add(&text, keys[i], df_cli_option(cli, keys[i]), why);
 	if (rc == DF_OK)
-		rc = df_config_parse((const char *)text.ptr, text.len, cfg,
-				     why);
+		rc = df_cli_typed(df_config_parse((const char *)text.ptr,
+						  text.len, cfg, why),
+				  why);
 	if (rc == DF_OK)
 		rc = df_config_sample(to, cfg, why);
 	df_buf_release(&text);

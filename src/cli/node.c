@@ -127,6 +127,7 @@ enum df_err df_node_add_section(struct df_cli *cli, const char *kind,
 	enum df_err rc = df_config_append_section(&cli->cfg_text, kind, name,
 						  pairs, n_pairs, why);
 
+	rc = df_cli_typed(rc, why);
 	if (rc == DF_OK)
 		rc = df_file_write_durable(cli->dir, CONFIG, 0600,
 					   cli->cfg_text.ptr, cli->cfg_text.len,

@@ -26,11 +26,14 @@ check "and one whose value is another option" status_is 2 "$cli" -C "$T/n" order
 check "no directory is wrong usage" status_is 2 env -u DCM_FORWARD_DIR "$cli" status
 check "a directory that is no node is not found" status_is 4 "$cli" -C "$T" config check
 check "init needs a role" status_is 2 "$cli" -C "$T/n" init --name x --ae-title A
-check "init refuses a wrong role" status_is 1 "$cli" -C "$T/n" init \
+check "init refuses a wrong role" status_is 2 "$cli" -C "$T/n" init \
 	--role hospital --name x --ae-title A
 check "init refuses a name that ends the line" status_is 2 "$cli" -C "$T/n" init \
 	--role clinic --name 'x
 ae-title = B' --ae-title A
+long=$(printf '长%.0s' {1..2000})
+check "nor takes one that is too long" status_is 2 "$cli" -C "$T/n" init \
+	--role clinic --name "$long" --ae-title A
 check "nothing was made" test ! -e "$T/n/config.ini"
 check "init makes a node" status_is 0 "$cli" -C "$T/n" init --role clinic \
 	--name 桥头镇卫生院 --ae-title CLINIC --listen-dicom 127.0.0.1:0
@@ -65,7 +68,9 @@ check "no terminal obeys what it was given" sh -c "! grep -q '$(printf '\033')' 
 check "a modality is added" status_is 0 "$cli" -C "$T/n" modality add CT1 \
 	--from 10.0.0.0/8 --from 192.168.0.0/16
 check "not twice" status_is 5 "$cli" -C "$T/n" modality add CT1
-check "not with a wrong address" status_is 1 "$cli" -C "$T/n" modality add CT2 --from here
+check "not with a wrong address" status_is 2 "$cli" -C "$T/n" modality add CT2 --from here
+check "nor with a title that is too long" status_is 2 "$cli" -C "$T/n" modality add "$long"
+check "nor a destination" status_is 2 "$cli" -C "$T/n" destination add "$long" --dicom A@127.0.0.1:1
 check "a destination is added" status_is 0 "$cli" -C "$T/n" destination add pacs \
 	--dicom PACS@127.0.0.1:104
 check "not without an address" status_is 2 "$cli" -C "$T/n" destination add two

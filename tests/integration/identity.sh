@@ -89,6 +89,8 @@ fails_with() {
 }
 check "nobody decides without a name" fails_with 2 identity merge "$first" "$nameless" --reason x
 check "nor without a reason" fails_with 2 identity merge "$first" "$nameless" --by 王敏
+check "nor with more words than are kept" fails_with 2 identity merge "$first" "$nameless" --by 王敏 \
+	--reason "$(printf '%0300d' 1)"
 check "nor of one record" fails_with 2 identity merge "$first" "$first" --by 王敏 --reason x
 check "nor of records that are not there" fails_with 4 identity merge "$first" \
 	00000000000000000000000000000000 --by 王敏 --reason x

@@ -27,6 +27,8 @@ check "what was not told is not given" sh -c "
 told() { truth b "any(p['study_uid'] == '$uid' for p in j['priors'])" prior search --id $number --purpose 复诊; }
 check "clinic B finds it by number" wait_for 20 told
 check "a purpose must be given" grep -q -- --purpose "$T/refused"
+node b prior fetch "$uid" --purpose "$(printf '%02000d' 1)" >"$T/refused" 2>&1
+check "and one that is kept whole" test $? -eq 2
 fetch() { node b prior fetch "$1" --purpose 复诊 --by "Dr. Li"; }
 check "it is ordered" fetch "$uid"
 state_is() { truth b "[p['state'] for p in j['priors'] if p['study_uid'] == '$1'][:1] == ['$2']" prior list; }

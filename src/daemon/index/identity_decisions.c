@@ -160,7 +160,7 @@ static enum df_err signed_entry(const cJSON *args, const char *act,
 			       "say who decides (by) and why (reason): both "
 			       "are kept");
 	if (characters(by) > BY_MAX || characters(reason) > REASON_MAX)
-		return df_fail(why, DF_E_LIMIT,
+		return df_fail(why, DF_E_USAGE,
 			       "a name has at most %u characters, a reason %u",
 			       BY_MAX, REASON_MAX);
 	*entry = cJSON_CreateObject();

@@ -93,7 +93,7 @@ static enum df_err put_text(struct index *x, const char *kind,
 	enum df_err rc;
 
 	if (e.json.len > DF_REGISTER_JSON_MAX)
-		return df_fail(why, DF_E_LIMIT, "this is too long to record");
+		return df_fail(why, DF_E_USAGE, "this is too long to record");
 	rc = index_begin(x, why);
 	if (rc == DF_OK)
 		rc = df_store_save(x->store, why);

@@ -206,7 +206,7 @@ void prior_order(struct ask *a)
 		df_journal_fetch_put(q->j, &old);
 		answer_json(a, fetch_json(q, &old));
 	} else if ((purpose = purpose_of(a)) == NULL) {
-		refuse(a, DF_E_LIMIT, "purpose, name or order is too long");
+		refuse(a, DF_E_USAGE, "purpose, name or order is too long");
 	} else {
 		df_str_fmt(row.study, sizeof row.study, "%s", uid);
 		df_str_fmt(row.dest, sizeof row.dest, "%s", peer->name);
