@@ -136,15 +136,23 @@ static void noted(void *ctx, struct df_reply *r)
 /* What the peer may hear: who, why, for which order. */
 static struct purpose *purpose_of(struct ask *a)
 {
-	static const char *const members[] = {"purpose", "who", "order"};
+	static const struct {
+		const char *name;
+		size_t max; /* bytes: docs/formats/peer.md */
+	} M[] = {{"purpose", 600}, {"who", 120}, {"order", 64}};
 	struct purpose *p = df_xcalloc(1, sizeof *p);
 	cJSON *o = cJSON_CreateObject();
-	bool fits;
+	bool fits = true;
 
-	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-		if (ask_text(a, members[i])[0] != '\0')
-			put_str(o, members[i], ask_text(a, members[i]));
-	fits = cJSON_PrintPreallocated(o, p->json, sizeof p->json, false) != 0;
+	for (size_t i = 0; i < sizeof M / sizeof *M; i++) {
+		const char *text = ask_text(a, M[i].name);
+
+		fits = fits && strlen(text) <= M[i].max;
+		if (text[0] != '\0')
+			put_str(o, M[i].name, text);
+	}
+	fits = fits &&
+	       cJSON_PrintPreallocated(o, p->json, sizeof p->json, false) != 0;
 	cJSON_Delete(o);
 	if (fits)
 		return p;
