@@ -91,6 +91,7 @@ enum df_contrast {
 	DF_CONTRAST_UNSAID,
 	DF_CONTRAST_PLAIN,
 	DF_CONTRAST_ENHANCED,
+	DF_CONTRAST_MAYBE, /* "if necessary": nobody knows by these words */
 };
 
 #define DF_EXAM_ITEMS 8

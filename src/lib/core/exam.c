@@ -99,7 +99,7 @@ struct found {
 	bool more; /* parts than there is room for */
 	unsigned sides;	 /* bits of enum df_side: said at all ... */
 	unsigned beside; /* ... and right beside a paired part */
-	bool plain, enhanced;
+	bool plain, enhanced, maybe;
 	struct modalities modalities; /* "胸部CT": as orders say it */
 };
 
@@ -151,6 +151,7 @@ static void mean(const struct df_rules *r, const char *means, struct found *f,
 		f->plain |=
 			df_text_eq(e, "contrast:plain") || (enhanced && b->no);
 		f->enhanced |= enhanced && !b->no;
+		f->maybe |= df_text_eq(e, "contrast:maybe");
 		if (e.len > 9 && !memcmp(e.ptr, "modality:", 9))
 			modalities_add(&f->modalities,
 				       (struct df_text){e.ptr + 9, e.len - 9},
@@ -393,9 +394,12 @@ void df_exam_understand(const struct df_rules *r, const struct df_exam_words *w,
 	text.beside |= part.beside;
 	out->side = side_of(&text);
 	/* "平扫+增强" has both: it is the one that shows more */
-	out->contrast = text.enhanced || part.enhanced ? DF_CONTRAST_ENHANCED
-			: text.plain || part.plain     ? DF_CONTRAST_PLAIN
-						       : DF_CONTRAST_UNSAID;
+	text.enhanced |= part.enhanced;
+	out->contrast = text.enhanced && (text.maybe || part.maybe)
+				? DF_CONTRAST_MAYBE
+			: text.enhanced		   ? DF_CONTRAST_ENHANCED
+			: text.plain || part.plain ? DF_CONTRAST_PLAIN
+						   : DF_CONTRAST_UNSAID;
 	items_by_code(r, w, out);
 	if (out->n_items > 0)
 		return; /* a code says it better than words */

@@ -106,11 +106,14 @@ static void parts(const struct df_rules *r, const struct df_exam_meaning *want,
 
 static void contrasts(const struct df_exam_meaning *want, struct df_verdict *v)
 {
-	if (want->contrast != DF_CONTRAST_ENHANCED)
+	const bool maybe = want->contrast == DF_CONTRAST_MAYBE;
+
+	if ((want->contrast != DF_CONTRAST_ENHANCED && !maybe) ||
+	    v->meaning.contrast == DF_CONTRAST_ENHANCED)
 		return;
-	if (v->meaning.contrast == DF_CONTRAST_PLAIN)
+	if (v->meaning.contrast == DF_CONTRAST_PLAIN && !maybe)
 		df_verdict_add(v, DF_RECOGNITION_CONTRAST_MISSING, "%s", "");
-	else if (v->meaning.contrast == DF_CONTRAST_UNSAID)
+	else
 		df_verdict_add(v, DF_RECOGNITION_CONTRAST_UNKNOWN, "%s", "");
 }
 

@@ -143,7 +143,7 @@ static enum df_err word(const struct check *x)
 {
 	static const char MARKS[] = "-,side:left,side:right,side:both,"
 				    "contrast:plain,contrast:enhanced,"
-				    "contrast:not";
+				    "contrast:not,contrast:maybe";
 	const char *list = x->row->cell[WORD_MEANS];
 	struct df_text e;
 

@@ -67,7 +67,7 @@ static bool is_ideograph(uint32_t c)
 size_t df_rules_fold(char *to, struct df_text text)
 {
 	bool gap = false;
-	size_t n = 0;
+	size_t n = 0, len;
 	uint32_t c;
 
 	while (text.len > 0) {
@@ -81,8 +81,14 @@ size_t df_rules_fold(char *to, struct df_text text)
 		}
 		if (c >= 0xff01 && c <= 0xff5e)
 			c -= 0xfee0;
+		if (c == '+' && text.len >= 2 && !memcmp(text.ptr, "/-", 2)) {
+			from = "\xc2\xb1"; /* +/- is ± */
+			c = 0xb1;
+			text.ptr += 2;
+			text.len -= 2;
+		}
 		if (!is_letter(c) && !is_digit(c) && !is_ideograph(c) &&
-		    c != '+') {
+		    c != '+' && c != 0xb1) {
 			gap = true;
 			continue;
 		}
@@ -92,8 +98,9 @@ size_t df_rules_fold(char *to, struct df_text text)
 		if (c < 0x80) {
 			to[n++] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
 		} else {
-			memmove(to + n, from, (size_t)(text.ptr - from));
-			n += (size_t)(text.ptr - from);
+			len = c == 0xb1 ? 2 : (size_t)(text.ptr - from);
+			memmove(to + n, from, len);
+			n += len;
 		}
 	}
 	to[n] = '\0';

@@ -366,7 +366,21 @@ static void test_contrast(void **state)
 	static const char *const UNSAID[] = {"NO ORAL CONTRAST", "无, PRE-OP",
 					     "WITHOUT ORAL CONTRAST"};
 
+	static const char *const MAYBE[] = {
+		"必要时增强",
+		"胸部平扫, 必要时增强",
+		"增强扫描(必要时)",
+		"酌情增强",
+		"with contrast if needed",
+		"CHEST W CONTRAST IF NECESSARY",
+		"± contrast",
+		"CHEST +/- CONTRAST",
+		"contrast as needed",
+	};
+
 	(void)state;
+	assert_contrasts(MAYBE, sizeof MAYBE / sizeof *MAYBE,
+			 DF_CONTRAST_MAYBE);
 	assert_contrasts(PLAIN, sizeof PLAIN / sizeof *PLAIN,
 			 DF_CONTRAST_PLAIN);
 	assert_contrasts(ENHANCED, sizeof ENHANCED / sizeof *ENHANCED,
