@@ -3,20 +3,15 @@
 # while a new study is on a slow line, it is not here before that one is, though
 # it is a third of its size and comes the other way; then it comes.
 . "$(dirname "$0")/../lib/node.sh"
+. "$(dirname "$0")/../lib/exam.sh"
 need dcmsend dcmodify python3
 
 number=110101199003074477
-new_centre centre && node centre modality add MODALITY >/dev/null && start_node centre || exit 1
-new_clinic clinic && set_key clinic study quiet 1 && start_node clinic || exit 1
-line=$(free_port)
-python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 100000 --slow >"$T/relay.out" &
-PIDS="$PIDS $!"
-wait_for 10 grep -q ready "$T/relay.out" || exit 1
-check "a clinic joins over a slow line" join clinic centre "$line"
+sends_images() { [ "$1" = clinic ] || node "$1" modality add MODALITY >/dev/null; }
+slow_region 100000 sends_images
 
 prior=$(python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/prior" 8 prior)
-dcmodify -nb -q -ie -m "PatientID=$number" -m "PatientName=Wang^San" \
-	-m "StudyDate=$(date +%Y%m%d)" "$T/prior"/* || exit 1
+belongs "$T/prior" $number Wang^San 19900307 M || exit 1
 check "he was examined at the centre" dcmsend --no-halt --decompress-never +sd \
 	-aet MODALITY -aec CENTRE 127.0.0.1 "$DICOM_centre" "$T/prior"
 told() { truth clinic "len(j['priors']) == 1" prior search --id $number --purpose 复诊; }

@@ -4,22 +4,13 @@
 # middle, the same bytes, and it is the clinic's own again. That room is short
 # takes nothing away meanwhile.
 . "$(dirname "$0")/../lib/node.sh"
+. "$(dirname "$0")/../lib/exam.sh"
 need dcmsend dcmodify dcmdump python3
 
 number=110101199003074477
-check "a centre is made" new_centre centre
-check "a clinic is made" new_clinic clinic
-set_key clinic study quiet 1
-check "the centre starts" start_node centre
-check "the clinic starts" start_node clinic
-line=$(free_port)
-python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 400000 --slow >"$T/relay.out" &
-PIDS="$PIDS $!"
-wait_for 10 grep -q ready "$T/relay.out" || exit 1
-check "it joins over a slow line" join clinic centre "$line"
+slow_region 400000
 uid=$(python3 "$LIB/make_study.py" "$TESTDATA/ct/IM0001.dcm" "$T/ct" 24 own)
-dcmodify -nb -q -ie -m "PatientID=$number" -m "PatientName=Wang^San" \
-	-m "StudyDate=$(date +%Y%m%d)" "$T/ct"/* || exit 1
+belongs "$T/ct" $number Wang^San 19900307 M || exit 1
 check "a study is sent" send "$DICOM_clinic" "$T/ct"
 check "and receipted" wait_for 60 has_at_least clinic confirmed 24
 

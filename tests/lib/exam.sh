@@ -35,6 +35,21 @@ new_region() {
 		check "clinic $clinic joins" join $clinic centre
 	done
 }
+# slow_region RATE [PREPARE]: a centre and a clinic that joined it over a line of
+# so many bytes a second. PREPARE NODE comes before its first start.
+slow_region() {
+	for on in centre clinic; do
+		check "a $on is made" new_$on $on
+		[ $on = centre ] || set_key clinic study quiet 1
+		${2:-:} $on
+		check "the $on starts" start_node $on
+	done
+	line=$(free_port)
+	python3 "$LIB/relay.py" "$line" "$HTTPS_centre" "$1" --slow >"$T/relay.out" &
+	PIDS="$PIDS $!"
+	wait_for 10 grep -q ready "$T/relay.out" || exit 1
+	check "the clinic joins over a slow line" join clinic centre "$line"
+}
 # physicians NODE...: get certificates, which these nodes trust; sign_report STUDY
 physicians() {
 	check "physicians get their certificates" sh "$LIB/report_pki.sh" "$T/pki"
