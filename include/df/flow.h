@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define DF_FLOW_WIDEST 16
-#define DF_FLOW_PART_MIN (64u << 10)
+#define DF_FLOW_PART_MIN (32u << 10)
 #define DF_FLOW_PIECE_MIN (32u << 10) /* of the last bytes there are */
 
 struct df_flow { /* {0}, or df_flow_init */

@@ -169,7 +169,7 @@ static void send_parts(struct line *line)
 		p = most_urgent(line);
 		/* those that wait for an answer are few, or the answers are
 		 * slow: then more would not help */
-		if (leaving >= width || all >= width + (width + 1) / 2 ||
+		if (leaving >= width || all >= width + 1 + (width + 1) / 2 ||
 		    p == NULL || must_wait(line, p))
 			break;
 		(void)df_ranges_gap(&p->taken, p->size, &gap); /* has work */
