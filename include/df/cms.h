@@ -47,6 +47,12 @@ DF_MUST_CHECK enum df_err df_cms_verify(struct df_digest *signer,
 					struct df_cert **cert, const void *der,
 					size_t der_len, const void *ptr,
 					size_t len, struct df_why *why);
+/* The same signature with another certificate of the same key; out is empty. */
+DF_MUST_CHECK enum df_err df_cms_recertify(struct df_buf *out,
+					   const struct df_cert *cert,
+					   const void *der, size_t der_len,
+					   const void *ptr, size_t len,
+					   struct df_why *why);
 
 #ifdef __cplusplus
 }

@@ -2,17 +2,21 @@
  * keyring.h - the files of keys/ and what a new node puts there.
  *
  *   node.key node.crt      the node: signs, TLS, opens parcels (PEM)
- *   ca.crt                 centre: its own CA; clinic: the centre's, once
- * joined ca.key                 centre only seal.key seal.crt      centre only:
- * seals reports kek                    32 bytes: wraps the keys of objects at
- * rest peers/<fp>.pem         an enrolled node's certificate; <fp> = 64 hex
+ *   ca.crt                 centre: its own CA; clinic: that of the first centre
+ *   ca.key                 centre only
+ *   seal.key seal.crt      centre only: seals reports
+ *   kek                    32 bytes: wraps the keys of objects at rest
+ *   peers/<fp>.pem         an enrolled node's certificate; <fp> = 64 hex
+ *   peers/<fp>.own         clinic: the node's certificate of that centre's CA
+ *   peers/<fp>.ca          clinic: that CA
  *   peers/<fp>.revoked     present: that node is refused
  *   invites/<id>           one invitation, text (df/enrol.h)
  *   report-trust/<fp>.pem      a CA whose certificates may sign reports
  *   report-trust/seal-<fp>.pem a centre's seal certificate
  *
  * Directories are 0700, files 0600. A clinic's node.crt is self-signed until
- * it has joined. <fp> in report-trust is the certificate's df_cert_fingerprint.
+ * it has joined its first centre. <fp> in report-trust is the certificate's
+ * df_cert_fingerprint.
  */
 #ifndef DF_KEYRING_H
 #define DF_KEYRING_H
@@ -32,6 +36,8 @@ extern "C" {
 #define DF_KEYS_SEAL_CRT "keys/seal.crt"
 #define DF_KEYS_KEK "keys/kek"
 #define DF_KEYS_PEERS "keys/peers"
+#define DF_KEYS_OWN_SUFFIX ".own"
+#define DF_KEYS_CA_SUFFIX ".ca"
 #define DF_KEYS_INVITES "keys/invites"
 #define DF_KEYS_TRUST "keys/report-trust"
 #define DF_KEYS_SEAL_PREFIX "seal-"

@@ -50,7 +50,8 @@ extern "C" {
 	X(WORKER_GONE)  /* supervise > front: one association slot is free */  \
 	X(ASSOCIATION)  /* supervise > receive: ADDRESS (fd socket) */         \
 	X(CONNECTION)   /* front > gateway: ADDRESS [PEER] (fd plain stream) */\
-	X(TLS_IDENTITY_RQ) /* front, deliver_https > keys */                   \
+	/* front, queue, deliver_https > keys: [PEER: as this centre knows us] */\
+	X(TLS_IDENTITY_RQ)                                                     \
 	/* result CERT(PEM) CA(PEM, absent while not enrolled) PEER(own        \
 	 * fingerprint) NAME */                                                \
 	X(TLS_IDENTITY)                                                        \
@@ -96,7 +97,8 @@ extern "C" {
 	/* HEADER [PEER: the sender must be this one] ; without PEER only our  \
 	 * own fingerprint is accepted as sender. [PURPOSE "held": it is ours  \
 	 * to keep already, so its sender may have been revoked since;         \
-	 * "prior": we asked for it, and its sender is any node of our CA] */  \
+	 * "prior": we asked for it, and its sender is any node of a CA of     \
+	 * ours] */                                                            \
 	X(OPEN_RQ)                                                             \
 	/* result CEK PEER(verified sender) PARCEL H0 CONTENT EPOCH SEQUENCE   \
 	 * PREVIOUS CREATED_MS */                                              \

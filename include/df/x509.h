@@ -58,6 +58,7 @@ int64_t df_cert_not_before_ms(const struct df_cert *cert);
 int64_t df_cert_not_after_ms(const struct df_cert *cert);
 bool df_cert_is_ca(const struct df_cert *cert);
 bool df_cert_has_key(const struct df_cert *cert, const struct df_key *key);
+bool df_cert_is_own(const struct df_cert *cert); /* signed by its own key */
 /* Issued by ca and valid at now_ms: DF_E_SENDER else. */
 DF_MUST_CHECK enum df_err df_cert_check(const struct df_cert *cert,
 					const struct df_cert *ca,
@@ -72,6 +73,11 @@ DF_MUST_CHECK enum df_err df_ca_make(struct df_cert **cert,
 				     const struct df_key *key,
 				     struct df_text name, int64_t now_ms,
 				     struct df_why *why);
+/* As df_node_issue makes it, but signed by the key itself. */
+DF_MUST_CHECK enum df_err df_own_issue(struct df_cert **cert,
+				       const struct df_key *key,
+				       struct df_text name, int64_t now_ms,
+				       struct df_why *why);
 /* PKCS#10, DER. */
 DF_MUST_CHECK enum df_err df_csr_make(struct df_buf *der,
 				      const struct df_key *key,

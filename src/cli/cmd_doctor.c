@@ -228,7 +228,11 @@ static void look_peers(struct doctor *d)
 		struct df_why why = {0};
 		const enum df_err rc = df_peer_hello_test(
 			d->cli, p->url, p->fingerprint, false, &why);
+		char own[160];
 
+		df_str_fmt(own, sizeof own, "%s/%s" DF_KEYS_OWN_SUFFIX,
+			   DF_KEYS_PEERS, p->fingerprint);
+		look_cert(d, p->name, own);
 		note(d, rc == DF_OK, "line", rc == DF_OK ? p->url : why.text);
 	}
 }

@@ -191,26 +191,59 @@ static enum df_err keep_seal(struct df_cli *cli, const struct join *j,
 				     j->got.seal_certificate.len, why);
 }
 
-/* Each step may be repeated; the configuration is written last. */
-static enum df_err keep(struct df_cli *cli, struct join *j, struct df_why *why)
+static enum df_err keep_beside(struct df_cli *cli, const struct join *j,
+			       const char *suffix, const struct df_buf *pem,
+			       struct df_why *why)
 {
-	const char *pairs[] = {"url", j->url, "fingerprint", j->pin};
 	char name[160];
-	enum df_err rc;
 
-	df_str_fmt(name, sizeof name, "%s/%s.pem", DF_KEYS_PEERS, j->pin);
-	rc = df_file_write_durable(cli->dir, name, 0600,
-				   j->got.node_certificate.ptr,
-				   j->got.node_certificate.len, why);
-	if (rc == DF_OK)
-		rc = df_file_write_durable(cli->dir, DF_KEYS_CA_CRT, 0600,
-					   j->got.ca.ptr, j->got.ca.len, why);
-	if (rc == DF_OK)
-		rc = keep_seal(cli, j, why);
+	df_str_fmt(name, sizeof name, "%s/%s%s", DF_KEYS_PEERS, j->pin, suffix);
+	return df_file_write_durable(cli->dir, name, 0600, pem->ptr, pem->len,
+				     why);
+}
+
+/* The node's own files are of the first centre, and stay so. */
+static enum df_err keep_first(struct df_cli *cli, const struct join *j,
+			      struct df_why *why)
+{
+	struct df_buf ca;
+	enum df_err rc;
+	bool first;
+
+	df_buf_init(&ca, DF_PEM_MAX);
+	rc = df_file_read(cli->dir, DF_KEYS_CA_CRT, DF_PEM_MAX, &ca, why);
+	first = rc == DF_E_NOTFOUND ||
+		df_text_same(text_of(&ca), text_of(&j->got.ca));
+	df_buf_release(&ca);
+	if (rc != DF_OK && rc != DF_E_NOTFOUND)
+		return rc;
+	if (!first)
+		return DF_OK;
+	rc = df_file_write_durable(cli->dir, DF_KEYS_CA_CRT, 0600,
+				   j->got.ca.ptr, j->got.ca.len, why);
 	if (rc == DF_OK)
 		rc = df_file_write_durable(cli->dir, DF_KEYS_NODE_CRT, 0600,
 					   j->got.certificate.ptr,
 					   j->got.certificate.len, why);
+	return rc;
+}
+
+/* Each step may be repeated; the configuration is written last. */
+static enum df_err keep(struct df_cli *cli, struct join *j, struct df_why *why)
+{
+	const char *pairs[] = {"url", j->url, "fingerprint", j->pin};
+	enum df_err rc =
+		keep_beside(cli, j, ".pem", &j->got.node_certificate, why);
+
+	if (rc == DF_OK)
+		rc = keep_beside(cli, j, DF_KEYS_CA_SUFFIX, &j->got.ca, why);
+	if (rc == DF_OK)
+		rc = keep_beside(cli, j, DF_KEYS_OWN_SUFFIX,
+				 &j->got.certificate, why);
+	if (rc == DF_OK)
+		rc = keep_seal(cli, j, why);
+	if (rc == DF_OK)
+		rc = keep_first(cli, j, why);
 	if (rc == DF_OK &&
 	    df_config_peer(&cli->cfg, df_text_of(j->pin)) == NULL)
 		rc = df_node_add_section(cli, "peer", j->got.centre_name, pairs,

@@ -1,6 +1,6 @@
 /*
  * node_tls.c - the command speaks to the centre as the node: its key, its
- * certificate, the centre pinned by fingerprint.
+ * certificate of that centre, the centre pinned by fingerprint.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,9 +44,12 @@ enum df_err df_node_tls_new(struct df_node_tls **out, struct df_cli *cli,
 			    const char *pin, struct df_why *why)
 {
 	struct df_node_tls *t = df_xcalloc(1, sizeof *t);
+	char own[160];
 	struct df_buf key;
 	enum df_err rc;
 
+	df_str_fmt(own, sizeof own, "%s/%s" DF_KEYS_OWN_SUFFIX, DF_KEYS_PEERS,
+		   pin);
 	df_buf_init(&key, DF_PEM_MAX);
 	df_buf_init(&t->cert, DF_PEM_MAX);
 	rc = df_file_read(cli->dir, DF_KEYS_NODE_KEY, DF_PEM_MAX, &key, why);
@@ -55,6 +58,8 @@ enum df_err df_node_tls_new(struct df_node_tls **out, struct df_cli *cli,
 			&t->key,
 			(struct df_text){(const char *)key.ptr, key.len}, why);
 	if (rc == DF_OK)
+		rc = df_file_read(cli->dir, own, DF_PEM_MAX, &t->cert, why);
+	if (rc == DF_E_NOTFOUND)
 		rc = df_file_read(cli->dir, DF_KEYS_NODE_CRT, DF_PEM_MAX,
 				  &t->cert, why);
 	df_buf_wipe(&key);

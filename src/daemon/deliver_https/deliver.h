@@ -29,6 +29,8 @@ struct line {
 	struct df_room *room;
 	const struct df_peer *peer; /* of the configuration */
 	struct df_http_tls tls;
+	struct df_buf cert_pem; /* ours, of its CA */
+	struct df_buf ca_pem;	/* terminated */
 	struct line *next;
 	struct df_http_client *client; /* its connections, and nobody else's */
 	struct df_engine engine;
@@ -51,9 +53,6 @@ struct line {
 struct deliver {
 	struct df_http_client *client; /* of DICOMweb servers */
 	struct df_engine engine;
-	struct df_buf cert_pem; /* from keys; empty = not enrolled */
-	struct df_buf ca_pem;	/* terminated */
-	bool identified;
 	struct df_http_proxy proxy; /* for peers; url "" = none */
 	struct df_buf proxy_password; /* terminated */
 	struct line *lines;

@@ -50,11 +50,12 @@ static enum df_err sign(void *ctx, const void *digest, size_t len,
 
 static bool use_identity(void *ssl_ctx, void *ctx)
 {
-	struct df_text cert = {(const char *)self.cert_pem.ptr,
-			       self.cert_pem.len};
+	struct line *line = ctx;
+	struct df_text cert = {(const char *)line->cert_pem.ptr,
+			       line->cert_pem.len};
 	struct df_why why = {0};
 
-	if (df_tls_use(ssl_ctx, cert, sign, ctx, &why) == DF_OK)
+	if (df_tls_use(ssl_ctx, cert, sign, line->room, &why) == DF_OK)
 		return true;
 	df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&why));
 	return false;
@@ -76,26 +77,39 @@ static void keep_pem(struct df_buf *to, const struct df_msg *m,
 }
 
 /* Blocks: without it no handshake is possible, and keys answers at once. */
-static void identify(struct df_room *room, struct df_link *keys)
+static enum df_err identify(struct line *line, struct df_why *why)
 {
-	struct df_why why = {0};
+	struct df_link *keys =
+		df_room_link(line->room, DF_ROLE_KEYS, DF_ANY_NUMBER);
 	struct df_msg m, reply = {0};
+	enum df_err rc;
 
+	if (keys == NULL)
+		return df_fail(why, DF_E_AGAIN, "keys has not answered yet");
 	df_msg_init(&m, DF_MSG_TLS_IDENTITY_RQ, 0);
-	if (df_room_ask(room, keys, &m, NULL, 0, SIGN_MS, &reply, NULL, NULL,
-			&why) != DF_OK) {
-		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(&why));
-		return;
+	df_msg_put_str(&m, DF_M_PEER, line->peer->fingerprint);
+	rc = df_room_ask(line->room, keys, &m, NULL, 0, SIGN_MS, &reply, NULL,
+			 NULL, why);
+	if (rc != DF_OK) {
+		df_log(DF_LOG_ERROR, "tls.identity", DF_F_ERR(why));
+		return df_fail(why, DF_E_AGAIN, "keys has not answered yet");
 	}
-	keep_pem(&self.cert_pem, &reply, DF_M_CERT);
-	keep_pem(&self.ca_pem, &reply, DF_M_CA);
-	self.identified = true;
+	keep_pem(&line->cert_pem, &reply, DF_M_CERT);
+	keep_pem(&line->ca_pem, &reply, DF_M_CA);
+	if (line->cert_pem.len == 0 || line->ca_pem.len == 0)
+		return df_fail(why, DF_E_CONFIG, "not joined to a centre yet");
+	return DF_OK;
 }
 
 static void link_up(struct df_room *room, struct df_link *link)
 {
-	if (link->role == DF_ROLE_KEYS)
-		identify(room, link);
+	struct df_why why = {0};
+
+	(void)room;
+	if (link->role != DF_ROLE_KEYS)
+		return;
+	for (struct line *line = self.lines; line != NULL; line = line->next)
+		(void)identify(line, &why); /* logged; the old one stays */
 }
 
 /* --- lines -------------------------------------------------------------- */
@@ -155,18 +169,12 @@ enum df_err line_get(struct df_room *room, struct df_text name,
 		     struct line **out, struct df_why *why)
 {
 	const struct df_peer *peer = df_config_peer(df_room_config(room), name);
-	struct df_link *keys = df_room_link(room, DF_ROLE_KEYS, DF_ANY_NUMBER);
 	struct line *line = self.lines;
+	enum df_err rc;
 
 	*out = NULL;
 	if (peer == NULL)
 		return df_fail(why, DF_E_CONFIG, "no such peer configured");
-	if (!self.identified && keys != NULL)
-		identify(room, keys);
-	if (!self.identified)
-		return df_fail(why, DF_E_AGAIN, "keys has not answered yet");
-	if (self.cert_pem.len == 0 || self.ca_pem.len == 0)
-		return df_fail(why, DF_E_CONFIG, "not joined to a centre yet");
 	while (line != NULL && line->peer != peer)
 		line = line->next;
 	if (line == NULL) {
@@ -176,8 +184,15 @@ enum df_err line_get(struct df_room *room, struct df_text name,
 		line->tls = (struct df_http_tls){
 			.pin = peer->fingerprint,
 			.ssl_ctx = use_identity,
-			.ctx = room,
+			.ctx = line,
 		};
+		rc = identify(line, why);
+		if (rc != DF_OK) {
+			df_buf_release(&line->cert_pem);
+			df_buf_release(&line->ca_pem);
+			free(line);
+			return rc;
+		}
 		line->next = self.lines;
 		self.lines = line;
 		open_line(line);
@@ -197,7 +212,7 @@ enum df_err line_start_on(struct line *line, struct df_http_client *client,
 		base--;
 	df_str_fmt(url, sizeof url, "%.*s%s", (int)base, line->peer->url, path);
 	rq->url = url;
-	line->tls.ca_pem = (const char *)self.ca_pem.ptr; /* may be new */
+	line->tls.ca_pem = (const char *)line->ca_pem.ptr; /* may be new */
 	rq->tls = &line->tls;
 	rq->proxy = &self.proxy;
 	return df_http_client_start(client, rq, call, why);

@@ -1,6 +1,6 @@
 /*
- * enrolled.c - who is enrolled: keys/peers/<fp>.pem, and <fp>.revoked beside
- * it.
+ * enrolled.c - who is enrolled: keys/peers/<fp>.pem, and beside it <fp>.revoked
+ * or, of a centre that we joined, <fp>.own and <fp>.ca.
  *
  * Revoking is for ever: a revoked key is never enrolled again, its owner makes
  * a new one.
@@ -65,49 +65,60 @@ static bool fp_of(struct df_text *fp, const char *name, const char *suffix)
 	return df_digest_decode(&d, *fp);
 }
 
-static enum df_err load_pem(void *ctx, const char *name, struct df_why *why)
+/* NULL for a bad file: one does not stop the node. */
+static enum df_err cert_of(struct df_cert **cert, const char *name,
+			   struct df_why *why)
 {
-	struct keys *k = ctx;
-	struct df_cert *cert = NULL;
-	struct df_text fp;
 	struct df_buf b;
 	char path[160];
 	enum df_err rc;
 
-	if (!fp_of(&fp, name, PEM_SUFFIX))
-		return DF_OK;
 	df_str_fmt(path, sizeof path, "%s/%s", DF_KEYS_PEERS, name);
 	df_buf_init(&b, DF_PEM_MAX);
 	rc = df_file_read(AT_FDCWD, path, DF_PEM_MAX, &b, why);
 	if (rc == DF_OK)
 		rc = df_cert_from_pem(
-			&cert, (struct df_text){(const char *)b.ptr, b.len},
+			cert, (struct df_text){(const char *)b.ptr, b.len},
 			why);
 	df_buf_release(&b);
-	if (rc == DF_E_FORMAT) { /* one bad file does not stop the node */
-		df_log(DF_LOG_ERROR, "keys.bad_peer_file",
-		       DF_F_UID("file", name));
+	if (rc != DF_E_FORMAT)
+		return rc;
+	df_log(DF_LOG_ERROR, "keys.bad_peer_file", DF_F_UID("file", name));
+	return DF_OK;
+}
+
+static enum df_err load_pem(void *ctx, const char *name, struct df_why *why)
+{
+	struct keys *k = ctx;
+	struct df_cert *cert = NULL;
+	struct df_text fp;
+	enum df_err rc;
+
+	if (!fp_of(&fp, name, PEM_SUFFIX))
 		return DF_OK;
-	}
-	if (rc == DF_OK)
-		rc = put(k, cert, why);
+	rc = cert_of(&cert, name, why);
+	if (cert == NULL)
+		return rc;
+	rc = put(k, cert, why);
 	if (rc == DF_OK && peers_find(k, fp) == NULL)
 		df_log(DF_LOG_ERROR, "keys.peer_file_misnamed",
 		       DF_F_UID("file", name));
 	return rc;
 }
 
-static enum df_err load_revoked(void *ctx, const char *name, struct df_why *why)
+static enum df_err load_beside(void *ctx, const char *name, struct df_why *why)
 {
-	struct df_text fp;
-	struct peer *p;
+	struct df_text fp = {name, strcspn(name, ".")};
+	struct peer *p = peers_find(ctx, fp);
 
-	(void)why; /* nothing here fails */
-	if (!fp_of(&fp, name, REVOKED_SUFFIX))
+	if (p == NULL)
 		return DF_OK;
-	p = peers_find(ctx, fp);
-	if (p != NULL)
+	if (fp_of(&fp, name, REVOKED_SUFFIX))
 		p->revoked = true;
+	else if (fp_of(&fp, name, DF_KEYS_OWN_SUFFIX))
+		return cert_of(&p->own, name, why);
+	else if (fp_of(&fp, name, DF_KEYS_CA_SUFFIX))
+		return cert_of(&p->ca, name, why);
 	return DF_OK;
 }
 
@@ -116,7 +127,7 @@ enum df_err peers_load(struct keys *k, struct df_why *why)
 	enum df_err rc = ring_names(DF_KEYS_PEERS, load_pem, k, why);
 
 	if (rc == DF_OK)
-		rc = ring_names(DF_KEYS_PEERS, load_revoked, k, why);
+		rc = ring_names(DF_KEYS_PEERS, load_beside, k, why);
 	return rc;
 }
 
@@ -124,8 +135,11 @@ void peers_release(struct keys *k)
 {
 	size_t i;
 
-	for (i = 0; i < k->n_peers; i++)
+	for (i = 0; i < k->n_peers; i++) {
 		df_cert_free(k->peers[i].cert);
+		df_cert_free(k->peers[i].own);
+		df_cert_free(k->peers[i].ca);
+	}
 	free(k->peers);
 	k->peers = NULL;
 	k->n_peers = 0;
@@ -188,7 +202,7 @@ enum df_err peers_revoke(struct keys *k, struct df_text fp, struct df_why *why)
 	return rc;
 }
 
-static bool same_cert(const struct df_cert *a, const struct df_cert *b)
+bool same_cert(const struct df_cert *a, const struct df_cert *b)
 {
 	struct df_buf x, y;
 	bool same;
@@ -209,6 +223,7 @@ enum df_err peers_certificate(struct keys *k, const struct df_cert *cert,
 	struct df_digest d;
 	struct df_hex fp;
 	struct peer *p;
+	enum df_err rc;
 
 	df_cert_fingerprint(cert, &d);
 	fp = df_digest_hex(&d);
@@ -216,8 +231,15 @@ enum df_err peers_certificate(struct keys *k, const struct df_cert *cert,
 	if (same_cert(cert, k->node_crt) ||
 	    (p != NULL && same_cert(cert, p->cert)))
 		return DF_OK;
+	if ((p != NULL || strcmp(fp.s, k->fp.s) == 0) &&
+	    df_cert_is_own(cert)) /* its key is what we know it by */
+		return DF_OK;
 	if (k->ca == NULL)
 		return df_fail(why, DF_E_SENDER,
 			       "the signer's certificate is unknown");
-	return df_cert_check(cert, k->ca, at_ms, why);
+	rc = df_cert_check(cert, k->ca, at_ms, why);
+	for (size_t i = 0; rc != DF_OK && i < k->n_peers; i++)
+		if (k->peers[i].ca != NULL)
+			rc = df_cert_check(cert, k->peers[i].ca, at_ms, why);
+	return rc;
 }

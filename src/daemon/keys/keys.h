@@ -22,7 +22,9 @@
 
 struct peer {
 	struct df_hex fp;
-	struct df_cert *cert; /* owned */
+	struct df_cert *cert; /* owned, as all below */
+	struct df_cert *own;  /* ours, of its CA; NULL: node_crt */
+	struct df_cert *ca;   /* NULL: that of keys */
 	bool revoked;
 };
 
@@ -42,9 +44,12 @@ enum use { /* counted, told at the end */
 struct keys {
 	struct df_key *node; /* owned, as all below */
 	struct df_cert *node_crt;
+	/* goes with what we sign: node_crt, or, among centres of several CAs,
+	 * one that the node's key signed itself: each knows us by that key */
+	struct df_cert *signer;
 	struct df_hex fp; /* of the node */
 	char name[DF_NODE_NAME_MAX + 1];
-	struct df_cert *ca;    /* NULL at a clinic that has not joined */
+	struct df_cert *ca;    /* of node_crt; NULL: has not joined */
 	struct df_key *ca_key; /* centre only */
 	struct df_key *seal;   /* centre only */
 	struct df_cert *seal_crt;
@@ -84,10 +89,12 @@ DF_MUST_CHECK enum df_err peers_allowed(struct keys *k, struct df_text fp,
  * stays revoked: DF_E_DENIED. */
 DF_MUST_CHECK enum df_err
 peers_enrol(struct keys *k, const struct df_cert *cert, struct df_why *why);
+bool same_cert(const struct df_cert *a, const struct df_cert *b);
 DF_MUST_CHECK enum df_err peers_revoke(struct keys *k, struct df_text fp,
 				       struct df_why *why);
-/* Is this certificate, byte for byte, one that we hold or that our CA made?
- * at_ms: when it was used. DF_E_SENDER. */
+/* Is this certificate, byte for byte, one that we hold, or its own (see signer)
+ * with a key that we know, or did a CA of ours make it? at_ms: when it was
+ * used. DF_E_SENDER. */
 DF_MUST_CHECK enum df_err peers_certificate(struct keys *k,
 					    const struct df_cert *cert,
 					    int64_t at_ms, struct df_why *why);

@@ -1,7 +1,9 @@
 /*
  * rewrap.c - the same parcel or bundle for another reader: CORE, signature and
  * payload stay, recipients and MAC are made anew. So who sealed it is proven to
- * the new reader too, and nothing is decoded or sealed again.
+ * the new reader too, and nothing is decoded or sealed again. A sender of
+ * several centres is known by its key; the reader, who does not know it, gets
+ * the certificate that our CA made for that key.
  */
 #include <string.h>
 
@@ -18,7 +20,30 @@ static enum df_err add_block(struct df_buf *out, const void *ptr, size_t len,
 	return rc == DF_OK ? df_buf_add(out, ptr, len, why) : rc;
 }
 
-static enum df_err write_head(struct df_buf *out,
+static enum df_err signature_of(struct keys *k, struct df_buf *out,
+				const struct df_sealed_head *old,
+				struct df_why *why)
+{
+	struct df_hex fp = df_digest_hex(&old->core.sender);
+	const struct peer *p = peers_find(k, df_text_of(fp.s));
+	struct df_cert *cert = NULL;
+	enum df_err rc;
+	bool own;
+
+	rc = df_cms_verify(NULL, &cert, old->signature, old->signature_len,
+			   old->core_bytes, DF_SEALED_CORE_LEN, why);
+	if (rc != DF_OK)
+		return rc;
+	own = df_cert_is_own(cert);
+	df_cert_free(cert);
+	if (p == NULL || !own)
+		return df_buf_add(out, old->signature, old->signature_len, why);
+	return df_cms_recertify(out, p->cert, old->signature,
+				old->signature_len, old->core_bytes,
+				DF_SEALED_CORE_LEN, why);
+}
+
+static enum df_err write_head(struct keys *k, struct df_buf *out,
 			      const struct df_sealed_head *old,
 			      const struct df_cek *cek,
 			      const struct df_cert *reader, struct df_why *why)
@@ -37,8 +62,11 @@ static enum df_err write_head(struct df_buf *out,
 		df_header_mac(mac, cek, old->core_bytes, block.ptr, block.len);
 		rc = df_buf_add(out, mac, sizeof mac, why);
 	}
+	df_buf_clear(&block);
 	if (rc == DF_OK)
-		rc = add_block(out, old->signature, old->signature_len, why);
+		rc = signature_of(k, &block, old, why);
+	if (rc == DF_OK)
+		rc = add_block(out, block.ptr, block.len, why);
 	df_buf_release(&block);
 	return rc;
 }
@@ -58,7 +86,7 @@ static enum df_err rewrap(struct keys *k, struct df_buf *out,
 	if (rc == DF_OK)
 		rc = sealing_open(k, &head, &cek, m, "held", why);
 	if (rc == DF_OK)
-		rc = write_head(out, &head, &cek, p->cert, why);
+		rc = write_head(k, out, &head, &cek, p->cert, why);
 	df_wipe(&cek, sizeof cek);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "df/clock.h"
 #include "df/digest.h"
 #include "df/file.h"
 #include "df/log.h"
@@ -65,6 +66,20 @@ static enum df_err optional(enum df_err rc)
 	return rc == DF_E_NOTFOUND ? DF_OK : rc;
 }
 
+static enum df_err signer_choose(struct keys *k, struct df_why *why)
+{
+	bool several = false;
+
+	for (size_t i = 0; k->ca != NULL && i < k->n_peers; i++)
+		several = several || (k->peers[i].ca != NULL &&
+				      !same_cert(k->peers[i].ca, k->ca));
+	if (several)
+		return df_own_issue(&k->signer, k->node, df_text_of(k->name),
+				    df_clock_wall_ms(), why);
+	k->signer = df_cert_ref(k->node_crt);
+	return DF_OK;
+}
+
 static enum df_err load_all(struct keys *k, struct df_why *why)
 {
 	struct df_digest d;
@@ -90,7 +105,8 @@ static enum df_err load_all(struct keys *k, struct df_why *why)
 	df_cert_fingerprint(k->node_crt, &d);
 	k->fp = df_digest_hex(&d);
 	df_cert_name(k->node_crt, k->name);
-	return peers_load(k, why);
+	rc = peers_load(k, why);
+	return rc == DF_OK ? signer_choose(k, why) : rc;
 }
 
 enum df_err ring_load(struct keys *k, struct df_why *why)
@@ -113,6 +129,7 @@ void ring_release(struct keys *k)
 {
 	df_key_free(k->node);
 	df_cert_free(k->node_crt);
+	df_cert_free(k->signer);
 	df_cert_free(k->ca);
 	df_key_free(k->ca_key);
 	df_key_free(k->seal);

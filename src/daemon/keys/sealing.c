@@ -177,7 +177,7 @@ static enum df_err make_header(struct keys *k, struct df_buf *out,
 	}
 	df_buf_clear(&block);
 	if (rc == DF_OK)
-		rc = df_cms_sign(&block, k->node, k->node_crt, core,
+		rc = df_cms_sign(&block, k->node, k->signer, core,
 				 DF_SEALED_CORE_LEN, why);
 	if (rc == DF_OK && block.len > DF_SEALED_SIGNATURE_MAX)
 		rc = df_fail(why, DF_E_LIMIT, "signature too long");

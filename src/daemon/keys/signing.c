@@ -88,7 +88,7 @@ static enum df_err sign(struct keys *k, struct df_buf *der,
 		rc = df_report_sign(der, k->seal, k->seal_crt, text.ptr,
 				    text.len, why);
 	else if (rc == DF_OK)
-		rc = df_cms_sign(der, k->node, k->node_crt, text.ptr, text.len,
+		rc = df_cms_sign(der, k->node, k->signer, text.ptr, text.len,
 				 why);
 	df_buf_wipe(&text); /* a statement holds patient data */
 	return rc;
@@ -258,15 +258,24 @@ void on_tls_identity(struct df_room *room, struct df_link *from,
 		     const struct df_msg *m, int *fds, size_t n_fds)
 {
 	struct keys *k = keys_of(room);
+	const struct df_cert *crt = k->node_crt, *ca = k->ca;
+	const struct peer *p = NULL;
+	struct df_text fp;
 	struct df_why why = {0};
 	struct df_msg out;
 	enum df_err rc;
 
 	(void)fds, (void)n_fds; /* carries none */
+	if (df_msg_get(m, DF_M_PEER, &fp))
+		p = peers_find(k, fp);
+	if (p != NULL && p->own != NULL && p->ca != NULL) {
+		crt = p->own;
+		ca = p->ca;
+	}
 	df_msg_init(&out, DF_MSG_TLS_IDENTITY, m->tag);
-	rc = put_pem(&out, DF_M_CERT, k->node_crt, &why);
-	if (rc == DF_OK && k->ca != NULL)
-		rc = put_pem(&out, DF_M_CA, k->ca, &why);
+	rc = put_pem(&out, DF_M_CERT, crt, &why);
+	if (rc == DF_OK && ca != NULL)
+		rc = put_pem(&out, DF_M_CA, ca, &why);
 	df_msg_put_str(&out, DF_M_PEER, k->fp.s);
 	df_msg_put_str(&out, DF_M_NAME, k->name);
 	df_msg_put_result(&out, rc, &why);

@@ -326,3 +326,25 @@ enum df_err df_cms_verify(struct df_digest *signer, struct df_cert **cert,
 	ERR_clear_error();
 	return DF_OK;
 }
+
+enum df_err df_cms_recertify(struct df_buf *out, const struct df_cert *cert,
+			     const void *der, size_t der_len, const void *ptr,
+			     size_t len, struct df_why *why)
+{
+	CMS_ContentInfo *cms = parse(der, der_len, NID_pkcs7_signed);
+	BIO *data = df_pki_bio(ptr, len);
+	CMS_SignerInfo *si = NULL;
+	X509 *x = NULL;
+	bool ok;
+
+	ok = cms != NULL && data != NULL && check(cms, data, &si, &x) &&
+	     EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(cert->x509)) ==
+		     1 &&
+	     rebuild(out, si, cert->x509);
+	BIO_free(data);
+	CMS_ContentInfo_free(cms);
+	if (!ok)
+		return df_pki_fail(why, DF_E_SENDER, "signature is not valid");
+	ERR_clear_error();
+	return DF_OK;
+}

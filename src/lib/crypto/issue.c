@@ -153,6 +153,15 @@ enum df_err df_ca_make(struct df_cert **cert, const struct df_key *key,
 	return issue(cert, &i, why);
 }
 
+enum df_err df_own_issue(struct df_cert **cert, const struct df_key *key,
+			 struct df_text name, int64_t now_ms,
+			 struct df_why *why)
+{
+	struct issue i = {&NODE, name, key->pkey, NULL, key->pkey, now_ms};
+
+	return issue(cert, &i, why);
+}
+
 enum df_err df_seal_issue(struct df_cert **cert, const struct df_key *ca_key,
 			  const struct df_cert *ca,
 			  const struct df_key *seal_key, struct df_text name,
@@ -351,17 +360,14 @@ enum df_err df_keyring_make(struct df_keyring_new *k, bool centre,
 			    struct df_why *why)
 {
 	struct node_keys n = {0};
-	struct issue i = {.profile = &NODE, .name = name, .now_ms = now_ms};
 	enum df_err rc;
 
 	memset(k, 0, sizeof *k);
 	rc = df_key_new(&n.node, why);
-	if (rc == DF_OK && centre) {
+	if (rc == DF_OK && centre)
 		rc = make_centre(&n, name, now_ms, why);
-	} else if (rc == DF_OK) {
-		i.subject = i.key = n.node->pkey;
-		rc = issue(&n.node_crt, &i, why);
-	}
+	else if (rc == DF_OK)
+		rc = df_own_issue(&n.node_crt, n.node, name, now_ms, why);
 	if (rc == DF_OK) {
 		df_key_fingerprint(n.node, &k->fingerprint);
 		rc = make_files(k, &n, why);

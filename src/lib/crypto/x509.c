@@ -219,6 +219,15 @@ bool df_cert_is_ca(const struct df_cert *cert)
 	return X509_check_ca(cert->x509) == 1;
 }
 
+bool df_cert_is_own(const struct df_cert *cert)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert->x509);
+	bool own = key != NULL && X509_verify(cert->x509, key) == 1;
+
+	ERR_clear_error();
+	return own;
+}
+
 bool df_cert_has_key(const struct df_cert *cert, const struct df_key *key)
 {
 	bool same = X509_check_private_key(cert->x509, key->pkey) == 1;

@@ -538,6 +538,58 @@ static void priors(void **state)
 	parcel_nodes_release(&node);
 }
 
+/*
+ * A node of several centres signs with a certificate of its own: its key is
+ * what each knows it by. Who does not know it gets one of our CA.
+ */
+static void of_several_centres(void **state)
+{
+	struct parcel_nodes n = {.clinic_key = h.clinic,
+				 .centre = h.centre_crt};
+	struct parcel_nodes other = {0};
+	struct df_sealed_core core = {.content = DF_SEALED_PARCEL,
+				      .suite = DF_SUITE_AES256GCM,
+				      .sequence = 1,
+				      .created_ms = df_clock_wall_ms()};
+	struct df_cek cek = {{5}}, back;
+	struct df_cert *cert = NULL;
+	struct df_sealed_head is;
+	struct df_buf head, passed;
+
+	(void)state;
+	df_buf_init(&head, DF_SEALED_HEAD_MAX);
+	df_buf_init(&passed, DF_SEALED_HEAD_MAX);
+	must(df_own_issue(&n.clinic, h.clinic, df_text_of("镇卫生院"),
+			  df_clock_wall_ms(), NULL));
+	parcel_header(&head, &n, &core, &cek);
+	must(open_header(&head, h.clinic_fp.s, &back));
+	assert_memory_equal(&back, &cek, sizeof cek);
+	for (size_t i = 0; i < head.len; i += 37) {
+		head.ptr[i] ^= 0x10;
+		assert_int_not_equal(open_header(&head, h.clinic_fp.s, &back),
+				     DF_OK);
+		head.ptr[i] ^= 0x10;
+	}
+	must(rewrap(&head, h.clinic_fp.s, h.clinic_fp.s, &passed));
+	must(df_sealed_head_decode(&is, passed.ptr, passed.len, NULL));
+	must(df_cms_verify(NULL, &cert, is.signature, is.signature_len,
+			   is.core_bytes, DF_SEALED_CORE_LEN, NULL));
+	must(df_cert_check(cert, h.ca, df_clock_wall_ms(), NULL));
+	df_cert_free(cert);
+	df_cert_free(n.clinic);
+
+	/* another CA's word about that key says nothing here */
+	parcel_nodes_make(&other);
+	n.clinic = parcel_enrol(&other, h.clinic, "镇卫生院");
+	df_buf_clear(&head);
+	parcel_header(&head, &n, &core, &cek);
+	assert_int_equal(open_header(&head, h.clinic_fp.s, &back), DF_E_SENDER);
+	df_cert_free(n.clinic);
+	parcel_nodes_release(&other);
+	df_buf_release(&head);
+	df_buf_release(&passed);
+}
+
 static void incoming(void **state)
 {
 	struct parcel_nodes n = {.clinic_key = h.clinic,
@@ -668,10 +720,15 @@ static void foreign_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(enrolment),	   cmocka_unit_test(at_rest),
-		cmocka_unit_test(outgoing),	   cmocka_unit_test(rewrapped),
-		cmocka_unit_test(priors),	   cmocka_unit_test(incoming),
-		cmocka_unit_test(signatures),	   cmocka_unit_test(tls),
+		cmocka_unit_test(enrolment),
+		cmocka_unit_test(at_rest),
+		cmocka_unit_test(outgoing),
+		cmocka_unit_test(rewrapped),
+		cmocka_unit_test(of_several_centres),
+		cmocka_unit_test(priors),
+		cmocka_unit_test(incoming),
+		cmocka_unit_test(signatures),
+		cmocka_unit_test(tls),
 		cmocka_unit_test(foreign_message),
 	};
 
