@@ -327,6 +327,9 @@ bool df_journal_delivery(struct df_journal *j, int64_t n,
 bool df_journal_delivery_find(struct df_journal *j, enum df_delivery_kind kind,
 			      int64_t item, const char *dest,
 			      struct df_row_delivery *d);
+/* Was a parcel of that study, other than but, ever to go to dest? */
+bool df_journal_study_routed(struct df_journal *j, int64_t study,
+			     const char *dest, int64_t but);
 /* Waiting, or deferred and due, in their order: STAT first, then by due_ms. */
 size_t df_journal_deliveries_due(struct df_journal *j,
 				 enum df_delivery_kind kind, const char *dest,

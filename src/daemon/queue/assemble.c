@@ -85,6 +85,8 @@ static void keep(struct signing *s, struct df_text signature)
 
 	df_hash_bytes(&row.digest, text.ptr, text.len);
 	for (size_t i = 0; i < q->cfg->n_peers; i++) {
+		if (!study_goes_to(q, s->study.n, i, 0))
+			continue;
 		df_str_fmt(row.dest, sizeof row.dest, "%s",
 			   q->cfg->peers[i].name);
 		df_journal_manifest_add(q->j, &row, text, signature);

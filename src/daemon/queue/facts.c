@@ -156,11 +156,28 @@ void instance_route(struct queue *q, const struct df_row_instance *row)
 	}
 }
 
+bool study_goes_to(struct queue *q, int64_t study, size_t peer, int64_t but)
+{
+	bool elsewhere = false;
+
+	for (size_t i = 0; i < q->cfg->n_peers; i++) {
+		if (!df_journal_study_routed(q->j, study, q->cfg->peers[i].name,
+					     but))
+			continue;
+		if (i == peer)
+			return true;
+		elsewhere = true;
+	}
+	return !elsewhere;
+}
+
 void parcel_route(struct queue *q, int64_t parcel, int64_t study)
 {
 	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		df_journal_delivery_add(q->j, DF_DELIVER_PARCEL, parcel, study,
-					q->cfg->peers[i].name, q->now);
+		if (study_goes_to(q, study, i, parcel))
+			df_journal_delivery_add(q->j, DF_DELIVER_PARCEL, parcel,
+						study, q->cfg->peers[i].name,
+						q->now);
 }
 
 void claim_check(struct queue *q, struct df_row_instance *row)

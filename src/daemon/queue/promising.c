@@ -5,9 +5,10 @@
  *
  *   local   its object was read again from the disk, after the transaction
  *           came, and its checksum is that of its envelope
- *   centre  a receipt that was verified names it, from every peer; of a study
- *           that stays here because the peers have the same images (linked.c),
- *           as local: it is kept until a person sends it
+ *   centre  a receipt that was verified names it, from every peer that its
+ *           study goes to; of a study that stays here because the peers have
+ *           the same images (linked.c), as local: it is kept until a person
+ *           sends it
  *
  * A note settles an instance: after a crash it is settled again.
  */
@@ -240,11 +241,12 @@ static unsigned settle_centre(struct queue *q,
 	struct df_row_delivery d;
 
 	for (size_t i = 0; i < q->cfg->n_peers; i++)
-		if (row->parcel == 0 ||
-		    !df_journal_delivery_find(q->j, DF_DELIVER_PARCEL,
-					      row->parcel,
-					      q->cfg->peers[i].name, &d) ||
-		    d.state != DF_DELIVERY_CONFIRMED)
+		if (study_goes_to(q, row->study, i, 0) &&
+		    (row->parcel == 0 ||
+		     !df_journal_delivery_find(q->j, DF_DELIVER_PARCEL,
+					       row->parcel,
+					       q->cfg->peers[i].name, &d) ||
+		     d.state != DF_DELIVERY_CONFIRMED))
 			return UNSETTLED;
 	return q->cfg->n_peers > 0 ? DF_REFERENCE_GOOD : UNSETTLED;
 }

@@ -377,6 +377,9 @@ bool facts_retelling(const struct queue *q);
 
 /* routing of what was understood: facts.c */
 void instance_route(struct queue *q, const struct df_row_instance *row);
+/* A study stays with the peers that its parcels (but that one; 0 = all count)
+ * go to already: one that was joined since could not open them. */
+bool study_goes_to(struct queue *q, int64_t study, size_t peer, int64_t but);
 void parcel_route(struct queue *q, int64_t parcel, int64_t study);
 /* A peer's instance under UIDs of another peer: row becomes quarantined, or
  * indexed when it is the other's twin. Neither is to be routed. */

@@ -101,6 +101,20 @@ bool df_journal_delivery_find(struct df_journal *j, enum df_delivery_kind kind,
 		   d);
 }
 
+bool df_journal_study_routed(struct df_journal *j, int64_t study,
+			     const char *dest, int64_t but)
+{
+	sqlite3_stmt *st = df_sql(j,
+				  "SELECT 1 FROM deliveries WHERE study = ?"
+				  " AND kind = 1 AND dest = ? AND item <> ?"
+				  " LIMIT 1",
+				  "iti", study, dest, but);
+	bool found = df_sql_row(j, st);
+
+	df_sql_done(st);
+	return found;
+}
+
 size_t df_journal_deliveries_due(struct df_journal *j,
 				 enum df_delivery_kind kind, const char *dest,
 				 int64_t now_ms, struct df_row_delivery *rows,
