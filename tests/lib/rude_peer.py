@@ -5,6 +5,7 @@ NODE is a directory with keys that the centre at PORT knows. Kinds:
   crowd     opens 100 connections and asks nothing
   trickle   sends its requests' heads, and parts, a byte a second each
   deaf      asks for much and never reads an answer
+  still     asks for little on each of 16 connections and never reads
   heads     requests with heads of 100 KiB, again and again
   large     manifests of 16 MiB, eight at a time, most of each held back
   strangers 100 TLS callers without certificate, silent
@@ -57,6 +58,11 @@ class Rude:
             return True
 
 
+# Never read: what waits there would wake them all the time, and what this
+# process costs would be taken for what it does to the centre.
+DEAF = ("deaf", "still")
+
+
 def part(node, port, rate):
     line = Line(node, port)
     name = parcel_name()
@@ -77,6 +83,8 @@ def make(kind, node, port):
                 + [part(node, port, 1) for _ in range(8)])
     if kind == "deaf":  # 4,000 answers, none of them read
         return [Rude(node, port, head * 4000) for _ in range(16)]
+    if kind == "still":
+        return [Rude(node, port, head * 100) for _ in range(16)]
     if kind == "heads":
         big = head[:-2] + b"X: " + b"x" * (100 << 10) + b"\r\n\r\n"
         return [Rude(node, port, big) for _ in range(16)]
@@ -103,14 +111,13 @@ def main():
                 time.sleep(0.2)  # the centre is not there, or had enough
                 continue
         selector = selectors.DefaultSelector()
-        for rude in open_ones:
+        for rude in open_ones if args.kind not in DEAF else []:
             selector.register(rude.line.socket, selectors.EVENT_READ, rude)
         ready = {k.data for k, _ in selector.select(0.05)}
         selector.close()
         for rude in list(open_ones):
             alive = rude.go_on()
-            # the deaf one looks whether it is closed without reading
-            if args.kind != "deaf" and rude in ready:
+            if rude in ready:
                 alive = alive and not rude.is_closed()
             if not alive:
                 closed += 1
