@@ -80,6 +80,8 @@ check "the journal says so" truth clinic \
 
 check "a small routine study comes" send_as MODALITY "$T/small" 2
 check "and one that a person will call urgent" send_as MODALITY "$T/late" 3
+known() { node clinic study show "$(cat "$T/$1.uid")"; }
+check "it is known by then" wait_for 60 known late
 check "study send --stat" node clinic study send --stat "$(cat "$T/late.uid")"
 check "it says so" sh -c "'$DF_BIN/dcm-forward' -C '$T/clinic' study why '$(cat "$T/late.uid")' | grep -q '急诊 STAT'"
 check "all of it is there" wait_for 60 has_there late 3
