@@ -1,7 +1,8 @@
 /*
  * pack.c - PACK: instances from raw objects (or older parcels) into one
- * sealed parcel, each coded without loss. That it is without loss VERIFY
- * finds out; only where it found otherwise each frame is compared here too.
+ * sealed parcel, each coded without loss. That it is without loss, and that
+ * the object was what its digest says, VERIFY finds out; only where it found
+ * otherwise frames are compared and digests checked here too.
  */
 #include <string.h>
 
@@ -96,9 +97,9 @@ static void report(struct df_msg *done, const struct instance *in,
 }
 
 static enum df_err pack_instance(struct job *j, struct sink *to,
+				 const struct df_coded_how *how,
 				 struct instance *in)
 {
-	const struct df_coded_how how = wanted(j->m);
 	struct df_buf body, header;
 	uint64_t record = to->plain;
 	unsigned mismatches = 0;
@@ -106,7 +107,7 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 
 	df_buf_init(&body, df_coded_bound(in->data.len));
 	df_buf_init(&header, DF_RECORD_HEADER_MAX);
-	rc = instance_code(in, &how, &body, &mismatches, &j->why);
+	rc = instance_code(in, how, &body, &mismatches, &j->why);
 	if (rc == DF_OK)
 		rc = df_record_instance_encode(&header, &in->r, &j->why);
 	if (rc == DF_OK)
@@ -123,7 +124,8 @@ static enum df_err pack_instance(struct job *j, struct sink *to,
 }
 
 enum df_err instance_load(struct job *j, const struct df_msg *from, int fd,
-			  struct instance *in, struct bytes *body)
+			  bool digest_later, struct instance *in,
+			  struct bytes *body)
 {
 	struct source s = {0};
 	struct df_cek cek;
@@ -143,7 +145,8 @@ enum df_err instance_load(struct job *j, const struct df_msg *from, int fd,
 						  : DF_SEALED_REST,
 			 &j->why);
 	if (rc == DF_OK && kind == DF_SOURCE_RAW)
-		rc = source_raw(&s, in, j->limit_bytes, &j->why);
+		rc = source_raw(&s, in, digest_later, j->limit_bytes,
+				&j->why);
 	else if (rc == DF_OK && body != NULL)
 		rc = source_coded(&s, record, in, body, j->limit_bytes,
 				  &j->why);
@@ -156,6 +159,7 @@ enum df_err instance_load(struct job *j, const struct df_msg *from, int fd,
 
 static enum df_err pack_sources(struct job *j, struct sink *to)
 {
+	const struct df_coded_how how = wanted(j->m);
 	struct df_msg item;
 	size_t at = 0, i = 0;
 	enum df_err rc = DF_OK;
@@ -165,9 +169,10 @@ static enum df_err pack_sources(struct job *j, struct sink *to)
 
 		rc = job_fds(j, i + 2);
 		if (rc == DF_OK)
-			rc = instance_load(j, &item, j->fds[i + 1], &in, NULL);
+			rc = instance_load(j, &item, j->fds[i + 1],
+					   how.compared_later, &in, NULL);
 		if (rc == DF_OK)
-			rc = pack_instance(j, to, &in);
+			rc = pack_instance(j, to, &how, &in);
 		instance_release(&in);
 		if (rc != DF_OK)
 			df_msg_put_u64(&j->done, DF_M_FAILED, i);

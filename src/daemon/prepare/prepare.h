@@ -88,11 +88,13 @@ struct instance {
 	uint64_t next;	 /* offset behind the record */
 };
 void instance_release(struct instance *in);
-/* Content 3 with its trailer; digest and size are checked. */
+/* Content 3 with its trailer; the size is checked, and the digest unless
+ * VERIFY will find out: what is read is authentic, chunk by chunk. */
 DF_MUST_CHECK enum df_err source_raw(struct source *s, struct instance *in,
-				     uint64_t limit, struct df_why *why);
-/* The same, but nothing is read yet and no digest checked: what is read is
- * authentic, chunk by chunk. s must outlive it. */
+				     bool digest_later, uint64_t limit,
+				     struct df_why *why);
+/* The same, but nothing is read yet and no digest checked. s must outlive
+ * it. */
 DF_MUST_CHECK enum df_err source_raw_lazy(struct source *s, struct instance *in,
 					  uint64_t limit, struct df_why *why);
 /* Bytes of the data set that will be looked at; ctx is the instance. */
@@ -154,10 +156,11 @@ void sink_release(struct sink *s);
 
 /* --- one instance of a job (pack.c) --- */
 /* KIND, CEK, LENGTH and RECORD of a message or item; the fd belongs to it.
- * body not NULL: of a parcel as source_coded gives it, of a raw object {0}. */
+ * body not NULL: of a parcel as source_coded gives it, of a raw object {0}.
+ * digest_later: as source_raw has it. */
 DF_MUST_CHECK enum df_err instance_load(struct job *j,
 					const struct df_msg *from, int fd,
-					struct instance *in,
+					bool digest_later, struct instance *in,
 					struct bytes *body);
 /* Its coded body; fills the coding and body digest of in->r on the way. */
 DF_MUST_CHECK enum df_err instance_code(struct instance *in,

@@ -133,7 +133,7 @@ enum df_err restore_run(struct job *j)
 	if (rc != DF_OK)
 		return rc;
 	(void)df_msg_get(j->m, DF_M_FORM, &form); /* absent: the data set */
-	rc = instance_load(j, j->m, j->fds[0], &r.in, &r.body);
+	rc = instance_load(j, j->m, j->fds[0], false, &r.in, &r.body);
 	if (rc == DF_OK)
 		rc = bring_any(j, &r);
 	if (rc == DF_OK)

@@ -171,8 +171,8 @@ static enum df_err raw_begin(struct source *s, struct instance *in,
 	return rc;
 }
 
-enum df_err source_raw(struct source *s, struct instance *in, uint64_t limit,
-		       struct df_why *why)
+enum df_err source_raw(struct source *s, struct instance *in, bool digest_later,
+		       uint64_t limit, struct df_why *why)
 {
 	enum df_err rc = raw_begin(s, in, why);
 
@@ -181,7 +181,7 @@ enum df_err source_raw(struct source *s, struct instance *in, uint64_t limit,
 	if (rc == DF_OK && in->data.len)
 		rc = df_reader_read(&s->reader, 0, in->data.ptr, in->data.len,
 				    why);
-	if (rc == DF_OK)
+	if (rc == DF_OK && !digest_later)
 		rc = check_digest(&in->data, &in->r.digest, "object", why);
 	return rc;
 }
