@@ -49,6 +49,14 @@ class Rude:
             return False
         return True
 
+    def wait(self):
+        """Seconds until it can go on: each time this process wakes it takes a
+        core from the others, which is not what is measured."""
+        if self.rate is None or self.sent >= len(self.data):
+            return 0.05
+        due = self.began + self.sent / self.rate - time.monotonic()
+        return min(max(due, 0.01), 0.5)
+
     def is_closed(self):
         try:
             return self.line.socket.recv(65536) == b""
@@ -95,6 +103,40 @@ def make(kind, node, port):
     raise SystemExit(f"no kind {kind}")
 
 
+class AtIt:
+    """All connections; made anew when the last is closed."""
+
+    def __init__(self, kind, node, port):
+        self.kind, self.node, self.port = kind, node, port
+        self.open, self.closed = [], 0
+        self.selector = selectors.DefaultSelector()
+
+    def begin(self):
+        try:
+            self.open = make(self.kind, self.node, self.port)
+        except (OSError, ValueError, KeyError):
+            time.sleep(0.2)  # the centre is not there, or had enough
+        for rude in self.open if self.kind not in DEAF else []:
+            self.selector.register(rude.line.socket, selectors.EVENT_READ, rude)
+
+    def end(self, rude):
+        self.closed += 1
+        if self.kind not in DEAF:
+            self.selector.unregister(rude.line.socket)
+        rude.line.close()
+        self.open.remove(rude)
+
+    def go_on(self):
+        """What can be sent, and what the other side has closed until then."""
+        if not self.open:
+            self.begin()
+        wait = min((rude.wait() for rude in self.open), default=0.05)
+        ready = {k.data for k, _ in self.selector.select(wait)}
+        for rude in list(self.open):
+            if not rude.go_on() or (rude in ready and rude.is_closed()):
+                self.end(rude)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--for", type=float, default=10, dest="seconds")
@@ -102,30 +144,13 @@ def main():
     p.add_argument("port", type=int)
     p.add_argument("kind")
     args = p.parse_args()
-    end, closed, said, open_ones = time.monotonic() + args.seconds, 0, 0, []
+    end, said = time.monotonic() + args.seconds, 0
+    at_it = AtIt(args.kind, args.node, args.port)
     while time.monotonic() < end:
-        if not open_ones:
-            try:
-                open_ones = make(args.kind, args.node, args.port)
-            except (OSError, ValueError, KeyError):
-                time.sleep(0.2)  # the centre is not there, or had enough
-                continue
-        selector = selectors.DefaultSelector()
-        for rude in open_ones if args.kind not in DEAF else []:
-            selector.register(rude.line.socket, selectors.EVENT_READ, rude)
-        ready = {k.data for k, _ in selector.select(0.05)}
-        selector.close()
-        for rude in list(open_ones):
-            alive = rude.go_on()
-            if rude in ready:
-                alive = alive and not rude.is_closed()
-            if not alive:
-                closed += 1
-                rude.line.close()
-                open_ones.remove(rude)
+        at_it.go_on()
         if time.monotonic() - said >= 1:
             said = time.monotonic()
-            print(f"{args.kind}: open {len(open_ones)} closed {closed}", flush=True)
+            print(f"{args.kind}: open {len(at_it.open)} closed {at_it.closed}", flush=True)
 
 
 main()
