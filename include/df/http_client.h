@@ -130,8 +130,10 @@ bool df_http_call_sent(const struct df_http_call *call);
 /*
  * Requests over open connections from which nothing has come, not even an
  * acknowledgement: for line_ms though bytes of ours are on the way (that is the
- * line), or for peer_ms though all has arrived there (that may be the peer).
- * Says how many; cut ends them with DF_E_CANCELLED.
+ * line), or for peer_ms though all has arrived there (that may be the peer);
+ * and those of which the peer has taken nothing for peer_ms although there is
+ * more to send. Says how many; cut ends them with DF_E_CANCELLED. Sees what was
+ * taken since the last look: to be asked a few times a second.
  */
 struct df_http_silence {
 	int64_t line_ms;

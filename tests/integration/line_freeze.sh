@@ -12,6 +12,7 @@ ref=$(free_port)
 start_storescp "$pacs" "$T/pacs" && start_storescp "$ref" "$T/reference" || exit 1
 new_centre centre && new_clinic clinic || exit 1
 set_key clinic retry min 1
+[ -z "${DF_CONNECTIONS:-}" ] || set_key clinic line connections "$DF_CONNECTIONS"
 node centre destination add pacs --dicom "PACS@127.0.0.1:$pacs" --compress no >/dev/null || exit 1
 start_node centre && start_node clinic || exit 1
 python3 "$LIB/relay.py" "$line" "$HTTPS_centre" 1000000 --slow >"$T/relay.log" 2>&1 &

@@ -41,6 +41,8 @@ struct df_http_call {
 	uint64_t paused_number;	 /* its place among the waiting; 0 = none */
 	uint64_t sink_bytes;
 	int64_t started_ms;
+	uint64_t acked;	    /* of its connection when it was looked at, */
+	int64_t moved_ms;   /* and since when it is that */
 	enum df_err failed; /* by the sink or a limit */
 	struct df_why why;
 	bool cancelled;

@@ -109,15 +109,36 @@ bool df_http_call_sent(const struct df_http_call *call)
 	       call->body_at == call->rq.body_fd_len;
 }
 
-static bool is_silent(const struct df_http_call *call,
+/*
+ * A peer that does not read, and whose window is full, has a kernel that
+ * answers each probe of the window: only what it has taken says how it is.
+ */
+static int64_t unmoved_ms(struct df_http_call *call,
+			  const struct tcp_info *info)
+{
+	int64_t now = df_clock_mono_ms();
+
+	if (call->moved_ms == 0 || info->tcpi_bytes_acked != call->acked)
+		call->moved_ms = now;
+	call->acked = info->tcpi_bytes_acked;
+	return now - call->moved_ms;
+}
+
+static bool is_silent(struct df_http_call *call,
 		      const struct df_http_silence *most)
 {
 	int64_t quiet = df_clock_mono_ms() - call->started_ms;
 	struct tcp_info info;
 
-	if (call->cancelled || call->fd < 0 || call->paused_until_ms != 0 ||
-	    !tcp_info(call->fd, &info) || info.tcpi_state != ESTABLISHED)
+	if (call->cancelled || call->fd < 0 || call->paused_until_ms != 0) {
+		call->moved_ms = 0;
 		return false;
+	}
+	if (!tcp_info(call->fd, &info) || info.tcpi_state != ESTABLISHED)
+		return false;
+	if (unmoved_ms(call, &info) >= most->peer_ms &&
+	    !df_http_call_sent(call))
+		return true;
 	if (info.tcpi_last_ack_recv < quiet)
 		quiet = info.tcpi_last_ack_recv;
 	if (info.tcpi_last_data_recv < quiet)
