@@ -79,8 +79,10 @@ void df_flow_look(struct df_flow *f, const struct df_flow_seen *seen,
 /*
  * How large the next part is: about a second of one connection's share, and
  * never so large that what is left (bytes not yet begun, over all parcels)
- * leaves one of `free` connections without work. gap: bytes missing at that
- * place, most: the configured limit; the result is in 1..gap.
+ * leaves one of `free` connections without work, unless that makes pieces that
+ * the line carries in a hundredth of a second: each costs the other side a
+ * sync. gap: bytes missing at that place, most: the configured limit; the
+ * result is in 1..gap.
  */
 uint64_t df_flow_part(const struct df_flow *f, uint64_t gap, uint64_t left,
 		      unsigned free, uint64_t most);

@@ -8,6 +8,7 @@
 #define PART_UNKNOWN (256u << 10)
 #define SLOWEST_SHARE 32768.0 /* bytes/s: less to each is no gain */
 #define GAIN 1.2	      /* that doubling must bring */
+#define PIECES_A_SECOND 100   /* the other side syncs each: more is no gain */
 #define SETTLE_MS 500
 #define MEASURE_MS 1000
 #define HOLD_MIN_MS 30000
@@ -168,18 +169,20 @@ void df_flow_look(struct df_flow *f, const struct df_flow_seen *seen,
 uint64_t df_flow_part(const struct df_flow *f, uint64_t gap, uint64_t left,
 		      unsigned free, uint64_t most)
 {
-	uint64_t share = PART_UNKNOWN;
+	uint64_t share = PART_UNKNOWN, piece = DF_FLOW_PIECE_MIN;
 
 	if (f->bytes_per_s > 0)
 		share = (uint64_t)f->bytes_per_s / df_flow_width(f);
+	if (f->bytes_per_s / PIECES_A_SECOND > (double)piece)
+		piece = (uint64_t)f->bytes_per_s / PIECES_A_SECOND;
 	if (share < DF_FLOW_PART_MIN)
 		share = DF_FLOW_PART_MIN;
 	if (share > most)
 		share = most;
 	if (free > 1 && left < share * free) {
 		share = (left + free - 1) / free;
-		if (share < DF_FLOW_PIECE_MIN)
-			share = DF_FLOW_PIECE_MIN;
+		if (share < piece)
+			share = piece < most ? piece : most;
 	}
 	/* no crumb at the end: it would cost a request of its own */
 	if (gap <= share + share / 4 && gap <= most)

@@ -197,6 +197,10 @@ static void parts(void **state)
 		{2e6, 4u << 20, 8u << 20, 4, 100000, 100000},
 		/* the last bytes are for all */
 		{4e6, 1000000, 1000000, 4, 4u << 20, 250000},
+		/* but in no pieces that a fast line carries in no time */
+		{4e7, 1000000, 1000000, 4, 4u << 20, 400000},
+		{1e8, 1000000, 1000000, 4, 4u << 20, 1000000},
+		{1e9, 4u << 20, 4u << 20, 4, 100000, 100000},
 		/* no crumb */
 		{2e6, 510000, 8u << 20, 4, 4u << 20, 510000},
 	};
