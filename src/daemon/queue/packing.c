@@ -2,7 +2,8 @@
  * packing.c - instances of a study become a parcel.
  *
  * The first parcel of a study closes with its first instance; later ones when
- * they have grown to their size, at once when the line has nothing else to do,
+ * they have grown to their size (parcel.size, more on a line of a local
+ * network), at once when the line has nothing else to do,
  * after parcel.wait without more, or when the study is closed. They grow to
  * parcel.size by doubling, so that the line does not wait for the first large
  * one to be coded. Those of urgent studies are smaller, so that more of them go
@@ -26,8 +27,10 @@
 #define URGENT_PART 4  /* of the size of others */
 #define URGENT_WAIT_MS 200
 #define BAD_PAUSE_MS 60000
-#define FIRST_BYTES (128 << 10) /* doubled with each parcel of the study */
+#define FIRST_BYTES (128LL << 10) /* doubled with each parcel of the study */
 #define GROWN 16
+#define FAST_PARCELS 40 /* a second at most, where the line is so fast, */
+#define FAST_SIZE 4	/* in parcels of so many times parcel.size */
 
 void pack_over(struct pack *p, bool again)
 {
@@ -109,14 +112,26 @@ bool pack_is_awaited(const struct queue *q)
 	return false;
 }
 
+/* Coded bytes. Each parcel costs both sides jobs and syncs, whatever it holds:
+ * a fast line gets fewer. */
+static double grown_bytes(const struct queue *q)
+{
+	double size = (double)q->cfg->parcel.size_bytes;
+	double fast = pack_line(q) / FAST_PARCELS;
+
+	if (fast <= size)
+		return size;
+	return fast < FAST_SIZE * size ? fast : FAST_SIZE * size;
+}
+
 /* Raw bytes that the next parcel of a study should hold. */
 static double wanted_bytes(const struct queue *q, const struct df_row_study *s)
 {
-	int64_t size = q->cfg->parcel.size_bytes;
+	double size = grown_bytes(q);
 
-	if (s->sequence < GROWN && size > FIRST_BYTES << s->sequence)
-		size = FIRST_BYTES << s->sequence;
-	return (double)size * q->ratio / (s->priority > 0 ? URGENT_PART : 1);
+	if (s->sequence < GROWN && size > (double)(FIRST_BYTES << s->sequence))
+		size = (double)(FIRST_BYTES << s->sequence);
+	return size * q->ratio / (s->priority > 0 ? URGENT_PART : 1);
 }
 
 /* How many of rows make the next parcel; 0 = wait for more. */

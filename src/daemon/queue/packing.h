@@ -43,5 +43,7 @@ void pack_over(struct pack *p, bool again);
 void pack_cooled(void *ctx);
 /* parcel.c: all answers are there. */
 void pack_submit(struct pack *p);
+/* What the line carries, bytes/s; 0 = not known yet. */
+double pack_line(const struct queue *q);
 
 #endif

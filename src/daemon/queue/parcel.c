@@ -11,7 +11,7 @@
 #include "packing.h"
 
 /* The slowest of those that are known: it is the one that needs help. */
-static double line_of(const struct queue *q)
+double pack_line(const struct queue *q)
 {
 	double line = 0;
 
@@ -38,7 +38,7 @@ static void choose_coding(struct pack *p)
 	while ((cell = df_room_link_next(q->room, DF_ROLE_PREPARE, cell)) !=
 	       NULL)
 		cells++;
-	df_coding_choose(&p->coding, &q->coders, cells, line_of(q),
+	df_coding_choose(&p->coding, &q->coders, cells, pack_line(q),
 			 p->study.sequence == 0 && p->n == 1
 				 ? p->src[0].row.size_bytes
 				 : 0);
