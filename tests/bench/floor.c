@@ -2,18 +2,19 @@
  * floor.c - the least that a durable receiver does: bench-floor PORT DIRECTORY.
  *
  * A process an association; each data set is hashed, sealed, written and synced
- * while it arrives, with the same pieces as df-receive, and then answered. No
- * key that anybody keeps, no row, no inspection, no index: nothing of it could
- * be found again. What a node takes longer is what custody costs; no receiver
- * that hashes, seals and syncs can be faster than this, whatever it is compared
- * with (tests/bench/ingest).
+ * while it arrives, with the same pieces as df-receive, and then answered. The
+ * files are there before it begins. No key that anybody keeps, no row, no
+ * inspection, no index: nothing of it could be found again. What a node takes
+ * longer is what custody costs (tests/bench/ingest).
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,15 +27,38 @@
 #include "df/sealed.h"
 
 #define START_DISK_BYTES (1u << 18) /* as receive_sink.c */
+#define NAMES 16384		    /* beyond: every data set is refused */
 
 struct floor {
 	int dir, fd;
-	unsigned n;
+	atomic_uint *used; /* names, by all associations */
 	uint64_t written, started;
 	struct df_cek cek;
 	struct df_sealer sealer;
 	struct df_sha256 sha;
 };
+
+static enum df_err name_open(int *fd, int dir, unsigned n, int flags,
+			     struct df_why *why)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "%u", n);
+	return df_file_open(fd, dir, name, O_RDWR | flags, 0600, why);
+}
+
+static enum df_err names_make(int dir, struct df_why *why)
+{
+	enum df_err rc = DF_OK;
+
+	for (unsigned n = 0; rc == DF_OK && n < NAMES; n++) {
+		int fd = -1;
+
+		rc = name_open(&fd, dir, n, O_CREAT | O_EXCL, why);
+		df_fd_close(&fd);
+	}
+	return rc == DF_OK ? df_dir_sync(dir, "floor", why) : rc;
+}
 
 static enum df_err put(void *ctx, const void *ptr, size_t len,
 		       struct df_why *why)
@@ -60,18 +84,15 @@ static enum df_err begin(void *ctx, const struct df_store_rq *rq,
 	uint8_t bytes[DF_SEALED_CORE_LEN];
 	struct floor *f = ctx;
 	struct df_buf head;
-	char name[32];
 	enum df_err rc;
 
 	(void)rq;
 	f->written = f->started = 0;
-	snprintf(name, sizeof name, "%d-%u", (int)getpid(), f->n++);
 	df_random(core.id, sizeof core.id);
 	df_sealed_core_encode(bytes, &core);
 	df_sha256_init(&f->sha);
 	df_buf_init(&head, DF_SEALED_REST_LEN);
-	rc = df_file_open(&f->fd, f->dir, name, O_RDWR | O_CREAT | O_EXCL, 0600,
-			  why);
+	rc = name_open(&f->fd, f->dir, atomic_fetch_add(f->used, 1), 0, why);
 	if (rc == DF_OK)
 		rc = df_seal_rest_header(&head, bytes, &f->cek, wrapped, why);
 	if (rc == DF_OK)
@@ -121,7 +142,7 @@ static enum df_dimse_verdict admit(void *ctx, const struct df_dimse_peer *peer)
 	return DF_DIMSE_ACCEPT;
 }
 
-static _Noreturn void serve(int fd, int dir)
+static _Noreturn void serve(int fd, int dir, atomic_uint *used)
 {
 	static struct floor f;
 	const struct df_store_sink sink = {&f, begin, take, commit, abandon};
@@ -131,6 +152,7 @@ static _Noreturn void serve(int fd, int dir)
 
 	df_proc_keep_memory();
 	f.dir = dir;
+	f.used = used;
 	f.fd = -1;
 	df_random(f.cek.b, sizeof f.cek.b);
 	_exit(df_dimse_serve(fd, &scp, &sink, &why) == DF_OK ? 0 : 1);
@@ -152,12 +174,15 @@ int main(int argc, char **argv)
 	struct sockaddr_in at = {.sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0), dir;
+	struct df_why why = {0};
+	atomic_uint *used = mmap(NULL, sizeof *used, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (argc != 3)
+	if (argc != 3 || used == MAP_FAILED)
 		return 2;
 	at.sin_port = htons((uint16_t)atoi(argv[1]));
 	dir = open(argv[2], O_RDONLY | O_DIRECTORY);
-	if (dir < 0 || s < 0 ||
+	if (dir < 0 || names_make(dir, &why) != DF_OK || s < 0 ||
 	    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
 	    bind(s, (const struct sockaddr *)&at, sizeof at) < 0 ||
 	    listen(s, 64) < 0) {
@@ -171,7 +196,7 @@ int main(int argc, char **argv)
 		if (fd < 0)
 			continue;
 		if (fork() == 0)
-			serve(fd, dir);
+			serve(fd, dir, used);
 		close(fd);
 	}
 }
